@@ -1,4 +1,8 @@
 //! flowaudit: VPC Flow Logs joined to the security-group rules in force.
 
+pub mod attribution;
+pub mod error;
 pub mod flow;
 pub mod ingest;
+pub mod rules;
+pub mod time;

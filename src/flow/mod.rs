@@ -113,6 +113,50 @@ pub struct Flow<'a> {
     pub entry: Entry,
 }
 
+/// A [`Flow`] that owns its text: for the slow definitions and for tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedFlow {
+    /// See [`Flow::interface_id`].
+    pub interface_id: Vec<u8>,
+    /// See [`Flow::account_id`].
+    pub account_id: Vec<u8>,
+    /// See [`Flow::vpc_id`].
+    pub vpc_id: Vec<u8>,
+    /// See [`Flow::start`].
+    pub start: Option<Seconds>,
+    /// See [`Flow::end`].
+    pub end: Option<Seconds>,
+    /// See [`Flow::entry`].
+    pub entry: Entry,
+}
+
+impl From<&Flow<'_>> for OwnedFlow {
+    fn from(flow: &Flow<'_>) -> Self {
+        Self {
+            interface_id: flow.interface_id.to_vec(),
+            account_id: flow.account_id.to_vec(),
+            vpc_id: flow.vpc_id.to_vec(),
+            start: flow.start,
+            end: flow.end,
+            entry: flow.entry,
+        }
+    }
+}
+
+impl OwnedFlow {
+    /// The same, borrowed.
+    pub fn borrow(&self) -> Flow<'_> {
+        Flow {
+            interface_id: &self.interface_id,
+            account_id: &self.account_id,
+            vpc_id: &self.vpc_id,
+            start: self.start,
+            end: self.end,
+            entry: self.entry,
+        }
+    }
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {

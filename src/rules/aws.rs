@@ -1,0 +1,642 @@
+//! AWS describe-* answers → our nouns, once. Nothing after this file knows an AWS key.
+//!
+//! A document is told by its keys, never by its file name; the one exception is a list of prefix-list entries, which
+//! holds no list id. Shapes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::state::{AclAction, AclEntry, FlowLog, Interface, NetworkAcl, Subnet};
+use super::{Peer, Rule, RuleProtocol, parse_net};
+use crate::flow::Direction;
+
+/// Everything one snapshot's documents say, in the order met.
+#[derive(Debug, Default)]
+pub struct Objects {
+    /// describe-security-groups.
+    pub groups: Option<Vec<GroupDocument>>,
+    /// Rules of either document, with their labels.
+    pub rules: Vec<RuleDocument>,
+    /// Whether describe-security-group-rules was given.
+    pub rules_described: bool,
+    /// describe-network-interfaces.
+    pub interfaces: Option<Vec<Interface>>,
+    /// Prefix lists whose entries are known: (list id, entries).
+    pub prefix_lists: Vec<(String, Vec<ipnet::IpNet>)>,
+    /// describe-network-acls.
+    pub acls: Option<Vec<NetworkAcl>>,
+    /// describe-subnets.
+    pub subnets: Option<Vec<Subnet>>,
+    /// describe-flow-logs.
+    pub flow_logs: Vec<FlowLog>,
+}
+
+/// One security group without its rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupDocument {
+    /// `GroupId`.
+    pub id: String,
+    /// `GroupName`.
+    pub name: String,
+    /// `Description`.
+    pub description: String,
+    /// `VpcId`.
+    pub vpc_id: String,
+    /// `OwnerId`.
+    pub owner_id: String,
+    /// Region, from `SecurityGroupArn`.
+    pub region: String,
+    /// `Tags`.
+    pub tags: Vec<(String, String)>,
+}
+
+/// One rule with what labels it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleDocument {
+    /// The content.
+    pub rule: Rule,
+    /// `SecurityGroupRuleId`, where known.
+    pub rule_id: Option<String>,
+    /// `Description`.
+    pub description: Option<String>,
+    /// `Tags`.
+    pub tags: Vec<(String, String)>,
+    /// `GroupOwnerId` or the group's `OwnerId`.
+    pub owner_id: String,
+    /// Region, from an ARN.
+    pub region: String,
+    /// VPC of the group, where known.
+    pub vpc_id: String,
+}
+
+/// Whether a document was understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recognised {
+    /// A describe-* answer or an object of one.
+    Yes,
+    /// Something else.
+    No,
+}
+
+const WRAPPERS: [&str; 9] = [
+    "SecurityGroups",
+    "SecurityGroupRules",
+    "NetworkInterfaces",
+    "PrefixLists",
+    "NetworkAcls",
+    "Subnets",
+    "FlowLogs",
+    "data",
+    "Entries",
+];
+
+impl Objects {
+    /// Adds one JSON document. `list_id` is the prefix-list id in the file's name, if there is one.
+    ///
+    /// # Errors
+    /// A document of a known kind with a value that cannot be: says which object, key and value.
+    pub fn add(&mut self, document: &Value, list_id: Option<&str>) -> Result<Recognised, String> {
+        match document {
+            Value::Array(items) => {
+                let mut recognised = Recognised::No;
+                for item in items {
+                    if self.add_object(item, list_id)? == Recognised::Yes {
+                        recognised = Recognised::Yes;
+                    }
+                }
+                Ok(recognised)
+            }
+            Value::Object(_) => self.add_object(document, list_id),
+            _ => Ok(Recognised::No),
+        }
+    }
+
+    fn add_object(&mut self, document: &Value, list_id: Option<&str>) -> Result<Recognised, String> {
+        let Some(map) = document.as_object() else { return Ok(Recognised::No) };
+        let single = [
+            ("SecurityGroupRuleId", "SecurityGroupRules"),
+            ("NetworkInterfaceId", "NetworkInterfaces"),
+            ("NetworkAclId", "NetworkAcls"),
+            ("FlowLogId", "FlowLogs"),
+            ("PrefixListId", "PrefixLists"),
+            ("SubnetId", "Subnets"),
+            ("GroupId", "SecurityGroups"),
+        ];
+        let fits = |key: &str| match key {
+            "SubnetId" => map.contains_key("CidrBlock") || map.contains_key("Ipv6CidrBlockAssociationSet"),
+            "GroupId" => map.contains_key("IpPermissions") || map.contains_key("IpPermissionsEgress"),
+            "PrefixListId" => !map.contains_key("GroupId"),
+            _ => true,
+        };
+        if let Some((_, wrapper)) = single.iter().find(|(key, _)| map.contains_key(*key) && fits(key)) {
+            self.add_list(wrapper, std::slice::from_ref(document), list_id)?;
+            return Ok(Recognised::Yes);
+        }
+        let mut recognised = Recognised::No;
+        for wrapper in WRAPPERS {
+            match map.get(wrapper) {
+                Some(Value::Array(items)) => {
+                    self.add_list(wrapper, items, list_id)?;
+                    recognised = Recognised::Yes;
+                }
+                Some(Value::Null) if wrapper != "data" => {
+                    self.add_list(wrapper, &[], list_id)?;
+                    recognised = Recognised::Yes;
+                }
+                Some(inner @ Value::Object(_)) if wrapper == "data" => {
+                    recognised = self.add_object(inner, list_id)?
+                }
+                _ => {}
+            }
+        }
+        Ok(recognised)
+    }
+
+    fn add_list(&mut self, wrapper: &str, items: &[Value], list_id: Option<&str>) -> Result<(), String> {
+        match wrapper {
+            "SecurityGroups" => {
+                self.groups.get_or_insert_with(Vec::new);
+                items.iter().try_for_each(|item| self.add_group(read(item)?))
+            }
+            "SecurityGroupRules" => {
+                self.rules_described = true;
+                items.iter().try_for_each(|item| self.add_rule(read(item)?))
+            }
+            "NetworkInterfaces" => {
+                let interfaces = self.interfaces.get_or_insert_with(Vec::new);
+                items.iter().try_for_each(|item| {
+                    interfaces.push(read::<InterfaceJson>(item)?.translate()?);
+                    Ok(())
+                })
+            }
+            "NetworkAcls" => {
+                let acls = self.acls.get_or_insert_with(Vec::new);
+                items.iter().try_for_each(|item| {
+                    acls.push(read::<AclJson>(item)?.translate()?);
+                    Ok(())
+                })
+            }
+            "Subnets" => {
+                let subnets = self.subnets.get_or_insert_with(Vec::new);
+                items.iter().try_for_each(|item| {
+                    subnets.push(read::<SubnetJson>(item)?.translate()?);
+                    Ok(())
+                })
+            }
+            "FlowLogs" => items.iter().try_for_each(|item| {
+                self.flow_logs.push(read::<FlowLogJson>(item)?.translate());
+                Ok(())
+            }),
+            "PrefixLists" => items.iter().try_for_each(|item| self.add_prefix_list(read(item)?)),
+            "Entries" => self.add_entries(list_id, items),
+            _ => Ok(()),
+        }
+    }
+
+    fn add_group(&mut self, group: GroupJson) -> Result<(), String> {
+        let document = GroupDocument {
+            region: arn_region(&group.security_group_arn),
+            id: group.group_id,
+            name: group.group_name,
+            description: group.description,
+            vpc_id: group.vpc_id,
+            owner_id: group.owner_id,
+            tags: tags(group.tags),
+        };
+        let sides =
+            [(Direction::Ingress, group.ip_permissions), (Direction::Egress, group.ip_permissions_egress)];
+        for (direction, permissions) in sides {
+            for permission in permissions {
+                self.add_permission(&document, direction, permission)?;
+            }
+        }
+        self.groups.get_or_insert_with(Vec::new).push(document);
+        Ok(())
+    }
+
+    fn add_permission(
+        &mut self,
+        group: &GroupDocument,
+        direction: Direction,
+        permission: PermissionJson,
+    ) -> Result<(), String> {
+        let protocol = RuleProtocol::parse(&permission.ip_protocol);
+        let (from_port, to_port) = ports(&group.id, &protocol, permission.from_port, permission.to_port)?;
+        let v4 =
+            permission.ip_ranges.into_iter().map(|range| (Peer::cidr(&range.cidr_ip), range.description));
+        let v6 =
+            permission.ipv6_ranges.into_iter().map(|range| (Peer::cidr(&range.cidr_ipv6), range.description));
+        let lists = permission
+            .prefix_list_ids
+            .into_iter()
+            .map(|list| (Peer::PrefixList(list.prefix_list_id), list.description));
+        // A stale reference may come without its GroupId; what is left of it names the rule.
+        let groups = permission.user_id_group_pairs.into_iter().map(|pair| {
+            let id = [pair.group_id, pair.group_name, pair.user_id].into_iter().find(|text| !text.is_empty());
+            (Peer::Group(id.unwrap_or_default()), pair.description)
+        });
+        for (peer, description) in v4.chain(v6).chain(lists).chain(groups) {
+            let rule = Rule {
+                group_id: group.id.clone(),
+                direction,
+                protocol: protocol.clone(),
+                from_port,
+                to_port,
+                peer,
+            };
+            self.rules.push(RuleDocument {
+                rule,
+                rule_id: None,
+                description,
+                tags: Vec::new(),
+                owner_id: group.owner_id.clone(),
+                region: group.region.clone(),
+                vpc_id: group.vpc_id.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn add_rule(&mut self, rule: RuleJson) -> Result<(), String> {
+        let protocol = RuleProtocol::parse(&rule.ip_protocol);
+        let (from_port, to_port) = ports(&rule.group_id, &protocol, rule.from_port, rule.to_port)?;
+        let peer = match (rule.cidr_ipv4, rule.cidr_ipv6, rule.prefix_list_id, rule.referenced_group_info) {
+            (Some(cidr), ..) | (None, Some(cidr), ..) => Peer::cidr(&cidr),
+            (None, None, Some(list), _) => Peer::PrefixList(list),
+            (None, None, None, Some(group)) => Peer::Group(group.group_id),
+            (None, None, None, None) => Peer::BadCidr(String::new()),
+        };
+        self.rules.push(RuleDocument {
+            rule: Rule {
+                group_id: rule.group_id,
+                direction: if rule.is_egress { Direction::Egress } else { Direction::Ingress },
+                protocol,
+                from_port,
+                to_port,
+                peer,
+            },
+            rule_id: (!rule.security_group_rule_id.is_empty()).then_some(rule.security_group_rule_id),
+            description: rule.description.filter(|text| !text.is_empty()),
+            tags: tags(rule.tags),
+            owner_id: rule.group_owner_id,
+            region: arn_region(&rule.security_group_rule_arn),
+            vpc_id: String::new(),
+        });
+        Ok(())
+    }
+
+    fn add_prefix_list(&mut self, list: PrefixListJson) -> Result<(), String> {
+        let mut nets = Vec::new();
+        match (list.cidrs, list.entries) {
+            (None, None) => return Ok(()),
+            (cidrs, entries) => {
+                let written = cidrs.into_iter().flatten();
+                for text in written.chain(entries.into_iter().flatten().map(|entry| entry.cidr)) {
+                    nets.push(net(&list.prefix_list_id, "Cidr", &text)?);
+                }
+            }
+        }
+        self.prefix_lists.push((list.prefix_list_id, nets));
+        Ok(())
+    }
+
+    fn add_entries(&mut self, list_id: Option<&str>, items: &[Value]) -> Result<(), String> {
+        let Some(list_id) = list_id else {
+            return Err("prefix-list entries without a list id: expected a file name with the id, such as \
+                        pl-0123456789abcdef0.json"
+                .to_owned());
+        };
+        let mut nets = Vec::new();
+        for item in items {
+            nets.push(net(list_id, "Cidr", &read::<EntryJson>(item)?.cidr)?);
+        }
+        self.prefix_lists.push((list_id.to_owned(), nets));
+        Ok(())
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(item: &'a Value) -> Result<T, String> {
+    T::deserialize(item).map_err(|error| {
+        let ids = [
+            "SecurityGroupRuleId",
+            "NetworkInterfaceId",
+            "NetworkAclId",
+            "SubnetId",
+            "PrefixListId",
+            "GroupId",
+        ];
+        let id = ids.iter().find_map(|key| item.get(key)?.as_str()).unwrap_or("object");
+        format!("{id}: {error}")
+    })
+}
+
+fn net(owner: &str, key: &str, text: &str) -> Result<ipnet::IpNet, String> {
+    parse_net(text).ok_or_else(|| format!("{owner}: {key}: expected an address range, found \"{text}\""))
+}
+
+fn address(owner: &str, key: &str, text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("{owner}: {key}: expected an IP address, found \"{text}\""))
+}
+
+/// Ports as AWS has them: -1 or nothing is None. For `-1` (all protocols) a written range means nothing.
+fn ports(
+    owner: &str,
+    protocol: &RuleProtocol,
+    from: Option<i64>,
+    to: Option<i64>,
+) -> Result<(Option<u16>, Option<u16>), String> {
+    if *protocol == RuleProtocol::All {
+        return Ok((None, None));
+    }
+    let port = |key: &str, value: Option<i64>| match value {
+        None | Some(-1) => Ok(None),
+        Some(value) => u16::try_from(value)
+            .map(Some)
+            .map_err(|_| format!("{owner}: {key}: expected -1 to 65535, found {value}")),
+    };
+    Ok((port("FromPort", from)?, port("ToPort", to)?))
+}
+
+/// `arn:aws:ec2:REGION:…`.
+fn arn_region(arn: &str) -> String {
+    arn.split(':').nth(3).unwrap_or_default().to_owned()
+}
+
+/// The region of an availability zone: `us-east-1a` and the local zone `us-west-2-lax-1a` alike.
+fn zone_region(zone: &str) -> String {
+    let mut parts = zone.splitn(4, '-');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(a), Some(b), Some(c)) => {
+            format!("{a}-{b}-{}", c.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()))
+        }
+        _ => String::new(),
+    }
+}
+
+fn tags(tags: Vec<TagJson>) -> Vec<(String, String)> {
+    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+mod json {
+    //! The keys as AWS spells them. SDK dumps write `null` for an empty list or string.
+
+    use serde::{Deserialize, Deserializer};
+
+    pub(super) fn or_default<'de, D, T>(input: D) -> Result<T, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de> + Default,
+    {
+        Ok(Option::<T>::deserialize(input)?.unwrap_or_default())
+    }
+
+    macro_rules! answers {
+        ($($name:ident { $($key:ident : $kind:ty),* $(,)? })*) => {$(
+            #[derive(Debug, Default, Deserialize)]
+            #[serde(rename_all = "PascalCase", default)]
+            pub(super) struct $name {
+                $(#[serde(deserialize_with = "or_default")] pub(super) $key: $kind,)*
+            }
+        )*};
+    }
+
+    answers! {
+        TagJson { key: String, value: String }
+        RangeJson { cidr_ip: String, description: Option<String> }
+        Range6Json { cidr_ipv6: String, description: Option<String> }
+        ListIdJson { prefix_list_id: String, description: Option<String> }
+        PairJson { group_id: String, group_name: String, user_id: String, description: Option<String> }
+        PermissionJson {
+            ip_protocol: String,
+            from_port: Option<i64>,
+            to_port: Option<i64>,
+            ip_ranges: Vec<RangeJson>,
+            ipv6_ranges: Vec<Range6Json>,
+            prefix_list_ids: Vec<ListIdJson>,
+            user_id_group_pairs: Vec<PairJson>,
+        }
+        GroupJson {
+            group_id: String,
+            group_name: String,
+            description: String,
+            vpc_id: String,
+            owner_id: String,
+            security_group_arn: String,
+            tags: Vec<TagJson>,
+            ip_permissions: Vec<PermissionJson>,
+            ip_permissions_egress: Vec<PermissionJson>,
+        }
+        ReferencedJson { group_id: String }
+        RuleJson {
+            security_group_rule_id: String,
+            group_id: String,
+            group_owner_id: String,
+            is_egress: bool,
+            ip_protocol: String,
+            from_port: Option<i64>,
+            to_port: Option<i64>,
+            cidr_ipv4: Option<String>,
+            cidr_ipv6: Option<String>,
+            prefix_list_id: Option<String>,
+            referenced_group_info: Option<ReferencedJson>,
+            description: Option<String>,
+            security_group_rule_arn: String,
+            tags: Vec<TagJson>,
+        }
+        AssociationJson { public_ip: String }
+        AddressJson { private_ip_address: String, association: Option<AssociationJson> }
+        Address6Json { ipv6_address: String }
+        Prefix4Json { ipv4_prefix: String }
+        Prefix6Json { ipv6_prefix: String }
+        MembershipJson { group_id: String }
+        AttachmentJson { instance_id: String }
+        InterfaceJson {
+            network_interface_id: String,
+            interface_type: String,
+            subnet_id: String,
+            vpc_id: String,
+            owner_id: String,
+            availability_zone: String,
+            description: String,
+            requester_id: String,
+            private_ip_address: String,
+            private_ip_addresses: Vec<AddressJson>,
+            ipv6_address: String,
+            ipv6_addresses: Vec<Address6Json>,
+            ipv4_prefixes: Vec<Prefix4Json>,
+            ipv6_prefixes: Vec<Prefix6Json>,
+            association: Option<AssociationJson>,
+            attachment: Option<AttachmentJson>,
+            groups: Vec<MembershipJson>,
+        }
+        EntryJson { cidr: String }
+        PrefixListJson { prefix_list_id: String, cidrs: Option<Vec<String>>, entries: Option<Vec<EntryJson>> }
+        PortRangeJson { from: i64, to: i64 }
+        IcmpJson { r#type: Option<i64> }
+        AclEntryJson {
+            rule_number: u32,
+            egress: bool,
+            rule_action: String,
+            protocol: String,
+            cidr_block: Option<String>,
+            ipv6_cidr_block: Option<String>,
+            port_range: Option<PortRangeJson>,
+            icmp_type_code: Option<IcmpJson>,
+        }
+        AclAssociationJson { subnet_id: String }
+        AclJson {
+            network_acl_id: String,
+            vpc_id: String,
+            owner_id: String,
+            associations: Vec<AclAssociationJson>,
+            entries: Vec<AclEntryJson>,
+        }
+        Range6AssociationJson { ipv6_cidr_block: String }
+        SubnetJson {
+            subnet_id: String,
+            vpc_id: String,
+            owner_id: String,
+            cidr_block: String,
+            ipv6_cidr_block_association_set: Vec<Range6AssociationJson>,
+        }
+        FlowLogJson {
+            flow_log_id: String,
+            resource_id: String,
+            traffic_type: String,
+            flow_log_status: String,
+            log_format: String,
+            deliver_logs_error_message: String,
+        }
+    }
+}
+
+use json::{
+    AclEntryJson, AclJson, EntryJson, FlowLogJson, GroupJson, InterfaceJson, PermissionJson, PrefixListJson,
+    RuleJson, SubnetJson, TagJson,
+};
+
+impl InterfaceJson {
+    fn translate(self) -> Result<Interface, String> {
+        let id = self.network_interface_id;
+        let mut addresses = Vec::new();
+        let mut public = Vec::new();
+        let mut written =
+            vec![("PrivateIpAddress", self.private_ip_address), ("Ipv6Address", self.ipv6_address)];
+        let mut associations: Vec<_> = self.association.into_iter().collect();
+        for entry in self.private_ip_addresses {
+            written.push(("PrivateIpAddress", entry.private_ip_address));
+            associations.extend(entry.association);
+        }
+        written.extend(self.ipv6_addresses.into_iter().map(|entry| ("Ipv6Address", entry.ipv6_address)));
+        for (key, text) in written.iter().filter(|(_, text)| !text.is_empty()) {
+            addresses.push(address(&id, key, text)?);
+        }
+        for association in associations.iter().filter(|association| !association.public_ip.is_empty()) {
+            public.push(address(&id, "PublicIp", &association.public_ip)?);
+        }
+        for list in [&mut addresses, &mut public] {
+            let mut seen = std::collections::BTreeSet::new();
+            list.retain(|address| seen.insert(*address));
+        }
+        let v4 = self.ipv4_prefixes.iter().map(|prefix| ("Ipv4Prefix", &prefix.ipv4_prefix));
+        let v6 = self.ipv6_prefixes.iter().map(|prefix| ("Ipv6Prefix", &prefix.ipv6_prefix));
+        let prefixes = v4.chain(v6).map(|(key, text)| net(&id, key, text)).collect::<Result<_, _>>()?;
+        Ok(Interface {
+            id,
+            addresses,
+            prefixes,
+            public_addresses: public,
+            group_ids: self.groups.into_iter().map(|group| group.group_id).collect(),
+            subnet_id: self.subnet_id,
+            vpc_id: self.vpc_id,
+            owner_id: self.owner_id,
+            region: zone_region(&self.availability_zone),
+            // The SDK's list of types has natGateway, the API answers nat_gateway.
+            interface_type: if self.interface_type == "natGateway" {
+                "nat_gateway".to_owned()
+            } else {
+                self.interface_type
+            },
+            description: self.description,
+            requester_id: self.requester_id,
+            instance_id: self.attachment.map(|attachment| attachment.instance_id).unwrap_or_default(),
+        })
+    }
+}
+
+impl AclJson {
+    fn translate(self) -> Result<NetworkAcl, String> {
+        let mut entries = Vec::new();
+        for entry in &self.entries {
+            entries.push(translate_entry(&self.network_acl_id, entry)?);
+        }
+        entries.sort_by_key(|entry: &AclEntry| entry.number);
+        Ok(NetworkAcl {
+            id: self.network_acl_id,
+            vpc_id: self.vpc_id,
+            owner_id: self.owner_id,
+            subnet_ids: self.associations.into_iter().map(|association| association.subnet_id).collect(),
+            entries,
+        })
+    }
+}
+
+fn translate_entry(acl: &str, entry: &AclEntryJson) -> Result<AclEntry, String> {
+    let number = entry.rule_number;
+    let bad = |key: &str, expected: &str, found: &str| {
+        format!("{acl}: entry {number}: {key}: expected {expected}, found \"{found}\"")
+    };
+    let range = entry.cidr_block.as_deref().or(entry.ipv6_cidr_block.as_deref()).unwrap_or_default();
+    let protocol = match RuleProtocol::parse(&entry.protocol) {
+        RuleProtocol::All => None,
+        RuleProtocol::Number(number) => Some(number),
+        RuleProtocol::Unknown(word) => return Err(bad("Protocol", "-1 or a number", &word)),
+    };
+    let ports = match &entry.port_range {
+        None => None,
+        Some(range) => {
+            let port = |port: i64| {
+                u16::try_from(port).map_err(|_| bad("PortRange", "0 to 65535", &port.to_string()))
+            };
+            if range.from == -1 { None } else { Some((port(range.from)?, port(range.to)?)) }
+        }
+    };
+    Ok(AclEntry {
+        number,
+        direction: if entry.egress { Direction::Egress } else { Direction::Ingress },
+        action: match entry.rule_action.as_str() {
+            "allow" => AclAction::Allow,
+            "deny" => AclAction::Deny,
+            other => return Err(bad("RuleAction", "allow or deny", other)),
+        },
+        protocol,
+        net: parse_net(range).ok_or_else(|| bad("CidrBlock", "an address range", range))?,
+        ports: if matches!(protocol, Some(crate::flow::TCP | crate::flow::UDP)) { ports } else { None },
+        one_icmp_type: matches!(protocol, Some(crate::flow::ICMP | crate::flow::ICMPV6))
+            && entry.icmp_type_code.as_ref().and_then(|icmp| icmp.r#type).is_some_and(|kind| kind != -1),
+    })
+}
+
+impl SubnetJson {
+    fn translate(self) -> Result<Subnet, String> {
+        let v6 = self.ipv6_cidr_block_association_set.iter().map(|set| &set.ipv6_cidr_block);
+        let texts = std::iter::once(&self.cidr_block).chain(v6).filter(|text| !text.is_empty());
+        let ranges = texts.map(|text| net(&self.subnet_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
+        Ok(Subnet { id: self.subnet_id, vpc_id: self.vpc_id, owner_id: self.owner_id, ranges })
+    }
+}
+
+impl FlowLogJson {
+    fn translate(self) -> FlowLog {
+        FlowLog {
+            id: self.flow_log_id,
+            resource_id: self.resource_id,
+            traffic_type: self.traffic_type,
+            status: self.flow_log_status,
+            log_format: self.log_format,
+            delivery_error: self.deliver_logs_error_message,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `--snapshot [TIME=]PATH` → snapshots: finds the files, reads them, says which were understood.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::aws::{Objects, Recognised};
+use super::timeline::Snapshot;
+use crate::error::Error;
+use crate::flow::Seconds;
+use crate::time;
+
+/// No snapshot document comes near this size; a compressed one that unpacks to more is refused.
+const LARGEST_DOCUMENT: u64 = 1 << 31;
+
+/// One file of a snapshot and whether it was understood.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DocumentNote {
+    /// Since when its snapshot is in force (None: always).
+    pub at: Option<Seconds>,
+    /// The file.
+    pub file: String,
+    /// Why it was left aside; None: it was understood.
+    pub left_aside: Option<String>,
+}
+
+/// Snapshots and the list of their files.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What the documents say.
+    pub snapshots: Vec<Snapshot>,
+    /// Every file met.
+    pub documents: Vec<DocumentNote>,
+}
+
+/// Loads every `[TIME=]PATH`. A folder whose subfolders are named by times holds one snapshot each; a lone path without
+/// a time is in force always.
+///
+/// # Errors
+/// A path that is not there, a file that cannot be read, JSON that is broken, a value that cannot be.
+pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
+    let mut loaded = Loaded::default();
+    for argument in arguments {
+        let (at, path) = split(argument);
+        if !path.exists() {
+            return Err(Error::Input(format!(
+                "{}: no such file or folder; --snapshot takes a JSON file or a folder of them, as the AWS CLI writes them",
+                path.display()
+            )));
+        }
+        let dated = if at.is_none() { dated_folders(&path)? } else { Vec::new() };
+        if dated.is_empty() {
+            loaded.add(at, &path)?;
+        } else {
+            for (at, folder) in dated {
+                loaded.add(Some(at), &folder)?;
+            }
+        }
+    }
+    loaded.documents.sort();
+    Ok(loaded)
+}
+
+/// `TIME=PATH`, or a path that may itself hold an equals sign (`year=2026/`).
+fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
+    match argument.split_once('=') {
+        Some((left, right)) => match time::parse(left) {
+            Some(at) => (Some(at), PathBuf::from(right)),
+            None => (None, PathBuf::from(argument)),
+        },
+        None => (None, PathBuf::from(argument)),
+    }
+}
+
+/// The subfolders named by times, if every name that could be one is.
+fn dated_folders(path: &Path) -> Result<Vec<(Seconds, PathBuf)>, Error> {
+    if !path.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut dated = Vec::new();
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let at = entry.file_name().to_str().and_then(time::parse);
+        if let (Some(at), true) = (at, entry.path().is_dir()) {
+            dated.push((at, entry.path()));
+        }
+    }
+    dated.sort();
+    Ok(dated)
+}
+
+impl Loaded {
+    fn add(&mut self, at: Option<Seconds>, path: &Path) -> Result<(), Error> {
+        let mut snapshot = Snapshot { at, objects: Objects::default() };
+        let hidden = |entry: &walkdir::DirEntry| {
+            entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
+        };
+        let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|entry| !hidden(entry)) {
+            let entry = entry.map_err(|error| {
+                let at = error.path().unwrap_or(path).to_owned();
+                Error::Read { path: at, source: error.into() }
+            })?;
+            if entry.file_type().is_file() {
+                let left_aside = add_file(&mut snapshot.objects, entry.path())?;
+                let file = entry.path().display().to_string();
+                self.documents.push(DocumentNote { at, file, left_aside });
+            }
+        }
+        self.snapshots.push(snapshot);
+        Ok(())
+    }
+}
+
+/// Reads one file into the objects; answers why it was left aside, if it was.
+fn add_file(objects: &mut Objects, path: &Path) -> Result<Option<String>, Error> {
+    let bytes = read_document(path)?;
+    let text = text_of(&bytes);
+    let Some(first) = text.trim_start().chars().next() else { return Ok(Some("empty".to_owned())) };
+    if first != '{' && first != '[' {
+        return Ok(Some("not JSON".to_owned()));
+    }
+    let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
+    let mut recognised = Recognised::No;
+    // Pages written one after the other into one file are a stream of documents.
+    for document in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+        let document = document.map_err(|error| broken(path, &error))?;
+        let added = objects
+            .add(&document, list_id)
+            .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
+        if added == Recognised::Yes {
+            recognised = Recognised::Yes;
+        }
+    }
+    Ok(match recognised {
+        Recognised::Yes => None,
+        Recognised::No => Some("JSON of no kind this reads".to_owned()),
+    })
+}
+
+fn broken(path: &Path, error: &serde_json::Error) -> Error {
+    Error::BrokenJson {
+        path: path.display().to_string(),
+        line: error.line(),
+        column: error.column(),
+        message: without_position(&error.to_string()),
+    }
+}
+
+/// The parser appends " at line L column C"; the error says that in front.
+fn without_position(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+fn read_document(path: &Path) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let mut bytes = std::fs::read(path).map_err(unreadable)?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut unpacked = Vec::new();
+        let mut reader = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(LARGEST_DOCUMENT);
+        reader.read_to_end(&mut unpacked).map_err(unreadable)?;
+        bytes = unpacked;
+    }
+    Ok(bytes)
+}
+
+/// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    let wide = |read: fn([u8; 2]) -> u16| {
+        let units = bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+        Cow::Owned(
+            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+        )
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
+        _ => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// The `pl-…` id in a file name: the entries of a list hold no id themselves.
+fn prefix_list_id(name: &str) -> Option<&str> {
+    let start = name.find("pl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
+    let rest = &name[start + 3..];
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    (end > 0).then(|| &name[start..start + 3 + end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_list_ids_are_found_in_file_names() {
+        let cases = [
+            ("pl-0aee530c6c63c686f.json", Some("pl-0aee530c6c63c686f")),
+            ("entries-pl-0a1b.json", Some("pl-0a1b")),
+            ("sample-entries.json", None),
+            ("pl-.json", None),
+        ];
+        for (name, id) in cases {
+            assert_eq!(prefix_list_id(name), id, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_front_is_told_from_a_path_with_an_equals_sign() {
+        let cases = [
+            ("2026-01-01T00:00:00Z=snap", Some(1_767_225_600), "snap"),
+            ("2026-01-01=snap", Some(1_767_225_600), "snap"),
+            ("year=2026/snap", None, "year=2026/snap"),
+            ("snap", None, "snap"),
+        ];
+        for (argument, at, path) in cases {
+            assert_eq!(split(argument), (at, PathBuf::from(path)), "{argument}");
+        }
+    }
+}

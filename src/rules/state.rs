@@ -1,0 +1,174 @@
+//! What was in force at one time: groups with their rules, interfaces, prefix lists, ACLs and subnets.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::RuleIndex;
+use crate::flow::{Direction, Seconds};
+
+/// One state of an estate, in force from a time until the next state.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Since when; None: always.
+    pub from: Option<Seconds>,
+    /// Known groups by id: described themselves, or known from their rules.
+    pub groups: BTreeMap<String, Group>,
+    /// Interfaces by id.
+    pub interfaces: BTreeMap<String, Arc<Interface>>,
+    /// Entries of prefix lists, by list id. A list without known entries is absent.
+    pub prefix_lists: BTreeMap<String, Arc<Vec<IpNet>>>,
+    /// Network ACLs by the subnet they are associated with.
+    pub acls: BTreeMap<String, Arc<NetworkAcl>>,
+    /// Subnets by id.
+    pub subnets: BTreeMap<String, Arc<Subnet>>,
+}
+
+/// One security group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// `GroupName`, empty where unknown.
+    pub name: String,
+    /// `Description`.
+    pub description: String,
+    /// `VpcId`, empty where unknown.
+    pub vpc_id: String,
+    /// `OwnerId`, empty where unknown.
+    pub owner_id: String,
+    /// `Tags`.
+    pub tags: Vec<(String, String)>,
+    /// Its rules, ascending.
+    pub rules: Vec<RuleIndex>,
+}
+
+/// One network interface (ENI).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// `NetworkInterfaceId`.
+    pub id: String,
+    /// Primary and secondary private IPv4 and IPv6 addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Delegated prefixes.
+    pub prefixes: Vec<IpNet>,
+    /// Public and Elastic addresses; never used to match rules.
+    pub public_addresses: Vec<IpAddr>,
+    /// Ids of its groups, in the order AWS gives them.
+    pub group_ids: Vec<String>,
+    /// `SubnetId`, empty where unknown.
+    pub subnet_id: String,
+    /// `VpcId`, empty where unknown.
+    pub vpc_id: String,
+    /// `OwnerId`, empty where unknown.
+    pub owner_id: String,
+    /// Region, from `AvailabilityZone`; empty where unknown.
+    pub region: String,
+    /// `InterfaceType`.
+    pub interface_type: String,
+    /// `Description`.
+    pub description: String,
+    /// `RequesterId`.
+    pub requester_id: String,
+    /// Id of the instance it is attached to, empty where none.
+    pub instance_id: String,
+}
+
+impl Interface {
+    /// Whether the address is one of its private addresses or in a delegated prefix.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address) || self.prefixes.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Network load balancers and Global Accelerator keep the client's address, so a reference to their group proves
+    /// nothing about a peer address.
+    ///
+    /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html>.
+    pub fn keeps_client_address(&self) -> bool {
+        matches!(self.interface_type.as_str(), "network_load_balancer" | "global_accelerator_managed")
+    }
+}
+
+/// One network ACL, its entries by ascending rule number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NetworkAcl {
+    /// `NetworkAclId`.
+    pub id: String,
+    /// `VpcId`.
+    pub vpc_id: String,
+    /// `OwnerId`.
+    pub owner_id: String,
+    /// Subnets it is associated with.
+    pub subnet_ids: Vec<String>,
+    /// Entries of both directions, ascending by number.
+    pub entries: Vec<AclEntry>,
+}
+
+/// One entry of a network ACL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclEntry {
+    /// `RuleNumber`.
+    pub number: u32,
+    /// `Egress`.
+    pub direction: Direction,
+    /// `RuleAction`.
+    pub action: AclAction,
+    /// `Protocol`; None is all (`-1`).
+    pub protocol: Option<u8>,
+    /// `CidrBlock` or `Ipv6CidrBlock`.
+    pub net: IpNet,
+    /// `PortRange`, inclusive; None: every port.
+    pub ports: Option<(u16, u16)>,
+    /// `IcmpTypeCode` that names one type: flow logs cannot show whether it fits.
+    pub one_icmp_type: bool,
+}
+
+/// What an ACL entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AclAction {
+    /// `allow`.
+    Allow,
+    /// `deny`.
+    Deny,
+}
+
+/// One subnet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subnet {
+    /// `SubnetId`.
+    pub id: String,
+    /// `VpcId`.
+    pub vpc_id: String,
+    /// `OwnerId`.
+    pub owner_id: String,
+    /// Its IPv4 and IPv6 ranges.
+    pub ranges: Vec<IpNet>,
+}
+
+/// One flow log, from describe-flow-logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowLog {
+    /// `FlowLogId`.
+    pub id: String,
+    /// `ResourceId`: a VPC, a subnet or an interface.
+    pub resource_id: String,
+    /// `TrafficType`: ACCEPT, REJECT or ALL.
+    pub traffic_type: String,
+    /// `FlowLogStatus`.
+    pub status: String,
+    /// `LogFormat`.
+    pub log_format: String,
+    /// `DeliverLogsErrorMessage`.
+    pub delivery_error: String,
+}
+
+impl FlowLog {
+    /// Whether this flow log delivers ACCEPT records of the interface.
+    pub fn logs_accepts_of(&self, interface: &Interface) -> bool {
+        let resource = self.resource_id.as_str();
+        matches!(self.traffic_type.as_str(), "ALL" | "ACCEPT")
+            && (resource == interface.id
+                || (!interface.subnet_id.is_empty() && resource == interface.subnet_id)
+                || (!interface.vpc_id.is_empty() && resource == interface.vpc_id))
+    }
+}
