@@ -2,7 +2,9 @@
 
 pub mod attribution;
 pub mod error;
+pub mod findings;
 pub mod flow;
 pub mod ingest;
 pub mod rules;
+pub mod tally;
 pub mod time;

@@ -8,6 +8,12 @@
 
 use serde::Serialize;
 
+mod acl;
+mod address;
+pub mod index;
+pub mod judge;
+pub mod sets;
+
 /// What told which end opened the connection of an ACCEPT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,329 @@
+//! The states of a timeline, compiled for asking millions of times.
+//!
+//! Interfaces with the same groups share a *profile*: the rules of all those groups, by direction. An interface that a
+//! state lacks is entered with the addresses, groups and subnet of its neighbour, so that a record needs one look-up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use ipnet::IpNet;
+
+use super::address::{AddressClasses, PeerIndex};
+use crate::flow::Direction;
+use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
+use crate::rules::timeline::Timeline;
+use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
+
+/// Number of an interface that some snapshot knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceNumber(u32);
+
+impl InterfaceNumber {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The compiled timeline.
+#[derive(Debug)]
+pub struct Index {
+    numbers: HashMap<Box<[u8]>, InterfaceNumber>,
+    pub(super) states: Vec<StateIndex>,
+    /// Rules that match possibly, never surely.
+    pub(super) possible: Vec<bool>,
+    /// Rules that name a specific service.
+    pub(super) specific: Vec<bool>,
+    own: OwnAddresses,
+    /// Ranges of subnets with their VPC.
+    subnets: Vec<(IpNet, String)>,
+}
+
+/// One state.
+#[derive(Debug)]
+pub(super) struct StateIndex {
+    pub(super) classes: AddressClasses,
+    pub(super) profiles: Vec<Profile>,
+    /// By interface number.
+    pub(super) interfaces: Vec<Placed>,
+}
+
+/// An interface as a state has it.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) interface: Arc<Interface>,
+    pub(super) origin: Origin,
+    pub(super) profile: usize,
+    pub(super) acl: Option<Arc<NetworkAcl>>,
+    pub(super) subnet: Option<Arc<Subnet>>,
+}
+
+/// Whether the state itself has the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    State,
+    Neighbour,
+}
+
+/// The rules of a list of groups.
+#[derive(Debug, Default)]
+pub(super) struct Profile {
+    pub(super) ingress: Vec<CompiledRule>,
+    pub(super) egress: Vec<CompiledRule>,
+    /// Some group is absent from the state, so some rules are not known.
+    pub(super) lacks_group: bool,
+}
+
+impl Profile {
+    pub(super) fn rules(&self, direction: Direction) -> &[CompiledRule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+}
+
+/// One rule, ready to be tested.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CompiledRule {
+    protocols: Protocols,
+    from: u16,
+    to: u16,
+    peer: PeerIndex,
+    pub(super) rule: RuleIndex,
+    pub(super) proof: PeerProof,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocols {
+    All,
+    One(u8),
+    None,
+}
+
+/// What a packet that fits the rule in all but the peer says about the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PeerProof {
+    /// The peer is a group or list that the state does not resolve.
+    pub(super) unresolved: bool,
+    /// Which peers cast doubt on the rule not being used.
+    pub(super) doubt: Doubt,
+}
+
+/// Which peers could have used a rule although its peer does not hold them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Address ranges hold who they hold.
+    Nobody,
+    /// A group may have had members that no snapshot shows.
+    Strangers,
+    /// A prefix list may have had other entries; some load balancers keep the client's address.
+    Anybody,
+}
+
+impl CompiledRule {
+    /// Whether protocol and port fit.
+    pub(super) fn allows_port(&self, protocol: u8, port: u16) -> bool {
+        let protocol = match self.protocols {
+            Protocols::All => true,
+            Protocols::One(own) => own == protocol,
+            Protocols::None => false,
+        };
+        protocol && self.from <= port && port <= self.to
+    }
+
+    /// Whether the peer is among the members of an address class.
+    pub(super) fn allows_peer(&self, members: &[u64]) -> bool {
+        members[self.peer as usize / 64] >> (self.peer % 64) & 1 == 1
+    }
+}
+
+impl Index {
+    /// Compiles a timeline.
+    pub fn build(timeline: &Timeline) -> Self {
+        let ids: BTreeSet<&String> =
+            timeline.states.iter().flat_map(|state| state.interfaces.keys()).collect();
+        let keepers = groups_that_keep_client_addresses(timeline);
+        let states = (0..timeline.states.len()).map(|at| compile(timeline, at, &ids, &keepers)).collect();
+        let numbers = ids.iter().zip(0..).map(|(id, n)| (id.as_bytes().into(), InterfaceNumber(n))).collect();
+        Self {
+            numbers,
+            states,
+            possible: timeline.rules.iter().map(Rule::is_one_icmp_type).collect(),
+            specific: timeline.rules.iter().map(Rule::is_specific).collect(),
+            own: OwnAddresses::of(timeline),
+            subnets: subnets(timeline),
+        }
+    }
+
+    /// The number of an interface, if any snapshot has it.
+    pub fn number(&self, interface_id: &[u8]) -> Option<InterfaceNumber> {
+        self.numbers.get(interface_id).copied()
+    }
+
+    /// The VPC that has the address in one of its subnets.
+    pub fn vpc_of(&self, address: IpAddr) -> Option<&str> {
+        self.subnets.iter().find(|(range, _)| range.contains(&address)).map(|(_, vpc)| vpc.as_str())
+    }
+
+    /// Whether the address is a private address of any interface in any snapshot.
+    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+        self.own.contains(address)
+    }
+}
+
+fn subnets(timeline: &Timeline) -> Vec<(IpNet, String)> {
+    let subnets = timeline.states.iter().flat_map(|state| state.subnets.values());
+    let ranges: BTreeSet<(IpNet, String)> = subnets
+        .flat_map(|subnet| subnet.ranges.iter().map(|range| (*range, subnet.vpc_id.clone())))
+        .filter(|(_, vpc)| !vpc.is_empty())
+        .collect();
+    ranges.into_iter().collect()
+}
+
+fn groups_that_keep_client_addresses(timeline: &Timeline) -> BTreeSet<&str> {
+    let interfaces = timeline.states.iter().flat_map(|state| state.interfaces.values());
+    let keepers = interfaces.filter(|interface| interface.keeps_client_address());
+    keepers.flat_map(|interface| interface.group_ids.iter().map(String::as_str)).collect()
+}
+
+fn compile(timeline: &Timeline, at: usize, ids: &BTreeSet<&String>, keepers: &BTreeSet<&str>) -> StateIndex {
+    let state = &timeline.states[at];
+    let mut peers = Peers::of(state);
+    let mut profiles: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+    let mut compiled = Vec::new();
+    let mut interfaces = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some((found, interface)) = timeline.interface(at, id) else { continue };
+        let mut groups: Vec<&str> = interface.group_ids.iter().map(String::as_str).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let profile = *profiles.entry(groups.clone()).or_insert_with(|| {
+            compiled.push(compile_profile(timeline, state, &groups, &mut peers, keepers));
+            compiled.len() - 1
+        });
+        interfaces.push(Placed {
+            interface: Arc::clone(interface),
+            origin: if found == at { Origin::State } else { Origin::Neighbour },
+            profile,
+            acl: state.acls.get(&interface.subnet_id).cloned(),
+            subnet: state.subnets.get(&interface.subnet_id).cloned(),
+        });
+    }
+    StateIndex { classes: AddressClasses::build(&peers.ranges), profiles: compiled, interfaces }
+}
+
+fn compile_profile(
+    timeline: &Timeline,
+    state: &State,
+    groups: &[&str],
+    peers: &mut Peers<'_>,
+    keepers: &BTreeSet<&str>,
+) -> Profile {
+    let mut profile = Profile::default();
+    for id in groups {
+        let Some(group) = state.groups.get(*id) else {
+            profile.lacks_group = true;
+            continue;
+        };
+        for &index in &group.rules {
+            let rule = &timeline.rules[index.index()];
+            let (peer, unresolved) = peers.index(&rule.peer);
+            let doubt = match &rule.peer {
+                Peer::Cidr(_) | Peer::BadCidr(_) => Doubt::Nobody,
+                Peer::PrefixList(_) => Doubt::Anybody,
+                Peer::Group(group) if keepers.contains(group.as_str()) => Doubt::Anybody,
+                Peer::Group(_) => Doubt::Strangers,
+            };
+            let (from, to) = if rule.protocol.tests_ports() { rule.ports() } else { (0, u16::MAX) };
+            let compiled = CompiledRule {
+                protocols: match rule.protocol {
+                    RuleProtocol::All => Protocols::All,
+                    RuleProtocol::Number(number) => Protocols::One(number),
+                    RuleProtocol::Unknown(_) => Protocols::None,
+                },
+                from,
+                to,
+                peer,
+                rule: index,
+                proof: PeerProof { unresolved, doubt },
+            };
+            match rule.direction {
+                Direction::Ingress => profile.ingress.push(compiled),
+                Direction::Egress => profile.egress.push(compiled),
+            }
+        }
+    }
+    // Matched rules come out ascending, which is how sets of rules are compared.
+    profile.ingress.sort_unstable_by_key(|rule| rule.rule);
+    profile.egress.sort_unstable_by_key(|rule| rule.rule);
+    profile
+}
+
+/// The distinct peers of a state and the ranges each one means there.
+struct Peers<'a> {
+    state: &'a State,
+    members: BTreeMap<&'a str, Vec<IpNet>>,
+    known: HashMap<Peer, (PeerIndex, bool)>,
+    ranges: Vec<Vec<IpNet>>,
+}
+
+impl<'a> Peers<'a> {
+    fn of(state: &'a State) -> Self {
+        let mut members: BTreeMap<&str, Vec<IpNet>> = BTreeMap::new();
+        for interface in state.interfaces.values() {
+            for group in &interface.group_ids {
+                let ranges = members.entry(group).or_default();
+                ranges.extend(interface.addresses.iter().copied().map(IpNet::from));
+                ranges.extend(&interface.prefixes);
+            }
+        }
+        Self { state, members, known: HashMap::new(), ranges: Vec::new() }
+    }
+
+    /// The index of a peer, and whether it cannot be resolved in this state.
+    fn index(&mut self, peer: &Peer) -> (PeerIndex, bool) {
+        if let Some(known) = self.known.get(peer) {
+            return *known;
+        }
+        let (ranges, unresolved) = match peer {
+            Peer::Cidr(net) => (vec![*net], false),
+            Peer::BadCidr(_) => (Vec::new(), true),
+            Peer::Group(id) => match self.members.get(id.as_str()) {
+                Some(ranges) => (ranges.clone(), false),
+                None => (Vec::new(), !self.state.groups.contains_key(id)),
+            },
+            Peer::PrefixList(id) => match self.state.prefix_lists.get(id) {
+                Some(nets) => (nets.to_vec(), false),
+                None => (Vec::new(), true),
+            },
+        };
+        let index = PeerIndex::try_from(self.ranges.len()).unwrap_or(PeerIndex::MAX);
+        self.ranges.push(ranges);
+        self.known.insert(peer.clone(), (index, unresolved));
+        (index, unresolved)
+    }
+}
+
+/// Private addresses and delegated prefixes of every interface in every snapshot.
+#[derive(Debug)]
+struct OwnAddresses {
+    addresses: HashSet<IpAddr>,
+    prefixes: Vec<IpNet>,
+}
+
+impl OwnAddresses {
+    fn of(timeline: &Timeline) -> Self {
+        let interfaces = || timeline.states.iter().flat_map(|state| state.interfaces.values());
+        let prefixes: BTreeSet<IpNet> = interfaces().flat_map(|it| it.prefixes.iter().copied()).collect();
+        Self {
+            addresses: interfaces().flat_map(|it| it.addresses.iter().copied()).collect(),
+            prefixes: prefixes.into_iter().collect(),
+        }
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.addresses.contains(&address) || self.prefixes.iter().any(|prefix| prefix.contains(&address))
+    }
+}

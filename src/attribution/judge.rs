@@ -1,0 +1,380 @@
+//! One record → what explains or refused it: the fast path of the definition.
+
+use std::net::IpAddr;
+
+use super::acl::{self, AclVerdict};
+use super::index::{Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
+use super::sets::{SetId, SetTable};
+use super::{Basis, Cause};
+use crate::flow::{Action, Direction, Flow, RejectReason, TCP, Traffic, has_ports};
+use crate::rules::RuleIndex;
+use crate::rules::timeline::{Placement, Timeline};
+
+/// Which end of a connection sent the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// The end that opened the connection.
+    Forward,
+    /// The end that was connected to.
+    Reply,
+    /// Either.
+    Undecided,
+}
+
+/// Everything the attribution says of one record.
+#[derive(Debug, Clone, Copy)]
+pub struct Judgement {
+    /// How the record's time lies to the states; None without snapshots.
+    pub placement: Option<Placement>,
+    /// Whether the interface is in the state in force.
+    pub from_neighbour: bool,
+    /// Whether the interface is known and has no groups.
+    pub no_group: bool,
+    /// The direction, where it can be told.
+    pub direction: Option<Direction>,
+    /// The far side (the sender, where the direction cannot be told).
+    pub peer: IpAddr,
+    /// What explains or refused it.
+    pub verdict: Verdict,
+}
+
+/// What explains or refused a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// ACCEPT on an interface in no snapshot.
+    UnknownInterface,
+    /// ACCEPT on an interface that has no groups.
+    NoGroup,
+    /// ACCEPT whose direction cannot be told.
+    UnknownDirection,
+    /// ACCEPT of which one role is told.
+    Decided {
+        /// The role; never [`Role::Undecided`].
+        role: Role,
+        /// The rules that let it through.
+        set: SetId,
+        /// What told.
+        basis: Basis,
+    },
+    /// ACCEPT that either role explains, and nothing tells.
+    Undecided {
+        /// Rules matching the forward reading.
+        forward: SetId,
+        /// Rules matching the reply reading.
+        reply: SetId,
+        /// What kind of undecided; None: explained by a neighbouring snapshot.
+        basis: Option<Basis>,
+    },
+    /// ACCEPT that either role explains; the whole input may tell (lines 5 and 6).
+    Waiting {
+        /// Rules matching the forward reading.
+        forward: SetId,
+        /// Rules matching the reply reading.
+        reply: SetId,
+    },
+    /// ACCEPT that no known rule explains, on an interface with an unknown group.
+    UnknownGroup,
+    /// ACCEPT that no rule explains.
+    Unexplained,
+    /// REJECT.
+    Refused(Cause),
+}
+
+/// Judges records. Keeps the sets of rules met; one per worker.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    timeline: &'a Timeline,
+    index: &'a Index,
+    /// The sets that verdicts name.
+    pub sets: SetTable,
+    /// Rules whose peer the last ACCEPT casts doubt on: see `near_records`.
+    pub near: Vec<RuleIndex>,
+    matched: Vec<RuleIndex>,
+}
+
+/// Which readings the TCP flags leave in play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct InPlay {
+    forward: bool,
+    reply: bool,
+}
+
+impl InPlay {
+    /// `flags & 18 == 2` is a SYN of the opener, `18` the answer to it.
+    fn of(traffic: &Traffic) -> Self {
+        match traffic.tcp_flags.map(|flags| flags & 18) {
+            Some(2) => Self { forward: true, reply: false },
+            Some(18) => Self { forward: false, reply: true },
+            _ => Self { forward: true, reply: true },
+        }
+    }
+}
+
+/// A record placed in a state.
+struct Case<'a> {
+    state: &'a StateIndex,
+    profile: &'a Profile,
+    placed: &'a Placed,
+    direction: Direction,
+    peer: IpAddr,
+    traffic: &'a Traffic,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge over a timeline and its index.
+    pub fn new(timeline: &'a Timeline, index: &'a Index) -> Self {
+        Self { timeline, index, sets: SetTable::default(), near: Vec::new(), matched: Vec::new() }
+    }
+
+    /// Judges one record of an interface (None: no snapshot knows it).
+    pub fn judge(
+        &mut self,
+        number: Option<InterfaceNumber>,
+        flow: &Flow<'_>,
+        traffic: &Traffic,
+    ) -> Judgement {
+        self.near.clear();
+        let placed_at = self.timeline.at(flow.start);
+        let refused = traffic.action == Action::Reject;
+        let mut judgement = Judgement {
+            placement: placed_at.map(|(_, placement)| placement),
+            from_neighbour: false,
+            no_group: false,
+            direction: traffic.direction,
+            peer: traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
+            verdict: if refused { Verdict::Refused(Cause::Unattributed) } else { Verdict::UnknownInterface },
+        };
+        let (Some(number), Some((at, _))) = (number, placed_at) else {
+            if let Some(direction) = traffic.direction {
+                judgement.peer = peer(direction, traffic);
+            }
+            return judgement;
+        };
+        let index = self.index;
+        let state = &index.states[at];
+        let placed = &state.interfaces[number.index()];
+        judgement.from_neighbour = placed.origin == Origin::Neighbour;
+        judgement.direction = direction(placed, traffic);
+        if let Some(direction) = judgement.direction {
+            judgement.peer = peer(direction, traffic);
+        }
+        let no_group = placed.interface.group_ids.is_empty();
+        judgement.no_group = no_group;
+        judgement.verdict = match judgement.direction {
+            _ if no_group && refused => Verdict::Refused(by_reason(traffic).unwrap_or(Cause::NetworkAcl)),
+            _ if no_group => Verdict::NoGroup,
+            None if refused => Verdict::Refused(Cause::Unattributed),
+            None => Verdict::UnknownDirection,
+            Some(direction) => {
+                let profile = &state.profiles[placed.profile];
+                let case = Case { state, profile, placed, direction, peer: judgement.peer, traffic };
+                if refused {
+                    Verdict::Refused(self.refusal(&case))
+                } else {
+                    self.acceptance(&case, number, at)
+                }
+            }
+        };
+        judgement
+    }
+
+    fn acceptance(&mut self, case: &Case<'_>, number: InterfaceNumber, at: usize) -> Verdict {
+        let (forward, reply) = self.readings(case);
+        let play = InPlay::of(case.traffic);
+        if forward == SetId::EMPTY && play.forward && !self.sets.traits(reply).specific {
+            self.note_doubts(case);
+        }
+        let empty = SetId::EMPTY;
+        let decided = |role, set, basis| Verdict::Decided { role, set, basis };
+        match (play.forward, play.reply) {
+            _ if forward == empty && reply == empty => self.unexplained(case, number, at, play),
+            (true, false) if forward != empty => decided(Role::Forward, forward, Basis::TcpFlags),
+            (false, true) if reply != empty => decided(Role::Reply, reply, Basis::TcpFlags),
+            (true, false) | (false, true) => {
+                Verdict::Undecided { forward, reply, basis: Some(Basis::Contradicted) }
+            }
+            _ if reply == empty => decided(Role::Forward, forward, Basis::Rules),
+            _ if forward == empty => decided(Role::Reply, reply, Basis::Rules),
+            _ => self.both(case.traffic, forward, reply),
+        }
+    }
+
+    /// Lines 3 to 7: both readings are in play and both find rules.
+    fn both(&self, traffic: &Traffic, forward: SetId, reply: SetId) -> Verdict {
+        if !has_ports(traffic.protocol) {
+            return Verdict::Undecided { forward, reply, basis: Some(Basis::Ambiguous) };
+        }
+        let specific = (self.sets.traits(forward).specific, self.sets.traits(reply).specific);
+        let low = (traffic.dstport < 512, traffic.srcport < 512);
+        let decided = |role, basis| match role {
+            Role::Forward => Verdict::Decided { role, set: forward, basis },
+            _ => Verdict::Decided { role, set: reply, basis },
+        };
+        match (specific, low) {
+            ((true, false), _) => decided(Role::Forward, Basis::RulePorts),
+            ((false, true), _) => decided(Role::Reply, Basis::RulePorts),
+            (_, (true, false)) => decided(Role::Forward, Basis::LowPort),
+            (_, (false, true)) => decided(Role::Reply, Basis::LowPort),
+            _ => Verdict::Waiting { forward, reply },
+        }
+    }
+
+    /// No rule of the state in force explains it: tracked connections outlive a change of rules, so earlier states are
+    /// asked, newest first, and then the next one.
+    fn unexplained(&mut self, case: &Case<'_>, number: InterfaceNumber, at: usize, play: InPlay) -> Verdict {
+        if case.profile.lacks_group {
+            return Verdict::UnknownGroup;
+        }
+        let index = self.index;
+        let next = index.states.get(at + 1).into_iter();
+        for state in index.states[..at].iter().rev().chain(next) {
+            let placed = &state.interfaces[number.index()];
+            if placed.origin == Origin::Neighbour {
+                continue;
+            }
+            let profile = &state.profiles[placed.profile];
+            let other = Case { state, profile, placed, ..*case };
+            let (forward, reply) = self.readings(&other);
+            let forward = if play.forward { forward } else { SetId::EMPTY };
+            let reply = if play.reply { reply } else { SetId::EMPTY };
+            if forward != SetId::EMPTY || reply != SetId::EMPTY {
+                return Verdict::Undecided { forward, reply, basis: None };
+            }
+        }
+        Verdict::Unexplained
+    }
+
+    /// The rules matching the forward and the reply reading.
+    fn readings(&mut self, case: &Case<'_>) -> (SetId, SetId) {
+        let classes = &case.state.classes;
+        let members = classes.members(classes.class(case.peer));
+        let traffic = case.traffic;
+        let forward = self.matching(case.profile, case.direction, traffic.protocol, traffic.dstport, members);
+        let reply = self.matching(
+            case.profile,
+            case.direction.opposite(),
+            traffic.protocol,
+            traffic.srcport,
+            members,
+        );
+        (forward, reply)
+    }
+
+    fn matching(
+        &mut self,
+        profile: &Profile,
+        direction: Direction,
+        protocol: u8,
+        port: u16,
+        members: &[u64],
+    ) -> SetId {
+        self.matched.clear();
+        for rule in profile.rules(direction) {
+            if rule.allows_port(protocol, port) && rule.allows_peer(members) {
+                self.matched.push(rule.rule);
+            }
+        }
+        self.sets.intern(&self.matched, self.index)
+    }
+
+    /// The forward reading found nothing: rules that fit in all but the peer may have been used by it all the same.
+    fn note_doubts(&mut self, case: &Case<'_>) {
+        let traffic = case.traffic;
+        let mut stranger = None;
+        for rule in case.profile.rules(case.direction) {
+            if rule.proof.doubt == Doubt::Nobody || !rule.allows_port(traffic.protocol, traffic.dstport) {
+                continue;
+            }
+            let doubtful = match rule.proof.doubt {
+                Doubt::Nobody => false,
+                Doubt::Anybody => true,
+                Doubt::Strangers => *stranger.get_or_insert_with(|| !self.index.is_own(case.peer)),
+            };
+            if doubtful {
+                self.near.push(rule.rule);
+            }
+        }
+    }
+
+    fn refusal(&mut self, case: &Case<'_>) -> Cause {
+        let traffic = case.traffic;
+        if let Some(cause) = by_reason(traffic) {
+            return cause;
+        }
+        let (forward, reply) = self.readings(case);
+        let play = InPlay::of(traffic);
+        let forward = if play.forward { forward } else { SetId::EMPTY };
+        let reply = if play.reply { reply } else { SetId::EMPTY };
+        let placed = case.placed;
+        let acl =
+            acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), case.direction, case.peer, traffic);
+        let denies = acl == AclVerdict::Denies;
+        let (no_forward, no_reply) = (forward == SetId::EMPTY, reply == SetId::EMPTY);
+        let flags = traffic.tcp_flags.filter(|_| traffic.protocol == TCP).map(|flags| flags & 18);
+        let ports = has_ports(traffic.protocol);
+        // Line 4 and line 7 know a reply by its port where flags do not tell.
+        let by_port = no_forward
+            && !no_reply
+            && flags.is_none()
+            && ports
+            && traffic.srcport < 512
+            && traffic.dstport >= 512;
+        let syn_clear = flags.is_some_and(|flags| flags & 2 == 0);
+        if denies && (syn_clear || !no_forward) {
+            return Cause::NetworkAcl;
+        }
+        if denies && (flags == Some(18) || by_port) {
+            return Cause::BlockedReply;
+        }
+        if syn_clear {
+            return Cause::LatePacket;
+        }
+        if flags == Some(18) && !no_reply {
+            return if acl == AclVerdict::NotKnown { Cause::BlockedReply } else { Cause::LatePacket };
+        }
+        if by_port {
+            return if acl == AclVerdict::NotKnown { Cause::LateReplyOrScan } else { Cause::LatePacket };
+        }
+        let unresolved = || {
+            case.profile
+                .rules(case.direction)
+                .iter()
+                .any(|rule| rule.proof.unresolved && rule.allows_port(traffic.protocol, traffic.dstport))
+        };
+        match () {
+            () if no_forward && !no_reply && !ports => Cause::Undetermined,
+            () if !no_forward && !self.sets.traits(forward).sure => Cause::Undetermined,
+            () if no_forward && play.forward && unresolved() => Cause::Undetermined,
+            () if !no_forward => Cause::NotSecurityGroup,
+            () if case.profile.lacks_group => Cause::UnknownGroup,
+            () if denies => Cause::SecurityGroupAndNetworkAcl,
+            () => Cause::SecurityGroup,
+        }
+    }
+}
+
+fn by_reason(traffic: &Traffic) -> Option<Cause> {
+    traffic.reject_reason.map(|reason| match reason {
+        RejectReason::BlockPublicAccess => Cause::BlockPublicAccess,
+        RejectReason::EncryptionControl => Cause::EncryptionControl,
+    })
+}
+
+/// The record's own direction; else the end that is an address of the interface.
+fn direction(placed: &Placed, traffic: &Traffic) -> Option<Direction> {
+    traffic.direction.or_else(|| {
+        match (placed.interface.owns(traffic.dstaddr), placed.interface.owns(traffic.srcaddr)) {
+            (true, false) => Some(Direction::Ingress),
+            (false, true) => Some(Direction::Egress),
+            _ => None,
+        }
+    })
+}
+
+/// The far side as the packet names it, else as the interface saw it.
+fn peer(direction: Direction, traffic: &Traffic) -> IpAddr {
+    match direction {
+        Direction::Ingress => traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
+        Direction::Egress => traffic.pkt_dstaddr.unwrap_or(traffic.dstaddr),
+    }
+}

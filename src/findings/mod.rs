@@ -1,0 +1,101 @@
+//! What a reader should act on, derived from the tally and the newest state of the rules.
+
+use std::cmp::Reverse;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// How much a finding matters, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Clean up when convenient.
+    Low,
+    /// Should be mended.
+    Medium,
+    /// Mend soon.
+    High,
+    /// Mend now.
+    Critical,
+}
+
+impl Severity {
+    /// As reports write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// An opening wider than it should be.
+    OverBroad,
+    /// A rule nobody was seen to use.
+    UnusedRule,
+    /// A group on no interface.
+    UnattachedGroup,
+    /// Internal sources that are refused again and again.
+    BlockedAttempts,
+    /// Refused by a network ACL although the groups allow it.
+    BlockedByNetworkAcl,
+    /// A reference to a group or list that nothing resolves.
+    StaleReference,
+    /// ACCEPTs that no rule explains.
+    SnapshotDrift,
+    /// What the logs or snapshots do not show.
+    CoverageGap,
+}
+
+impl FindingKind {
+    /// As reports write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OverBroad => "over_broad",
+            Self::UnusedRule => "unused_rule",
+            Self::UnattachedGroup => "unattached_group",
+            Self::BlockedAttempts => "blocked_attempts",
+            Self::BlockedByNetworkAcl => "blocked_by_network_acl",
+            Self::StaleReference => "stale_reference",
+            Self::SnapshotDrift => "snapshot_drift",
+            Self::CoverageGap => "coverage_gap",
+        }
+    }
+}
+
+/// One finding. Its id is made of what it is about, so the same finding tomorrow has the same id.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// `KIND/SUBJECT`.
+    pub id: String,
+    /// What it is about.
+    pub kind: FindingKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One line for people.
+    pub title: String,
+    /// The group it is about.
+    pub group_id: Option<String>,
+    /// The rule it is about.
+    pub rule_key: Option<String>,
+    /// The interface it is about.
+    pub interface_id: Option<String>,
+    /// The figures behind it.
+    pub evidence: Map<String, Value>,
+    /// What to do.
+    pub recommendation: String,
+}
+
+/// Worst first, then by kind and id.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (Reverse(a.severity), a.kind, &a.id).cmp(&(Reverse(b.severity), b.kind, &b.id)));
+}

@@ -1,0 +1,231 @@
+//! Refused records by interface, direction, protocol, port and cause, with the peers that were refused.
+//!
+//! Bounded: a row that meets too many peers keeps prefixes instead of addresses, and an interface probed on too many
+//! ports keeps ranges of ports. Both widen by fixed steps until they fit, which ends in the same state whatever the
+//! order; counts stay exact at the width shown. Peers of private networks are kept apart, so that noise from the
+//! internet does not blur them.
+
+use hashbrown::HashMap;
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+use super::credit::{Credit, Span};
+use super::scope::{self, PeerScope};
+use crate::attribution::Cause;
+use crate::flow::{Direction, Flow, Traffic, has_ports};
+
+/// Distinct peers kept per row and scope before they are widened.
+const MOST_PEERS: usize = 256;
+/// Distinct ports (or ranges) kept per interface, direction, protocol and cause before they are widened.
+const MOST_PORTS: usize = 1024;
+
+/// What rows are grouped by before the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlockedKey {
+    /// Interface slot of the tally.
+    pub interface: u32,
+    /// None where it cannot be told.
+    pub direction: Option<Direction>,
+    /// IANA number.
+    pub protocol: u8,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Every refused record.
+#[derive(Debug, Clone, Default)]
+pub struct Blocked {
+    tables: HashMap<BlockedKey, PortTable>,
+}
+
+impl Blocked {
+    /// Takes in one refused record.
+    pub fn add(&mut self, key: BlockedKey, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
+        let port = if has_ports(key.protocol) { traffic.dstport } else { 0 };
+        self.tables.entry(key).or_default().row(port).add(peer, flow, traffic);
+    }
+
+    /// Takes in other refused records; `slots` says what the other's interface slots are here.
+    pub fn merge(&mut self, other: Self, slots: &[u32]) {
+        for (mut key, table) in unordered(other.tables) {
+            key.interface = slots[key.interface as usize];
+            self.tables.entry(key).or_default().merge(table);
+        }
+    }
+
+    /// Every row: (key, first port, last port, row), in no order.
+    pub fn rows(&self) -> impl Iterator<Item = (&BlockedKey, u16, u16, &Row)> {
+        self.tables.iter().flat_map(|(key, table)| {
+            let span = (1_u32 << table.width) - 1;
+            table.rows.iter().map(move |(port, row)| {
+                let from = u32::from(*port) << table.width;
+                let narrow = |port: u32| u16::try_from(port).unwrap_or(u16::MAX);
+                (key, narrow(from), narrow(from + span), row)
+            })
+        })
+    }
+}
+
+#[expect(clippy::iter_over_hash_type, reason = "merging is independent of order")]
+fn unordered<K, V>(map: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
+    map.into_iter()
+}
+
+/// Rows by port, or by ranges of 2^width ports.
+#[derive(Debug, Clone, Default)]
+struct PortTable {
+    width: u32,
+    rows: HashMap<u16, Row>,
+}
+
+impl PortTable {
+    fn row(&mut self, port: u16) -> &mut Row {
+        if self.rows.len() >= MOST_PORTS && !self.rows.contains_key(&self.slot(port)) {
+            self.widen();
+        }
+        let slot = self.slot(port);
+        self.rows.entry(slot).or_default()
+    }
+
+    fn slot(&self, port: u16) -> u16 {
+        port.checked_shr(self.width).unwrap_or(0)
+    }
+
+    fn widen(&mut self) {
+        self.width += 4;
+        for (port, row) in std::mem::take(&mut self.rows) {
+            self.rows.entry(port >> 4).or_default().merge(row);
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        while self.width < other.width {
+            self.widen();
+        }
+        while other.width < self.width {
+            other.widen();
+        }
+        for (slot, row) in other.rows {
+            self.rows.entry(slot).or_default().merge(row);
+        }
+        while self.rows.len() > MOST_PORTS {
+            self.widen();
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, Default)]
+pub struct Row {
+    /// What was refused.
+    pub credit: Credit,
+    /// Peers in private networks.
+    pub internal: PeerTable,
+    /// All other peers.
+    pub external: PeerTable,
+}
+
+impl Row {
+    fn add(&mut self, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
+        self.credit.add(flow, traffic);
+        match scope::of(peer) {
+            PeerScope::Internal => self.internal.add(peer, flow),
+            PeerScope::Internet => self.external.add(peer, flow),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.credit.merge(&other.credit);
+        self.internal.merge(other.internal);
+        self.external.merge(other.external);
+    }
+}
+
+/// Records of one peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeerUse {
+    /// How many.
+    pub records: u64,
+    /// When.
+    pub span: Span,
+}
+
+/// Peers, as addresses or as prefixes of one step of the ladder.
+#[derive(Debug, Clone, Default)]
+pub struct PeerTable {
+    step: usize,
+    peers: HashMap<IpNet, PeerUse>,
+}
+
+/// Prefix lengths by step, IPv4 and IPv6.
+const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
+
+impl PeerTable {
+    fn add(&mut self, peer: IpAddr, flow: &Flow<'_>) {
+        let entry = self.peers.entry(widened(IpNet::from(peer), self.step)).or_default();
+        entry.records += 1;
+        entry.span.add(flow);
+        self.fit();
+    }
+
+    fn fit(&mut self) {
+        while self.peers.len() > MOST_PEERS && self.step + 1 < LADDER.len() {
+            self.widen();
+        }
+    }
+
+    fn widen(&mut self) {
+        self.step += 1;
+        for (net, uses) in std::mem::take(&mut self.peers) {
+            merge_peer(&mut self.peers, widened(net, self.step), uses);
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        while self.step < other.step {
+            self.widen();
+        }
+        while other.step < self.step {
+            other.widen();
+        }
+        for (net, uses) in other.peers {
+            merge_peer(&mut self.peers, net, uses);
+        }
+        self.fit();
+    }
+
+    /// Whether every peer is still an address.
+    pub fn is_exact(&self) -> bool {
+        self.step == 0
+    }
+
+    /// Peers and their records, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&IpNet, &PeerUse)> {
+        self.peers.iter()
+    }
+
+    /// How many peers (or prefixes) there are.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+}
+
+fn merge_peer(peers: &mut HashMap<IpNet, PeerUse>, net: IpNet, uses: PeerUse) {
+    let entry = peers.entry(net).or_default();
+    entry.records += uses.records;
+    entry.span.merge(uses.span);
+}
+
+fn widened(net: IpNet, step: usize) -> IpNet {
+    let (v4, v6) = LADDER[step];
+    let length = match net {
+        IpNet::V4(_) => v4,
+        IpNet::V6(_) => v6,
+    };
+    IpNet::new(net.addr(), length).map_or(net, |net| net.trunc())
+}

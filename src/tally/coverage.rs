@@ -1,0 +1,265 @@
+//! What was read: records by outcome, rows that were none, and which hours of which interface the logs speak of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+
+use super::credit::Span;
+use crate::flow::{Action, Entry, Flow, Seconds};
+use crate::ingest::{Place, RowFault};
+
+/// Seconds of an hour.
+pub const HOUR: Seconds = 3600;
+/// No flow-log record lasts longer (aggregation is at most ten minutes): a longer one marks its ends only.
+const LONGEST_RECORD: Seconds = 2 * HOUR;
+
+/// Records by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// ACCEPT.
+    pub accepted: u64,
+    /// REJECT.
+    pub rejected: u64,
+    /// NODATA.
+    pub no_data: u64,
+    /// SKIPDATA.
+    pub skip_data: u64,
+    /// Outside `--since`/`--until`.
+    pub outside_window: u64,
+    /// Delivered a second time by another flow log, and left to that one.
+    pub duplicate: u64,
+}
+
+impl RecordCounts {
+    /// Takes in other counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.no_data += other.no_data;
+        self.skip_data += other.skip_data;
+        self.outside_window += other.outside_window;
+        self.duplicate += other.duplicate;
+    }
+}
+
+/// How often rows were malformed for one reason, and where first: (file, part, place in the part).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultCount {
+    /// How often.
+    pub count: u64,
+    /// Where first; files and parts by their number in the run.
+    pub first: (u32, u32, Place),
+}
+
+/// Faults by reason.
+pub type Faults = BTreeMap<RowFault, FaultCount>;
+
+/// Counts one fault, or `count` of them with this first place.
+pub fn add_fault(faults: &mut Faults, fault: RowFault, other: FaultCount) {
+    let known = faults.entry(fault).or_insert(FaultCount { count: 0, first: other.first });
+    known.count += other.count;
+    known.first = known.first.min(other.first);
+}
+
+/// A set of hours, 64 to a word.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hours {
+    words: BTreeMap<i64, u64>,
+}
+
+impl Hours {
+    /// Adds the hours a record touches.
+    pub fn add(&mut self, flow: &Flow<'_>) {
+        let (Some(start), Some(end)) = (flow.start, flow.end) else { return };
+        let (from, to) = (start.div_euclid(HOUR), end.max(start).div_euclid(HOUR));
+        self.insert(from);
+        if to != from {
+            self.insert(to);
+            if end - start <= LONGEST_RECORD {
+                (from + 1..to).for_each(|hour| self.insert(hour));
+            }
+        }
+    }
+
+    fn insert(&mut self, hour: i64) {
+        *self.words.entry(hour.div_euclid(64)).or_default() |= 1 << hour.rem_euclid(64);
+    }
+
+    /// Whether it holds the hour (since 1970).
+    pub fn contains(&self, hour: i64) -> bool {
+        self.words.get(&hour.div_euclid(64)).is_some_and(|word| word >> hour.rem_euclid(64) & 1 == 1)
+    }
+
+    /// Takes in other hours.
+    pub fn merge(&mut self, other: &Self) {
+        for (at, word) in &other.words {
+            *self.words.entry(*at).or_default() |= word;
+        }
+    }
+
+    /// How many of the hours `from..to` it holds.
+    pub fn count(&self, from: i64, to: i64) -> u64 {
+        (from..to).filter(|hour| self.contains(*hour)).count() as u64
+    }
+}
+
+/// What one flow log delivered of one interface, to find the same records delivered twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// When.
+    pub span: Span,
+    /// ACCEPT, REJECT, NODATA and SKIPDATA: how many, and the hours they start in.
+    pub kinds: [(u64, Hours); 4],
+}
+
+/// Index into [`Delivery::kinds`].
+pub fn kind_index(entry: &Entry) -> usize {
+    match entry {
+        Entry::Traffic(traffic) => match traffic.action {
+            Action::Accept => 0,
+            Action::Reject => 1,
+        },
+        Entry::NoData => 2,
+        Entry::SkipData => 3,
+    }
+}
+
+impl Delivery {
+    /// Takes in one record.
+    pub fn add(&mut self, flow: &Flow<'_>) {
+        self.span.add(flow);
+        let (records, hours) = &mut self.kinds[kind_index(&flow.entry)];
+        *records += 1;
+        if let Some(start) = flow.start {
+            hours.insert(start.div_euclid(HOUR));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.span.merge(other.span);
+        for ((records, hours), (more, others)) in self.kinds.iter_mut().zip(&other.kinds) {
+            *records += more;
+            hours.merge(others);
+        }
+    }
+
+    /// Records of all kinds.
+    pub fn records(&self) -> u64 {
+        self.kinds.iter().map(|(records, _)| records).sum()
+    }
+}
+
+/// What is known of one interface's records.
+#[derive(Debug, Clone, Default)]
+pub struct InterfaceTally {
+    /// ACCEPT.
+    pub accepted: u64,
+    /// REJECT.
+    pub rejected: u64,
+    /// NODATA.
+    pub no_data: u64,
+    /// SKIPDATA.
+    pub skip_data: u64,
+    /// When, of ACCEPT and REJECT.
+    pub span: Span,
+    /// Hours with any record but SKIPDATA.
+    pub hours: Hours,
+    /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log.
+    pub deliveries: BTreeMap<u32, Delivery>,
+    /// Of an interface in no snapshot: where its ACCEPTs may belong.
+    pub strays: Strays,
+}
+
+/// What ACCEPTs of an interface in no snapshot say about where it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// `vpc-id`, or the VPC whose subnets hold one of the addresses.
+    pub vpc_ids: BTreeSet<String>,
+    /// `account-id` of records whose VPC is not known.
+    pub account_ids: BTreeSet<String>,
+}
+
+/// Ids of one interface do not change; a forged log must not fill memory with them. The smallest stay.
+const MOST_STRAYS: usize = 16;
+
+/// Adds an id to a bounded set.
+pub fn note(set: &mut BTreeSet<String>, id: &[u8]) {
+    let text = String::from_utf8_lossy(id);
+    if set.contains(text.as_ref()) {
+        return;
+    }
+    set.insert(text.into_owned());
+    if set.len() > MOST_STRAYS {
+        set.pop_last();
+    }
+}
+
+impl InterfaceTally {
+    /// Takes in one record that counts.
+    pub fn add(&mut self, flow: &Flow<'_>) {
+        match &flow.entry {
+            Entry::NoData => self.no_data += 1,
+            Entry::SkipData => {
+                self.skip_data += 1;
+                return;
+            }
+            Entry::Traffic(traffic) => {
+                match traffic.action {
+                    Action::Accept => self.accepted += 1,
+                    Action::Reject => self.rejected += 1,
+                }
+                self.span.add(flow);
+            }
+        }
+        self.hours.add(flow);
+    }
+
+    /// Takes in other records of the same interface.
+    pub fn merge(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.no_data += other.no_data;
+        self.skip_data += other.skip_data;
+        self.span.merge(other.span);
+        self.hours.merge(&other.hours);
+        for (flow_log, delivery) in other.deliveries {
+            self.deliveries.entry(flow_log).or_default().merge(&delivery);
+        }
+        for id in other.strays.vpc_ids {
+            note(&mut self.strays.vpc_ids, id.as_bytes());
+        }
+        for id in other.strays.account_ids {
+            note(&mut self.strays.account_ids, id.as_bytes());
+        }
+    }
+}
+
+/// Interface ids and their slots: dense numbers within one tally.
+#[derive(Debug, Clone, Default)]
+pub struct Slots {
+    known: HashMap<Box<[u8]>, u32>,
+    ids: Vec<Box<[u8]>>,
+}
+
+impl Slots {
+    /// The slot of an interface, new or known.
+    pub fn slot(&mut self, id: &[u8]) -> u32 {
+        if let Some(slot) = self.known.get(id) {
+            return *slot;
+        }
+        let slot = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        self.known.insert(id.into(), slot);
+        self.ids.push(id.into());
+        slot
+    }
+
+    /// Ids by slot.
+    pub fn ids(&self) -> &[Box<[u8]>] {
+        &self.ids
+    }
+
+    /// The id of a slot as text.
+    pub fn name(&self, slot: u32) -> String {
+        String::from_utf8_lossy(&self.ids[slot as usize]).into_owned()
+    }
+}

@@ -1,0 +1,179 @@
+//! What records add up to. Everything is an integer, a minimum, a maximum or a set; merging is independent of order.
+//!
+//! ```text
+//!   worker 1: flows ─▶ Counter{judge} ─▶ Tally ─┐
+//!   worker 2: flows ─▶ Counter{judge} ─▶ Tally ─┼─ merge ─▶ Tally ─▶ usage (lines 5 and 6 of the definition) ─▶ findings
+//!   …                                            ┘
+//! ```
+//!
+//! Slots of interfaces and numbers of sets are a worker's own; `merge` translates them.
+
+pub mod blocked;
+pub mod counter;
+pub mod coverage;
+pub mod credit;
+pub mod scope;
+pub mod selection;
+pub mod usage;
+pub mod waiting;
+pub mod watch;
+
+use hashbrown::HashMap;
+
+use crate::attribution::Basis;
+use crate::attribution::judge::Role;
+use crate::attribution::sets::{SetId, SetTable};
+use crate::rules::RuleIndex;
+use blocked::Blocked;
+use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
+use credit::{Credit, Span};
+use waiting::{ServiceKey, WaitingKey};
+use watch::Exposure;
+
+/// What credits are grouped by: the pair of sets is the *signature*, from which sole use, redundancy and removal follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UsageKey {
+    /// Interface slot.
+    pub interface: u32,
+    /// The role that earns the credit.
+    pub role: Role,
+    /// Rules of the forward reading; empty where the role is reply.
+    pub forward: SetId,
+    /// Rules of the reply reading; empty where the role is forward.
+    pub reply: SetId,
+    /// Whose traffic it is.
+    pub exposure: Exposure,
+}
+
+/// How ACCEPT records (and, where said, REJECT records) ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// ACCEPT and REJECT on interfaces of no snapshot.
+    pub unknown_interface: u64,
+    /// ACCEPT and REJECT on interfaces without groups.
+    pub no_group: u64,
+    /// ACCEPT that no known rule explains while a group is unknown.
+    pub unknown_group: u64,
+    /// ACCEPT and REJECT whose direction cannot be told.
+    pub unknown_direction: u64,
+    /// ACCEPT and REJECT that start before the first snapshot.
+    pub before_first_snapshot: u64,
+    /// ACCEPT on interfaces that the state in force lacks.
+    pub interface_from_neighbour: u64,
+    /// ACCEPT without a time.
+    pub undated: u64,
+    /// ACCEPT that no rule explains.
+    pub unexplained: u64,
+    /// ACCEPT that a neighbouring snapshot explains.
+    pub explained_by_neighbour: u64,
+    /// ACCEPT by basis; those that wait are not in it yet.
+    pub basis: [u64; 8],
+}
+
+impl Outcomes {
+    /// Counts a basis.
+    pub fn add_basis(&mut self, basis: Basis, records: u64) {
+        self.basis[basis as usize] += records;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.unknown_interface += other.unknown_interface;
+        self.no_group += other.no_group;
+        self.unknown_group += other.unknown_group;
+        self.unknown_direction += other.unknown_direction;
+        self.before_first_snapshot += other.before_first_snapshot;
+        self.interface_from_neighbour += other.interface_from_neighbour;
+        self.undated += other.undated;
+        self.unexplained += other.unexplained;
+        self.explained_by_neighbour += other.explained_by_neighbour;
+        for (ours, theirs) in self.basis.iter_mut().zip(other.basis) {
+            *ours += theirs;
+        }
+    }
+}
+
+/// Everything that is kept of the records.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Records by kind.
+    pub records: RecordCounts,
+    /// When, of ACCEPT and REJECT.
+    pub window: Span,
+    /// Malformed rows.
+    pub faults: Faults,
+    /// Lines or rows per (file, part), to resolve first places.
+    pub places: std::collections::BTreeMap<(u32, u32), u64>,
+    /// Interface ids.
+    pub slots: Slots,
+    /// By interface slot.
+    pub interfaces: Vec<InterfaceTally>,
+    /// How records ended.
+    pub outcomes: Outcomes,
+    /// Sets of rules.
+    pub sets: SetTable,
+    /// Credits of decided and undecided records.
+    pub usage: HashMap<UsageKey, Credit>,
+    /// Records that the whole input may decide.
+    pub waiting: HashMap<WaitingKey, Credit>,
+    /// Which ports decided records show as services.
+    pub services: HashMap<ServiceKey, u64>,
+    /// Per rule: ACCEPTs that fit it in all but the peer.
+    pub near: HashMap<RuleIndex, u64>,
+    /// REJECTs.
+    pub blocked: Blocked,
+}
+
+impl Tally {
+    /// Takes in another tally of the same run.
+    pub fn merge(&mut self, other: Self) {
+        self.records.merge(&other.records);
+        self.window.merge(other.window);
+        for (fault, count) in other.faults {
+            coverage::add_fault(&mut self.faults, fault, count);
+        }
+        self.places.extend(other.places);
+        self.outcomes.merge(&other.outcomes);
+        let slots: Vec<u32> = other.slots.ids().iter().map(|id| self.slots.slot(id)).collect();
+        self.interfaces.resize_with(self.slots.ids().len(), InterfaceTally::default);
+        for (slot, interface) in slots.iter().zip(other.interfaces) {
+            self.interfaces[*slot as usize].merge(interface);
+        }
+        let sets = self.sets.merge(other.sets);
+        let set = |id: SetId| sets[id.0 as usize];
+        merge_map(&mut self.usage, other.usage, |key| UsageKey {
+            interface: slots[key.interface as usize],
+            forward: set(key.forward),
+            reply: set(key.reply),
+            ..key
+        });
+        merge_map(&mut self.waiting, other.waiting, |key| WaitingKey {
+            interface: slots[key.interface as usize],
+            forward: set(key.forward),
+            reply: set(key.reply),
+            ..key
+        });
+        for (mut key, records) in unordered(other.services) {
+            key.interface = slots[key.interface as usize];
+            *self.services.entry(key).or_default() += records;
+        }
+        for (rule, records) in unordered(other.near) {
+            *self.near.entry(rule).or_default() += records;
+        }
+        self.blocked.merge(other.blocked, &slots);
+    }
+}
+
+fn merge_map<K: std::hash::Hash + Eq>(
+    into: &mut HashMap<K, Credit>,
+    from: HashMap<K, Credit>,
+    translate: impl Fn(K) -> K,
+) {
+    for (key, credit) in unordered(from) {
+        into.entry(translate(key)).or_default().merge(&credit);
+    }
+}
+
+/// Sums, minima and sets come out the same in any order; this is the one place that says so to the linter.
+pub(crate) fn unordered<K, V>(map: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
+    map.into_iter()
+}

@@ -1,0 +1,80 @@
+//! The ports whose exposure is kept apart in the tally, so that an opening on many ports can be judged port by port.
+
+use super::scope::{self, PeerScope};
+use crate::error::Error;
+use crate::flow::{TCP, UDP};
+use std::net::IpAddr;
+
+/// Whose traffic a credit counts: that of internal peers, or of the internet, and then on which service port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Exposure(u8);
+
+impl Exposure {
+    /// The peer is internal.
+    pub const INTERNAL: Self = Self(0);
+    const OTHER_PORT: Self = Self(1);
+
+    /// The same without saying which port.
+    #[must_use]
+    pub fn without_port(self) -> Self {
+        if self.is_internet() { Self::OTHER_PORT } else { self }
+    }
+
+    /// Whether the peer is on the internet.
+    pub fn is_internet(self) -> bool {
+        self != Self::INTERNAL
+    }
+}
+
+/// A transport protocol and a port: (6, 22).
+pub type Service = (u8, u16);
+
+/// Most watched ports: their codes fit a byte beside the two that mean no port.
+const MOST: usize = 254;
+
+/// Ports that profiles and the configuration name.
+#[derive(Debug)]
+pub struct PortWatch {
+    services: Vec<Service>,
+    tcp: Vec<Exposure>,
+    udp: Vec<Exposure>,
+}
+
+impl PortWatch {
+    /// Watches these services.
+    ///
+    /// # Errors
+    /// More services than can be kept apart.
+    pub fn new(mut services: Vec<Service>) -> Result<Self, Error> {
+        services.sort_unstable();
+        services.dedup();
+        if services.len() > MOST {
+            return Err(Error::Usage(format!(
+                "sensitive ports: expected at most {MOST} ports in all profiles together, found {}",
+                services.len()
+            )));
+        }
+        let mut tables = [vec![Exposure::OTHER_PORT; 1 << 16], vec![Exposure::OTHER_PORT; 1 << 16]];
+        for ((protocol, port), code) in services.iter().zip(2_u8..) {
+            let table = if *protocol == TCP { &mut tables[0] } else { &mut tables[1] };
+            table[usize::from(*port)] = Exposure(code);
+        }
+        let [tcp, udp] = tables;
+        Ok(Self { services, tcp, udp })
+    }
+
+    /// The exposure of a connection from (or to) this peer at this service port.
+    pub fn exposure(&self, peer: IpAddr, protocol: u8, port: u16) -> Exposure {
+        match (scope::of(peer), protocol) {
+            (PeerScope::Internal, _) => Exposure::INTERNAL,
+            (PeerScope::Internet, TCP) => self.tcp[usize::from(port)],
+            (PeerScope::Internet, UDP) => self.udp[usize::from(port)],
+            (PeerScope::Internet, _) => Exposure::OTHER_PORT,
+        }
+    }
+
+    /// The watched service an exposure names.
+    pub fn service(&self, exposure: Exposure) -> Option<Service> {
+        self.services.get(usize::from(exposure.0).checked_sub(2)?).copied()
+    }
+}
