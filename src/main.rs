@@ -1,1 +1,99 @@
-fn main() {}
+//! The command: parses arguments, calls the library, prints, and answers with an exit status.
+
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use flowaudit::cli::{Analyze, Cli, Command, Format, Generate};
+use flowaudit::error::Error;
+use flowaudit::findings::Severity;
+use flowaudit::report::Report;
+use flowaudit::{analyze, generate, render};
+
+/// What a run came to; see `flowaudit analyze --help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Done = 0,
+    Found = 1,
+    CouldNot = 2,
+    Partial = 3,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Analyze(arguments) => run_analyze(arguments),
+        Command::Generate(arguments) => run_generate(arguments),
+    };
+    let status = result.unwrap_or_else(|error| {
+        complain(&format!("error: {error}"));
+        Status::CouldNot
+    });
+    ExitCode::from(status as u8)
+}
+
+fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
+    let mut out = Output::open(arguments)?;
+    let report = analyze::analyze(arguments)?;
+    if !arguments.quiet {
+        for failure in &report.coverage.files.failures {
+            complain(&format!("warning: {}: {}", failure.file, failure.error));
+        }
+    }
+    out.write(|writer| match arguments.format {
+        Format::Json => render::json::render(&report, writer),
+        Format::Text => render::json::render(&report, writer),
+    })?;
+    Ok(status(&report, arguments.fail_on.map(Severity::from)))
+}
+
+fn status(report: &Report, fail_on: Option<Severity>) -> Status {
+    if report.coverage.files.failed > 0 {
+        Status::Partial
+    } else if fail_on.is_some_and(|level| report.findings.iter().any(|finding| finding.severity >= level)) {
+        Status::Found
+    } else {
+        Status::Done
+    }
+}
+
+fn run_generate(arguments: &Generate) -> Result<Status, Error> {
+    let options = generate::GenerateOptions { seed: arguments.seed, out: arguments.out.clone() };
+    let summary = generate::generate(&options)
+        .map_err(|source| Error::Write { path: arguments.out.display().to_string(), source })?;
+    complain(&format!("{} records in {} files", summary.records, summary.files.len()));
+    Ok(Status::Done)
+}
+
+/// One line on stderr; what cannot be said there is not said.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "flowaudit: {line}");
+}
+
+/// Where the report goes. Opened before the work, so that a typo does not cost an hour.
+struct Output {
+    name: String,
+    writer: Box<dyn Write>,
+}
+
+impl Output {
+    fn open(arguments: &Analyze) -> Result<Self, Error> {
+        let Some(path) = &arguments.output else {
+            return Ok(Self { name: "standard output".to_owned(), writer: Box::new(io::stdout().lock()) });
+        };
+        let name = path.display().to_string();
+        let file = File::create(path).map_err(|source| Error::Write { path: name.clone(), source })?;
+        Ok(Self { name, writer: Box::new(file) })
+    }
+
+    /// A closed pipe is success: the reader has seen enough.
+    fn write(&mut self, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        let mut writer = BufWriter::new(&mut self.writer);
+        match render(&mut writer).and_then(|()| writer.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(source) => Err(Error::Write { path: self.name.clone(), source }),
+            Ok(()) => Ok(()),
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod acl;
 mod address;
 pub mod index;
 pub mod judge;
+pub mod naive;
 pub mod sets;
 
 /// What told which end opened the connection of an ACCEPT.

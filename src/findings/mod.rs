@@ -1,5 +1,16 @@
 //! What a reader should act on, derived from the tally and the newest state of the rules.
 
+pub mod attachment;
+pub mod blocked;
+pub mod gaps;
+pub mod loggable;
+pub mod managed;
+pub mod over_broad;
+pub mod ports;
+pub mod settings;
+pub mod unused;
+pub mod verdict;
+
 use std::cmp::Reverse;
 
 use serde::Serialize;

@@ -11,17 +11,38 @@
 //! A row that is not a record is a [`RowFault`]; a file that is not a flow log is a [`FileFailure`]. What was read
 //! before a break stays read.
 
+mod cells;
+mod csv;
 pub mod fault;
+mod json;
+mod json_guard;
+pub mod layout;
+mod lines;
+mod messages;
+mod parquet;
+mod parquet_cells;
+pub mod plain;
+mod sniff;
+pub mod source;
+mod stream;
+pub mod text;
+
+use std::fs::File;
+use std::io::{Error, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use crate::flow::Flow;
 
 pub use fault::{Place, RowFault};
+pub use layout::Layout;
+use sniff::Kind;
+pub use source::{Found, Source, find};
 
 /// Takes what a reader finds, in file order.
 pub trait Sink {
     /// One well-formed entry.
     fn flow(&mut self, flow: &Flow<'_>);
-    /// One row that is not a record. `place` counts from the start of the chunk being read.
+    /// One row that is not a record. `place` counts from the start of the part being read.
     fn fault(&mut self, fault: RowFault, place: Place);
     /// So many more bytes of the file (as stored) have been consumed.
     fn consumed(&mut self, bytes: u64);
@@ -31,3 +52,183 @@ pub trait Sink {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct FileFailure(pub String);
+
+/// Whether plain text may be cut into parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Split {
+    /// Parts of [`ReadOptions::part_bytes`].
+    #[default]
+    Parts,
+    /// One part, whatever the size.
+    Whole,
+}
+
+/// How files are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// The layout of files without a header line (`--fields`). None: the default format.
+    pub fields: Option<Layout>,
+    /// Plain text larger than this is cut into parts of this size.
+    pub part_bytes: u64,
+    /// Whether it is cut at all.
+    pub split: Split,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self { fields: None, part_bytes: 32 << 20, split: Split::Parts }
+    }
+}
+
+/// What of a file is read in one go. The parts of a file have all of its records between them, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// The lines that start in this range of plain text.
+    Bytes {
+        /// Its place among the parts of the file.
+        index: u32,
+        /// The first byte.
+        start: u64,
+        /// The byte after the last.
+        end: u64,
+    },
+    /// One row group of a Parquet file.
+    RowGroup {
+        /// Its place in the file.
+        index: u32,
+    },
+}
+
+impl Part {
+    /// Its place among the parts of the file, from 0.
+    pub fn index(&self) -> u32 {
+        match self {
+            Self::Whole => 0,
+            Self::Bytes { index, .. } | Self::RowGroup { index } => *index,
+        }
+    }
+}
+
+/// What was read besides what the sink got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadSummary {
+    /// Lines, rows or events in the part: what places in later parts must be moved by.
+    pub places: u64,
+    /// A header line differs from the layout of the file, so that parts cannot be read alone. Reading stopped there;
+    /// the file must be read whole.
+    pub layout_changed: bool,
+}
+
+/// The parts a file is best read in.
+///
+/// # Errors
+///
+/// The file cannot be opened, or is no flow log.
+pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFailure> {
+    // A pipe can be read only once, so nothing of it is looked at here.
+    let Some(path) = source.path.as_deref().filter(|path| path.is_file()) else {
+        return Ok(vec![Part::Whole]);
+    };
+    let (stream, _) = stream::open(source)?;
+    let kind = sniff::kind(stream.head())?;
+    if kind == Kind::Text {
+        text::head(stream.head(), options)?;
+    }
+    let size = File::open(path).and_then(|file| file.metadata()).map_err(|error| unreadable(&error))?.len();
+    match kind {
+        Kind::Parquet if !stream.is_gzip() => parquet::plan(path),
+        Kind::Text if !stream.is_gzip() && options.split == Split::Parts && size > options.part_bytes => {
+            Ok(cut(size, options.part_bytes))
+        }
+        _ => Ok(vec![Part::Whole]),
+    }
+}
+
+fn cut(size: u64, part_bytes: u64) -> Vec<Part> {
+    // An index is 32 bits; a smaller part would only cost time.
+    let step = part_bytes.max(size / u64::from(u32::MAX) + 1);
+    let starts = (0..size).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+    (0..)
+        .zip(starts)
+        .map(|(index, start)| Part::Bytes { index, start, end: (start + step).min(size) })
+        .collect()
+}
+
+/// Reads one part of a file into the sink.
+///
+/// # Errors
+///
+/// The file, or the rest of it, cannot be read. The sink has what came before.
+pub fn read<S: Sink>(
+    source: &Source,
+    part: &Part,
+    options: &ReadOptions,
+    sink: &mut S,
+) -> Result<ReadSummary, FileFailure> {
+    let (mut stream, counter) = stream::open(source)?;
+    let kind = sniff::kind(stream.head())?;
+    match kind {
+        Kind::Parquet => match source.path.as_deref().filter(|path| path.is_file()) {
+            Some(_) if stream.is_gzip() => {
+                Err(FileFailure("Parquet inside gzip: unpack it first".to_owned()))
+            }
+            Some(path) => parquet::read(path, part, sink),
+            None => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
+        },
+        Kind::Json => json::read(stream, &counter, options, sink),
+        Kind::Csv => csv::read(stream, &counter, options, sink),
+        Kind::Text => {
+            let head = text::head(stream.head(), options)?;
+            match (*part, &source.path) {
+                (Part::Bytes { start, end, .. }, Some(path)) => {
+                    let window = Window::open(path, start, end).map_err(|error| unreadable(&error))?;
+                    counter.take();
+                    text::read(
+                        window.counted(&counter),
+                        &counter,
+                        &head,
+                        text::Lines::StartingIn(start, end),
+                        sink,
+                    )
+                }
+                _ => text::read(&mut stream, &counter, &head, text::Lines::All, sink),
+            }
+        }
+    }
+}
+
+fn unreadable(error: &Error) -> FileFailure {
+    FileFailure(error.to_string())
+}
+
+/// A range of a file, and what follows in small steps: the last line of a part ends beyond it, but not far.
+struct Window {
+    file: File,
+    left: u64,
+}
+
+impl Window {
+    const STEP: usize = 4096;
+
+    fn open(path: &Path, start: u64, end: u64) -> std::io::Result<Self> {
+        let mut file = File::open(path)?;
+        let from = start.saturating_sub(1);
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Self { file, left: end - from })
+    }
+
+    fn counted(self, counter: &stream::Counter) -> impl Read {
+        counter.count(self)
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).max(Self::STEP).min(buffer.len());
+        let count = self.file.read(&mut buffer[..most])?;
+        self.left = self.left.saturating_sub(count as u64);
+        Ok(count)
+    }
+}

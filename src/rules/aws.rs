@@ -31,6 +31,8 @@ pub struct Objects {
     pub subnets: Option<Vec<Subnet>>,
     /// describe-flow-logs.
     pub flow_logs: Vec<FlowLog>,
+    /// describe-vpcs: (VPC id, ranges).
+    pub vpcs: Vec<(String, Vec<ipnet::IpNet>)>,
 }
 
 /// One security group without its rules.
@@ -80,7 +82,7 @@ pub enum Recognised {
     No,
 }
 
-const WRAPPERS: [&str; 9] = [
+const WRAPPERS: [&str; 10] = [
     "SecurityGroups",
     "SecurityGroupRules",
     "NetworkInterfaces",
@@ -88,6 +90,7 @@ const WRAPPERS: [&str; 9] = [
     "NetworkAcls",
     "Subnets",
     "FlowLogs",
+    "Vpcs",
     "data",
     "Entries",
 ];
@@ -187,6 +190,10 @@ impl Objects {
             }
             "FlowLogs" => items.iter().try_for_each(|item| {
                 self.flow_logs.push(read::<FlowLogJson>(item)?.translate());
+                Ok(())
+            }),
+            "Vpcs" => items.iter().try_for_each(|item| {
+                self.vpcs.push(read::<VpcJson>(item)?.translate()?);
                 Ok(())
             }),
             "PrefixLists" => items.iter().try_for_each(|item| self.add_prefix_list(read(item)?)),
@@ -501,6 +508,8 @@ mod json {
             cidr_block: String,
             ipv6_cidr_block_association_set: Vec<Range6AssociationJson>,
         }
+        RangeAssociationJson { cidr_block: String }
+        VpcJson { vpc_id: String, cidr_block: String, cidr_block_association_set: Vec<RangeAssociationJson> }
         FlowLogJson {
             flow_log_id: String,
             resource_id: String,
@@ -514,7 +523,7 @@ mod json {
 
 use json::{
     AclEntryJson, AclJson, EntryJson, FlowLogJson, GroupJson, InterfaceJson, PermissionJson, PrefixListJson,
-    RuleJson, SubnetJson, TagJson,
+    RuleJson, SubnetJson, TagJson, VpcJson,
 };
 
 impl InterfaceJson {
@@ -625,6 +634,15 @@ impl SubnetJson {
         let texts = std::iter::once(&self.cidr_block).chain(v6).filter(|text| !text.is_empty());
         let ranges = texts.map(|text| net(&self.subnet_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
         Ok(Subnet { id: self.subnet_id, vpc_id: self.vpc_id, owner_id: self.owner_id, ranges })
+    }
+}
+
+impl VpcJson {
+    fn translate(self) -> Result<(String, Vec<ipnet::IpNet>), String> {
+        let others = self.cidr_block_association_set.iter().map(|association| &association.cidr_block);
+        let texts = std::iter::once(&self.cidr_block).chain(others).filter(|text| !text.is_empty());
+        let ranges = texts.map(|text| net(&self.vpc_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
+        Ok((self.vpc_id, ranges))
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Timeline {
     pub labels: Vec<Label>,
     /// Flow logs described in any snapshot, sorted.
     pub flow_logs: Vec<FlowLog>,
+    /// Ranges of the VPCs described in any snapshot.
+    pub vpcs: BTreeMap<String, BTreeSet<ipnet::IpNet>>,
 }
 
 /// How a record's time lies to the states.
@@ -65,6 +67,10 @@ impl Timeline {
             .iter_mut()
             .flat_map(|snapshot| std::mem::take(&mut snapshot.objects.flow_logs))
             .collect();
+        let mut vpcs: BTreeMap<String, BTreeSet<ipnet::IpNet>> = BTreeMap::new();
+        for (id, ranges) in snapshots.iter_mut().flat_map(|snapshot| snapshot.objects.vpcs.drain(..)) {
+            vpcs.entry(id).or_default().extend(ranges);
+        }
         let (rules, labels) = catalogue(&snapshots);
         let mut parts = Parts::default();
         let mut states: Vec<State> = Vec::new();
@@ -74,7 +80,7 @@ impl Timeline {
             parts.replace(objects, &scopes);
             states.push(parts.state(at, &rules));
         }
-        Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect() }
+        Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect(), vpcs }
     }
 
     /// The state that judges a record of this start. None only without snapshots.

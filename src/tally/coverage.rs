@@ -99,7 +99,16 @@ impl Hours {
 
     /// How many of the hours `from..to` it holds.
     pub fn count(&self, from: i64, to: i64) -> u64 {
-        (from..to).filter(|hour| self.contains(*hour)).count() as u64
+        if from >= to {
+            return 0;
+        }
+        let (first, last) = (from.div_euclid(64), (to - 1).div_euclid(64));
+        let words = self.words.range(first..=last).map(|(at, word)| {
+            let low = if *at == first { u64::MAX << from.rem_euclid(64) } else { u64::MAX };
+            let high = if *at == last { u64::MAX >> (63 - (to - 1).rem_euclid(64)) } else { u64::MAX };
+            u64::from((word & low & high).count_ones())
+        });
+        words.sum()
     }
 }
 

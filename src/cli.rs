@@ -1,0 +1,157 @@
+//! The command line. Doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::findings::Severity;
+
+/// Joins VPC Flow Logs to the security-group rules in force: which rules nobody uses, what was blocked and why, what
+/// stands open too wide.
+#[derive(Debug, Parser)]
+#[command(name = "flowaudit", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Report unused rules, blocked attempts and over-broad openings
+    Analyze(Box<Analyze>),
+    /// Make up a small account: flow logs in three forms and their snapshot
+    Generate(Generate),
+}
+
+/// `flowaudit analyze`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 done; 1 done, and a finding at or above --fail-on; 2 could not do the job; \
+                        3 done, but part of the input could not be read."
+)]
+pub struct Analyze {
+    /// Flow logs: files, folders, globs, or - for standard input
+    #[arg(value_name = "LOG", required = true)]
+    pub logs: Vec<String>,
+    /// Rules: a JSON file or folder as the AWS CLI writes them, optionally in force since TIME (RFC 3339)
+    #[arg(long, value_name = "[TIME=]PATH", num_args = 1..)]
+    pub snapshot: Vec<String>,
+    /// Only records that start at or after TIME (RFC 3339 or a date)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<i64>,
+    /// Only records that start before TIME
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<i64>,
+    /// Columns of log files without a header line, as in the flow log's LogFormat
+    #[arg(long, value_name = "FORMAT")]
+    pub fields: Option<String>,
+    /// Where several flow logs deliver the same interface, count this one
+    #[arg(long, value_name = "ID")]
+    pub flow_log: Vec<String>,
+    /// Which ports are sensitive
+    #[arg(long, value_name = "NAME", value_parser = crate::findings::ports::PROFILES)]
+    pub port_profile: Option<String>,
+    /// A rule not seen in a shorter window is trusted less (such as 90d, 12w)
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    pub review_period: Option<i64>,
+    /// Worker threads (0: one per core)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// How to write the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the report to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Exit with 1 if there is a finding this severe or worse
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// Rows per table in the text report (0: all)
+    #[arg(long, value_name = "ROWS", default_value_t = 20)]
+    pub limit: usize,
+    /// No progress and no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Colour in the text report
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// `flowaudit generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Folder to write into
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The same seed makes the same bytes
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+}
+
+/// How to write a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: a summary, then tables, worst first
+    Text,
+    /// For programs: everything
+    Json,
+}
+
+/// `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the severities by name")]
+pub enum FailOn {
+    Critical,
+    High,
+    Medium,
+    Low,
+    Info,
+}
+
+impl From<FailOn> for Severity {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Critical => Self::Critical,
+            FailOn::High => Self::High,
+            FailOn::Medium => Self::Medium,
+            FailOn::Low => Self::Low,
+            FailOn::Info => Self::Info,
+        }
+    }
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    crate::time::parse(text)
+        .ok_or_else(|| "expected RFC 3339, such as 2026-01-31T00:00:00Z, or a date".to_owned())
+}
+
+/// `90d`, `12w`, `36h`.
+pub fn period(text: &str) -> Result<i64, String> {
+    let expected =
+        || format!("expected a number of days, weeks or hours, such as 90d, 12w or 36h, found \"{text}\"");
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let seconds = match unit {
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        'h' => 3600,
+        _ => return Err(expected()),
+    };
+    let number: i64 = text[..text.len() - 1].parse().map_err(|_| expected())?;
+    number.checked_mul(seconds).filter(|seconds| *seconds >= 0).ok_or_else(expected)
+}

@@ -1,0 +1,138 @@
+//! Settings from the command line and the configuration file; the command line wins.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::cli::{self, Analyze};
+use crate::error::Error;
+use crate::findings::Severity;
+use crate::findings::ports::{PortClass, PortProfile, SensitivePort};
+use crate::findings::settings::{DAY, RARE_WORDS, Settings};
+use crate::rules::RuleProtocol;
+
+/// Resolved settings of a run.
+#[derive(Debug)]
+pub struct Config {
+    /// What findings are judged by.
+    pub settings: Settings,
+}
+
+/// `flowaudit.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    port_profile: Option<String>,
+    review_period: Option<String>,
+    rare_words: Option<Vec<String>>,
+    sensitive_ports: Option<Vec<PortEntry>>,
+}
+
+/// One `[[sensitive_ports]]` entry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PortEntry {
+    port: u16,
+    #[serde(default = "tcp")]
+    protocol: String,
+    name: Option<String>,
+    #[serde(default)]
+    class: Class,
+    #[serde(default)]
+    severity: Level,
+}
+
+fn tcp() -> String {
+    "tcp".to_owned()
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Class {
+    Admin,
+    Database,
+    #[default]
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Info,
+    Low,
+    Medium,
+    #[default]
+    High,
+    Critical,
+}
+
+impl Config {
+    /// Resolves the settings of an `analyze` run.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read or says something that cannot be.
+    pub fn of(arguments: &Analyze) -> Result<Self, Error> {
+        let file = arguments.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let review_period = match (arguments.review_period, &file.review_period) {
+            (Some(period), _) => period,
+            (None, Some(text)) => {
+                cli::period(text).map_err(|error| Error::Usage(format!("review_period: {error}")))?
+            }
+            (None, None) => 90 * DAY,
+        };
+        let profile = profile(arguments, &file)?;
+        let settings = match &file.rare_words {
+            Some(words) => Settings::new(review_period, words, profile),
+            None => Settings::new(review_period, &RARE_WORDS, profile),
+        };
+        Ok(Self { settings })
+    }
+}
+
+fn read(path: &Path) -> Result<File, Error> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+}
+
+fn profile(arguments: &Analyze, file: &File) -> Result<PortProfile, Error> {
+    if let (None, Some(ports)) = (&arguments.port_profile, &file.sensitive_ports) {
+        let ports = ports.iter().map(sensitive_port).collect::<Result<_, _>>()?;
+        return Ok(PortProfile::custom("config", ports));
+    }
+    let name =
+        arguments.port_profile.as_ref().or(file.port_profile.as_ref()).map_or("default", String::as_str);
+    PortProfile::named(name).ok_or_else(|| {
+        let known = crate::findings::ports::PROFILES.join(", ");
+        Error::Usage(format!("port_profile: expected one of {known}, found \"{name}\""))
+    })
+}
+
+fn sensitive_port(entry: &PortEntry) -> Result<SensitivePort, Error> {
+    let protocol = match RuleProtocol::parse(&entry.protocol) {
+        RuleProtocol::Number(number) if crate::flow::has_ports(number) => number,
+        _ => {
+            let found = &entry.protocol;
+            return Err(Error::Usage(format!(
+                "sensitive_ports: protocol: expected tcp or udp, found \"{found}\""
+            )));
+        }
+    };
+    Ok(SensitivePort {
+        protocol,
+        port: entry.port,
+        name: entry.name.clone().unwrap_or_else(|| format!("{}/{}", entry.protocol, entry.port)).into(),
+        class: match entry.class {
+            Class::Admin => PortClass::Admin,
+            Class::Database => PortClass::Database,
+            Class::Other => PortClass::Other,
+        },
+        severity: match entry.severity {
+            Level::Info => Severity::Info,
+            Level::Low => Severity::Low,
+            Level::Medium => Severity::Medium,
+            Level::High => Severity::High,
+            Level::Critical => Severity::Critical,
+        },
+    })
+}

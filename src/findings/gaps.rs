@@ -1,0 +1,192 @@
+//! What the logs and snapshots do not show, said aloud.
+
+use serde_json::{Map, Value, json};
+
+use super::{Finding, FindingKind, Severity};
+use crate::attribution::Basis;
+use crate::rules::timeline::Timeline;
+use crate::tally::Tally;
+use crate::tally::selection::Overlap;
+
+/// One finding per kind of gap.
+pub fn gaps(timeline: &Timeline, tally: &Tally, overlaps: &[Overlap], flow_logs: &[String]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(one_action(tally));
+    findings.extend(duplicates(overlaps, flow_logs));
+    findings.extend(unknown_interfaces(tally));
+    findings.extend(skipdata(tally));
+    findings.extend(drift(tally));
+    findings.extend(no_snapshot(timeline));
+    findings.extend(no_traffic(tally));
+    findings
+}
+
+fn gap(
+    subject: &str,
+    severity: Severity,
+    title: String,
+    evidence: Map<String, Value>,
+    recommendation: &str,
+) -> Finding {
+    Finding {
+        id: format!("coverage_gap/{subject}"),
+        kind: FindingKind::CoverageGap,
+        severity,
+        title,
+        group_id: None,
+        rule_key: None,
+        interface_id: None,
+        evidence,
+        recommendation: recommendation.to_owned(),
+    }
+}
+
+fn figures(pairs: &[(&str, Value)]) -> Map<String, Value> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
+
+/// Logs of one action only: the other list is empty because nobody asked.
+fn one_action(tally: &Tally) -> Option<Finding> {
+    let counts = &tally.records;
+    let evidence = figures(&[("accepted", json!(counts.accepted)), ("rejected", json!(counts.rejected))]);
+    let (subject, title) = match (counts.accepted, counts.rejected) {
+        (1.., 0) => {
+            ("accept_only", "the logs hold no REJECT record: an empty list of blocked attempts means nothing")
+        }
+        (0, 1..) => {
+            ("reject_only", "the logs hold no ACCEPT record: nothing can be said about the use of rules")
+        }
+        _ => return None,
+    };
+    let advice =
+        "If the flow log's TrafficType is not ALL, create one of type ALL (a flow log cannot be changed).";
+    Some(gap(subject, Severity::Medium, title.to_owned(), evidence, advice))
+}
+
+/// The same interface delivered by several flow logs at a time.
+fn duplicates(overlaps: &[Overlap], flow_logs: &[String]) -> Vec<Finding> {
+    let name = |number: u32| flow_logs.get(number as usize).cloned().unwrap_or_default();
+    let mut pairs: std::collections::BTreeMap<(String, String), Vec<&str>> =
+        std::collections::BTreeMap::new();
+    for overlap in overlaps {
+        for left_out in &overlap.left_out {
+            pairs.entry((name(overlap.kept), name(*left_out))).or_default().push(&overlap.interface_id);
+        }
+    }
+    let finding = |((kept, left_out), interfaces): ((String, String), Vec<&str>)| {
+        let evidence = figures(&[
+            ("counted", json!(kept)),
+            ("left_out", json!(left_out)),
+            ("interfaces", json!(interfaces.len())),
+            ("first_interfaces", json!(interfaces.iter().take(10).collect::<Vec<_>>())),
+        ]);
+        gap(
+            &format!("duplicate_flow_log:{left_out}"),
+            Severity::Info,
+            format!("{left_out} delivers what {kept} delivers: counted once, from {kept}"),
+            evidence,
+            "Nothing is lost. --flow-log ID chooses which one counts; deleting one of the two saves its cost.",
+        )
+    };
+    pairs.into_iter().map(finding).collect()
+}
+
+fn unknown_interfaces(tally: &Tally) -> Option<Finding> {
+    let unknown = tally.outcomes.unknown_interface;
+    (unknown > 0).then(|| {
+        gap(
+            "unknown_interfaces",
+            Severity::Medium,
+            format!("{unknown} records are of interfaces that no snapshot knows"),
+            figures(&[("records", json!(unknown))]),
+            "Their groups are not known, so rules they use may look unused. Give a snapshot from the time of the logs, of \
+             every account in them, taken with aws ec2 describe-network-interfaces --include-managed-resources.",
+        )
+    })
+}
+
+fn skipdata(tally: &Tally) -> Option<Finding> {
+    let skipped = tally.records.skip_data;
+    (skipped > 0).then(|| {
+        gap(
+            "skipdata",
+            Severity::Low,
+            format!("{skipped} SKIPDATA records: AWS lost records of some intervals"),
+            figures(&[("records", json!(skipped))]),
+            "Rules on those interfaces are trusted less when they are not seen; review over a longer period.",
+        )
+    })
+}
+
+/// ACCEPTs that no rule explains: how far the snapshot can be trusted.
+fn drift(tally: &Tally) -> Option<Finding> {
+    let outcomes = &tally.outcomes;
+    let explained: u64 = outcomes.basis.iter().sum();
+    let unexplained = outcomes.unexplained + outcomes.unknown_group + outcomes.explained_by_neighbour;
+    if unexplained == 0 {
+        return None;
+    }
+    let ambiguous = outcomes.basis[Basis::Ambiguous as usize] + outcomes.basis[Basis::Contradicted as usize];
+    let evidence = figures(&[
+        ("explained", json!(explained)),
+        ("undecided", json!(ambiguous)),
+        ("unexplained", json!(outcomes.unexplained)),
+        ("explained_by_neighbour", json!(outcomes.explained_by_neighbour)),
+        ("unknown_group", json!(outcomes.unknown_group)),
+    ]);
+    let all = explained + unexplained;
+    // More than one in a hundred: the snapshot is not of these logs.
+    let severity = if unexplained * 100 > all { Severity::Medium } else { Severity::Info };
+    Some(Finding {
+        id: "snapshot_drift/unexplained".to_owned(),
+        kind: FindingKind::SnapshotDrift,
+        severity,
+        title: format!("{unexplained} of {all} matched ACCEPTs are not explained by the rules in force"),
+        group_id: None,
+        rule_key: None,
+        interface_id: None,
+        evidence,
+        recommendation:
+            "Rules were changed, or connections outlived a change: give snapshots closer to the time of the \
+                         logs (--snapshot TIME=PATH, several times)."
+                .to_owned(),
+    })
+}
+
+fn no_snapshot(timeline: &Timeline) -> Option<Finding> {
+    let interfaces = timeline.states.iter().any(|state| !state.interfaces.is_empty());
+    let groups = timeline.states.iter().any(|state| !state.groups.is_empty());
+    let (subject, title, advice) = match (groups, interfaces) {
+        (true, true) => return None,
+        (false, _) => (
+            "no_rules",
+            "the snapshot holds no security group",
+            "Collect them: aws ec2 describe-security-groups > security-groups.json, and give the folder with --snapshot.",
+        ),
+        (true, false) => (
+            "no_interfaces",
+            "the snapshot holds no network interface, so no record can be joined to a rule",
+            "Collect them: aws ec2 describe-network-interfaces --include-managed-resources > network-interfaces.json.",
+        ),
+    };
+    Some(gap(subject, Severity::High, title.to_owned(), Map::new(), advice))
+}
+
+fn no_traffic(tally: &Tally) -> Option<Finding> {
+    let counts = &tally.records;
+    (counts.accepted + counts.rejected == 0).then(|| {
+        let outside = counts.outside_window;
+        let title = if outside > 0 {
+            format!("no traffic record lies between --since and --until; {outside} records lie outside")
+        } else {
+            "the logs hold no traffic record".to_owned()
+        };
+        gap(
+            "no_traffic",
+            Severity::High,
+            title,
+            figures(&[("outside_window", json!(outside)), ("no_data", json!(counts.no_data))]),
+            "Give the folder that holds AWSLogs/<account>/vpcflowlogs/…, and a window in which there was traffic.",
+        )
+    })
+}

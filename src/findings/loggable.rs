@@ -1,0 +1,101 @@
+//! Traffic that flow logs never record, so that its absence says nothing.
+//!
+//! Source: <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-limitations.html>.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::attachment::Attachments;
+use crate::flow::{Direction, TCP, UDP};
+use crate::rules::state::Interface;
+use crate::rules::timeline::Timeline;
+use crate::rules::{Peer, Rule, RuleProtocol};
+
+/// Whether flow logs can show the use of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loggable {
+    /// All of its traffic is recorded.
+    Always,
+    /// Some of its traffic never is.
+    Partly,
+    /// None of its traffic ever is.
+    Never,
+}
+
+/// Instance metadata, time and resolver addresses inside every VPC.
+const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
+const EC2_LOCAL: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
+
+/// Whether flow logs can show the use of the rule on these interfaces.
+pub fn loggable(
+    rule: &Rule,
+    interfaces: &[&Interface],
+    attachments: &Attachments<'_>,
+    timeline: &Timeline,
+) -> Loggable {
+    if let Peer::Cidr(net) = &rule.peer {
+        let local = match net {
+            IpNet::V4(net) => LINK_LOCAL.contains(net),
+            IpNet::V6(net) => EC2_LOCAL.contains(net),
+        };
+        if local {
+            return Loggable::Never;
+        }
+    }
+    let (from, to) = rule.ports();
+    let udp = rule.protocol == RuleProtocol::Number(UDP);
+    if udp && from >= 67 && to <= 68 {
+        return Loggable::Never;
+    }
+    if between_load_balancer_and_endpoint(rule, interfaces, attachments) {
+        return Loggable::Never;
+    }
+    let dns = match &rule.peer {
+        Peer::Cidr(net)
+            if rule.direction == Direction::Egress && rule.is_specific() && (from..=to).contains(&53) =>
+        {
+            resolvers(interfaces, timeline).iter().find(|resolver| net.contains(*resolver)).map(|_| net)
+        }
+        _ => None,
+    };
+    match dns {
+        Some(net) if net.prefix_len() == net.max_prefix_len() && (from, to) == (53, 53) => Loggable::Never,
+        Some(_) => Loggable::Partly,
+        None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly,
+        None => Loggable::Always,
+    }
+}
+
+/// The resolver of a VPC is at the base of its range plus two.
+fn resolvers(interfaces: &[&Interface], timeline: &Timeline) -> Vec<IpAddr> {
+    let ranges = interfaces.iter().filter_map(|interface| timeline.vpcs.get(&interface.vpc_id)).flatten();
+    ranges
+        .filter_map(|range| match range {
+            IpNet::V4(range) => {
+                Some(IpAddr::V4(Ipv4Addr::from(u32::from(range.network()).saturating_add(2))))
+            }
+            IpNet::V6(_) => None,
+        })
+        .collect()
+}
+
+/// Traffic between an endpoint interface and a Network Load Balancer interface is not recorded.
+fn between_load_balancer_and_endpoint(
+    rule: &Rule,
+    interfaces: &[&Interface],
+    attachments: &Attachments<'_>,
+) -> bool {
+    let Peer::Group(peer) = &rule.peer else { return false };
+    let peers: Vec<&Interface> = attachments.interfaces(peer).into_values().collect();
+    let all = |kind: &str, of: &[&Interface]| {
+        !of.is_empty() && of.iter().all(|interface| interface.interface_type == kind)
+    };
+    let (endpoint, balancer) = ("vpc_endpoint", "network_load_balancer");
+    all(endpoint, interfaces) && all(balancer, &peers) || all(balancer, interfaces) && all(endpoint, &peers)
+}
+
+/// Whether the rule lets tcp or udp through.
+pub fn is_tcp_udp_or_all(rule: &Rule) -> bool {
+    matches!(rule.protocol, RuleProtocol::All | RuleProtocol::Number(TCP | UDP))
+}

@@ -1,0 +1,52 @@
+//! What findings are judged by, as the command line and the configuration file say.
+
+use super::ports::PortProfile;
+
+/// Seconds of a day.
+pub const DAY: i64 = 86_400;
+
+/// Words that mark a rule kept for rare events, unless the configuration names others.
+pub const RARE_WORDS: [&str; 12] = [
+    "dr",
+    "disaster",
+    "backup",
+    "break-glass",
+    "breakglass",
+    "emergency",
+    "failover",
+    "fail-over",
+    "fallback",
+    "health check",
+    "healthcheck",
+    "standby",
+];
+
+/// Settings of the findings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// "Not seen" in a shorter window is trusted less; in seconds.
+    pub review_period: i64,
+    /// Words that mark a rule kept for rare events, each as its lower-case words.
+    rare_words: Vec<Vec<String>>,
+    /// Which ports are sensitive.
+    pub profile: PortProfile,
+}
+
+impl Settings {
+    /// Settings from their parts.
+    pub fn new(review_period: i64, rare_words: &[impl AsRef<str>], profile: PortProfile) -> Self {
+        let rare_words = rare_words.iter().map(|word| words(word.as_ref())).filter(|word| !word.is_empty());
+        Self { review_period, rare_words: rare_words.collect(), profile }
+    }
+
+    /// Whether a description or tag says that a rule is for rare events: whole words, in any case.
+    pub fn names_rare_event(&self, text: &str) -> bool {
+        let text = words(text);
+        self.rare_words.iter().any(|rare| text.windows(rare.len()).any(|window| window == rare))
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    let parts = text.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    parts.map(str::to_lowercase).collect()
+}

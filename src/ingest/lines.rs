@@ -1,0 +1,128 @@
+//! Bytes → whole lines, a block at a time, in one buffer that is filled again and again.
+//!
+//! A line that does not fit the buffer is dropped as it is read and reported as one [`Chunk::TooLong`], so memory stays
+//! bounded whatever the input. After an error the line it broke is not handed out.
+
+use std::io::{ErrorKind, Read, Result};
+
+/// Longest line that may be a record; the longest real ones, with every field and tag, are a tenth of it.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+const BLOCK: usize = 512 * 1024;
+
+/// Some lines, or what stands for one that was dropped.
+pub(super) enum Chunk<'a> {
+    /// Whole lines, each with its newline except perhaps the last of the input.
+    Lines {
+        /// Where they start.
+        offset: u64,
+        /// The lines.
+        bytes: &'a [u8],
+    },
+    /// One line longer than the buffer.
+    TooLong {
+        /// Where it starts.
+        offset: u64,
+    },
+}
+
+/// Reads blocks of lines.
+pub(super) struct Blocks<R> {
+    inner: R,
+    buffer: Vec<u8>,
+    /// What of the buffer has been handed out.
+    taken: usize,
+    filled: usize,
+    /// Where the buffer starts in the input.
+    offset: u64,
+    /// Where the line starts that is being dropped.
+    dropping: Option<u64>,
+    ended: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    /// Lines from here on; `offset` is where the reader stands.
+    pub(super) fn new(inner: R, offset: u64) -> Self {
+        Self { inner, buffer: vec![0; BLOCK], taken: 0, filled: 0, offset, dropping: None, ended: false }
+    }
+
+    /// The next lines. None: the input has ended.
+    pub(super) fn next(&mut self) -> Result<Option<Chunk<'_>>> {
+        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.filled -= self.taken;
+        self.offset += self.taken as u64;
+        self.taken = 0;
+        while !self.ended {
+            let before = self.filled;
+            match self.inner.read(&mut self.buffer[before..]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            let fresh = &self.buffer[before..self.filled];
+            if let Some(offset) = self.dropping {
+                if let Some(newline) = memchr::memchr(b'\n', fresh) {
+                    self.taken = before + newline + 1;
+                    self.dropping = None;
+                    return Ok(Some(Chunk::TooLong { offset }));
+                }
+                self.forget();
+            } else if let Some(newline) = memchr::memrchr(b'\n', fresh) {
+                self.taken = before + newline + 1;
+                return Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.taken] }));
+            } else if self.filled == self.buffer.len() {
+                self.dropping = Some(self.offset);
+                self.forget();
+            }
+        }
+        if let Some(offset) = self.dropping.take() {
+            return Ok(Some(Chunk::TooLong { offset }));
+        }
+        if self.filled == 0 {
+            return Ok(None);
+        }
+        self.taken = self.filled;
+        Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.filled] }))
+    }
+
+    fn forget(&mut self) {
+        self.offset += self.filled as u64;
+        self.filled = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(input: &[u8]) -> (Vec<u8>, Vec<u64>) {
+        let (mut lines, mut long) = (Vec::new(), Vec::new());
+        let mut blocks = Blocks::new(input, 0);
+        while let Some(chunk) = blocks.next().unwrap() {
+            match chunk {
+                Chunk::Lines { offset, bytes } => {
+                    assert_eq!(input[usize::try_from(offset).unwrap()..][..bytes.len()], *bytes);
+                    lines.extend_from_slice(bytes);
+                }
+                Chunk::TooLong { offset } => long.push(offset),
+            }
+        }
+        (lines, long)
+    }
+
+    #[test]
+    fn lines_come_whole_and_the_last_needs_no_newline() {
+        for input in ["", "a", "a\n", "a\nb", "\n\n", "a\n\nb\n"] {
+            assert_eq!(chunks(input.as_bytes()), (input.as_bytes().to_vec(), vec![]), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_longer_than_the_buffer_is_one_chunk() {
+        let mut input = b"first\n".to_vec();
+        input.resize(6 + 3 * BLOCK, b'x');
+        assert_eq!(chunks(&input), (b"first\n".to_vec(), vec![6]));
+        input.extend_from_slice(b"\nlast");
+        assert_eq!(chunks(&input), (b"first\nlast".to_vec(), vec![6]));
+    }
+}

@@ -1,0 +1,224 @@
+//! Flow logs in Parquet: columns by name, one row group a part.
+//!
+//! Only the columns a join needs are decoded. The decoder trusts what a file declares, so sizes are checked before it
+//! runs and it runs where a panic becomes a [`FileFailure`].
+
+use std::cell::Cell;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Once;
+
+use ::parquet::arrow::ProjectionMask;
+use ::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use ::parquet::errors::ParquetError;
+use ::parquet::schema::types::SchemaDescriptor;
+use arrow_array::RecordBatch;
+
+use super::cells;
+use super::layout::Layout;
+use super::parquet_cells::{BatchRow, Columns};
+use super::{FileFailure, Part, Place, ReadSummary, Sink};
+use crate::flow::Field;
+use crate::flow::field::FIELDS;
+
+const BATCH: usize = 8192;
+/// The largest row group that is decoded; AWS writes files of at most 75 MB.
+const MAX_GROUP: u64 = 2 << 30;
+
+/// The fields a flow is made of; no other column is decoded.
+const NEEDED: [Field; 19] = [
+    Field::AccountId,
+    Field::InterfaceId,
+    Field::Srcaddr,
+    Field::Dstaddr,
+    Field::Srcport,
+    Field::Dstport,
+    Field::Protocol,
+    Field::Packets,
+    Field::Bytes,
+    Field::Start,
+    Field::End,
+    Field::Action,
+    Field::LogStatus,
+    Field::VpcId,
+    Field::TcpFlags,
+    Field::PktSrcaddr,
+    Field::PktDstaddr,
+    Field::FlowDirection,
+    Field::RejectReason,
+];
+
+/// The row groups of a file.
+pub(super) fn plan(path: &Path) -> Result<Vec<Part>, FileFailure> {
+    let table = Table::open(path)?;
+    let groups = table.metadata.metadata().num_row_groups();
+    if groups == 0 {
+        return Ok(vec![Part::Whole]);
+    }
+    Ok((0..groups).filter_map(|index| Some(Part::RowGroup { index: index.try_into().ok()? })).collect())
+}
+
+/// Reads one row group, or all of them.
+pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<ReadSummary, FileFailure> {
+    let table = Table::open(path)?;
+    let groups = table.metadata.metadata().num_row_groups();
+    let wanted = match part {
+        Part::RowGroup { index } => {
+            let index = *index as usize;
+            index..index + 1
+        }
+        _ => 0..groups,
+    };
+    if wanted.end > groups {
+        return Err(FileFailure("Parquet: the file has changed while it was read".to_owned()));
+    }
+    let mut rows = 0;
+    for group in wanted {
+        let before = rows;
+        let (mut reported, size) = (0, table.stored(group));
+        let total = table.metadata.metadata().row_group(group).num_rows().max(1).cast_unsigned();
+        let mut reader = table.group(group)?;
+        while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {
+            deliver(&batch, &table.columns, rows, sink);
+            rows += batch.num_rows() as u64;
+            let share = u128::from(size) * u128::from(rows - before) / u128::from(total);
+            let fresh = u64::try_from(share).unwrap_or(size).min(size) - reported;
+            reported += fresh;
+            sink.consumed(fresh);
+        }
+        sink.consumed(size - reported);
+    }
+    Ok(ReadSummary { places: rows, layout_changed: false })
+}
+
+fn deliver<S: Sink>(batch: &RecordBatch, fields: &[(usize, Field)], before: u64, sink: &mut S) {
+    let mut columns = Columns::default();
+    for ((_, field), array) in fields.iter().zip(batch.columns()) {
+        columns.set(*field, array);
+    }
+    for row in 0..batch.num_rows() {
+        match cells::flow(&BatchRow { columns: &columns, row }) {
+            Ok(flow) => sink.flow(&flow),
+            Err(fault) => sink.fault(fault, Place::Row(before + row as u64 + 1)),
+        }
+    }
+}
+
+/// An open file and which of its columns are read.
+struct Table {
+    file: File,
+    size: u64,
+    metadata: ArrowReaderMetadata,
+    /// Leaf and field of the columns read, in the order of the file.
+    columns: Vec<(usize, Field)>,
+}
+
+impl Table {
+    fn open(path: &Path) -> Result<Self, FileFailure> {
+        let io = |error: std::io::Error| FileFailure(error.to_string());
+        let file = File::open(path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
+        let metadata = guarded(|| {
+            // The types that arrow wrote beside the columns would only be one more thing to be wrong.
+            let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            ArrowReaderMetadata::load(&file, options)
+        })
+        .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
+        let columns = columns(metadata.parquet_schema())?;
+        let table = Self { file, size, metadata, columns };
+        for group in 0..table.metadata.metadata().num_row_groups() {
+            table.check(group)?;
+        }
+        Ok(table)
+    }
+
+    /// An error if decoding the row group would take more memory than any flow log needs.
+    fn check(&self, group: usize) -> Result<(), FileFailure> {
+        let group = self.metadata.metadata().row_group(group);
+        let mut size = 0_u64;
+        for (leaf, _) in &self.columns {
+            let column = group
+                .columns()
+                .get(*leaf)
+                .ok_or_else(|| FileFailure("Parquet: damaged footer".to_owned()))?;
+            let declared = u64::try_from(column.uncompressed_size());
+            size =
+                size.saturating_add(declared.map_err(|_| FileFailure("Parquet: damaged footer".to_owned()))?);
+        }
+        // No column takes less than some bits a row, but runs may be long; batches bound what rows cost.
+        if size > MAX_GROUP {
+            return Err(FileFailure(format!("Parquet: a row group of {size} bytes, more than 2 GiB")));
+        }
+        Ok(())
+    }
+
+    fn group(&self, group: usize) -> Result<ParquetRecordBatchReader, FileFailure> {
+        let file = self.file.try_clone().map_err(|error| FileFailure(error.to_string()))?;
+        guarded(|| {
+            let leaves = self.columns.iter().map(|(leaf, _)| *leaf);
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+                .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), leaves))
+                .with_row_groups(vec![group])
+                .with_batch_size(BATCH)
+                .build()
+        })
+    }
+
+    /// The bytes of the file that count for a row group; those of no group count for the first.
+    fn stored(&self, group: usize) -> u64 {
+        let groups = self.metadata.metadata().row_groups();
+        let bytes = |group: &::parquet::file::metadata::RowGroupMetaData| {
+            let sizes =
+                group.columns().iter().map(|column| u64::try_from(column.compressed_size()).unwrap_or(0));
+            sizes.fold(0, u64::saturating_add).min(self.size)
+        };
+        let others = groups.iter().skip(1).map(bytes).fold(0, u64::saturating_add).min(self.size);
+        if group == 0 { self.size - others } else { groups.get(group).map_or(0, bytes) }
+    }
+}
+
+fn columns(schema: &SchemaDescriptor) -> Result<Vec<(usize, Field)>, FileFailure> {
+    let roots = schema.root_schema().get_fields();
+    Layout::from_names(roots.iter().map(|root| root.name())).check()?;
+    let mut columns: Vec<(usize, Field)> = Vec::with_capacity(FIELDS.len());
+    for (leaf, column) in schema.columns().iter().enumerate() {
+        let [name] = column.path().parts() else { continue };
+        if column.max_rep_level() > 0 {
+            continue;
+        }
+        if let Some(field) = Field::from_name(name).filter(|field| NEEDED.contains(field)) {
+            if columns.iter().all(|(_, known)| *known != field) {
+                columns.push((leaf, field));
+            }
+        }
+    }
+    Ok(columns)
+}
+
+thread_local! {
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs the decoder; a panic in it is a failure of the file and says nothing on stderr.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, FileFailure> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !SILENT.get() {
+                before(panic);
+            }
+        }));
+    });
+    let was_silent = SILENT.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(decode));
+    SILENT.set(was_silent);
+    match result {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(FileFailure(format!("Parquet: {error}"))),
+        Err(_) => Err(FileFailure("Parquet: the file is damaged".to_owned())),
+    }
+}

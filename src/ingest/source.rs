@@ -1,0 +1,164 @@
+//! Inputs → the files to read: folders walked, patterns expanded, every file once, in name order.
+//!
+//! What the user named and is not there is an error; what cannot be read inside a folder is a failure of that file.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::FileFailure;
+
+/// One file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the user gave it, with `/` between its parts; `-` for the standard input.
+    pub name: String,
+    /// Where it is. None: the standard input.
+    pub path: Option<PathBuf>,
+    /// Its size as stored; 0 if that is not known.
+    pub bytes: u64,
+    /// `fl-…`, where the file has the name AWS gives.
+    pub flow_log: Option<String>,
+}
+
+impl Source {
+    fn file(path: PathBuf, bytes: u64) -> Self {
+        let flow_log = path.file_name().and_then(|name| flow_log(&name.to_string_lossy()));
+        Self { name: shown(&path), path: Some(path), bytes, flow_log }
+    }
+
+    fn stdin() -> Self {
+        Self { name: "-".to_owned(), path: None, bytes: 0, flow_log: None }
+    }
+}
+
+/// The files behind the inputs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Files to read, in name order.
+    pub sources: Vec<Source>,
+    /// What lies in a folder and cannot be read, by name.
+    pub failures: Vec<(String, FileFailure)>,
+}
+
+/// The files behind these inputs: files, folders, glob patterns, `-` for the standard input.
+///
+/// # Errors
+///
+/// An input that does not exist, or a pattern that matches nothing.
+pub fn find(inputs: &[String]) -> Result<Found, FileFailure> {
+    let mut found = Found::default();
+    for input in inputs {
+        if input == "-" {
+            found.sources.push(Source::stdin());
+            continue;
+        }
+        let path = Path::new(input);
+        match path.metadata() {
+            Ok(metadata) => add(&mut found, path.to_path_buf(), &metadata),
+            Err(error) => expand(&mut found, input, &error)?,
+        }
+    }
+    found.sources.sort_by(|a, b| a.name.cmp(&b.name));
+    found.failures.sort_by(|a, b| a.0.cmp(&b.0));
+    found.failures.dedup();
+    let mut seen = HashSet::new();
+    found.sources.retain(|source| {
+        let identity = source.path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        seen.insert(identity)
+    });
+    Ok(found)
+}
+
+fn add(found: &mut Found, path: PathBuf, metadata: &std::fs::Metadata) {
+    if metadata.is_dir() {
+        walk(found, &path);
+    } else {
+        found.sources.push(Source::file(path, metadata.len()));
+    }
+}
+
+fn expand(found: &mut Found, input: &str, error: &std::io::Error) -> Result<(), FileFailure> {
+    if !input.contains(['*', '?', '[']) {
+        return Err(FileFailure(format!("{input}: {error}")));
+    }
+    let paths = glob::glob(input).map_err(|error| FileFailure(format!("{input}: {error}")))?;
+    let mut any = false;
+    for path in paths {
+        any = true;
+        match path.map_err(|error| (shown(error.path()), error.to_string())).and_then(|path| {
+            let metadata = path.metadata().map_err(|error| (shown(&path), error.to_string()))?;
+            Ok((path, metadata))
+        }) {
+            Ok((path, metadata)) => add(found, path, &metadata),
+            Err((name, error)) => found.failures.push((name, FileFailure(error))),
+        }
+    }
+    if any { Ok(()) } else { Err(FileFailure(format!("{input}: no file matches"))) }
+}
+
+fn walk(found: &mut Found, folder: &Path) {
+    let visible =
+        |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible)
+    {
+        let failure = match entry {
+            Ok(entry) if entry.file_type().is_file() => match entry.metadata() {
+                Ok(metadata) => {
+                    found.sources.push(Source::file(entry.into_path(), metadata.len()));
+                    continue;
+                }
+                Err(error) => error,
+            },
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        // A link back to a folder above: its files are read where they are.
+        if failure.loop_ancestor().is_some() {
+            continue;
+        }
+        let name = shown(failure.path().unwrap_or(folder));
+        let text = failure.io_error().map_or_else(|| failure.to_string(), ToString::to_string);
+        found.failures.push((name, FileFailure(text)));
+    }
+}
+
+fn shown(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    if std::path::MAIN_SEPARATOR == '/' {
+        name.into_owned()
+    } else {
+        name.replace(std::path::MAIN_SEPARATOR, "/")
+    }
+}
+
+/// `fl-…` of `account_vpcflowlogs_region_fl-…_time_hash.log.gz`.
+fn flow_log(name: &str) -> Option<String> {
+    let mut parts = name.split('_').skip_while(|part| *part != "vpcflowlogs").skip(2);
+    let id = parts.next()?;
+    let hex = id.strip_prefix("fl-")?;
+    (!hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flow_log_stands_in_the_name() {
+        let cases = [
+            (
+                "123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz",
+                Some("fl-1234abcd"),
+            ),
+            ("1_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.parquet", Some("fl-1234abcd")),
+            ("123456789012_vpcflowlogs_us-east-1", None),
+            ("fl-1234abcd.log", None),
+            ("1_vpcflowlogs_us-east-1_fl-_x.log", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(flow_log(name).as_deref(), expected, "{name}");
+        }
+    }
+}

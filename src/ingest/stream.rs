@@ -1,0 +1,118 @@
+//! One file as a stream of text bytes: inflated, its beginning looked at, its stored bytes counted.
+//!
+//! What was inflated before a break is handed out before the error is, and the error says how far reading came.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufReader, Error, Read, Result};
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{FileFailure, Source};
+
+/// How much of a file is looked at to tell what it is.
+pub(super) const PEEK: usize = 64 * 1024;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// Small, because what one call inflates before a break in its input is lost.
+const INFLATE_INPUT: usize = 16 * 1024;
+
+/// Stored bytes that have been read and not yet reported.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counter(Rc<Cell<u64>>);
+
+impl Counter {
+    /// The bytes since this was last asked.
+    pub(super) fn take(&self) -> u64 {
+        self.0.take()
+    }
+
+    /// Counts what is read.
+    pub(super) fn count<R: Read>(&self, inner: R) -> impl Read + use<R> {
+        Counting { inner, counter: self.clone() }
+    }
+}
+
+struct Counting<R> {
+    inner: R,
+    counter: Counter,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.counter.0.set(self.counter.0.get() + count as u64);
+        Ok(count)
+    }
+}
+
+/// A stream whose beginning is known before it is read.
+pub(super) struct Stream {
+    head: Vec<u8>,
+    taken: usize,
+    inner: Box<dyn Read>,
+    broken: Option<Error>,
+    /// What errors call the stream.
+    what: &'static str,
+    read: u64,
+}
+
+impl Stream {
+    fn new(inner: Box<dyn Read>, what: &'static str) -> Self {
+        let mut head = Vec::new();
+        let mut inner = inner;
+        // On an error, what came before it is in the head all the same.
+        let broken = inner.by_ref().take(PEEK as u64).read_to_end(&mut head).err();
+        Self { head, taken: 0, inner, broken, what, read: 0 }
+    }
+
+    /// The beginning: [`PEEK`] bytes, or fewer if the stream ends or breaks before that.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Whether the stream is inflated gzip.
+    pub(super) fn is_gzip(&self) -> bool {
+        self.what == "gzip"
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let rest = &self.head[self.taken..];
+        let result = if !rest.is_empty() {
+            let count = rest.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&rest[..count]);
+            self.taken += count;
+            Ok(count)
+        } else if let Some(error) = self.broken.take() {
+            Err(error)
+        } else {
+            self.inner.read(buffer)
+        };
+        match result {
+            Ok(count) => {
+                self.read += count as u64;
+                Ok(count)
+            }
+            Err(error) => {
+                Err(Error::new(error.kind(), format!("{}: {error} after {} bytes", self.what, self.read)))
+            }
+        }
+    }
+}
+
+/// Opens a source, inflating it if it is gzip.
+pub(super) fn open(source: &Source) -> std::result::Result<(Stream, Counter), FileFailure> {
+    let counter = Counter::default();
+    let raw: Box<dyn Read> = match &source.path {
+        None => Box::new(std::io::stdin().lock()),
+        Some(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
+    };
+    let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), "reading");
+    if !stream.head.starts_with(GZIP) {
+        return Ok((stream, counter));
+    }
+    let inflated = MultiGzDecoder::new(BufReader::with_capacity(INFLATE_INPUT, stream));
+    Ok((Stream::new(Box::new(inflated), "gzip"), counter))
+}

@@ -1,0 +1,390 @@
+//! Text rows → flows: the hot path of the product.
+//!
+//! A row is cut into columns eight bytes at a time, each needed column is parsed once straight from the bytes, and
+//! nothing is allocated per row. Whether a line is a header is asked only of lines that are no record: a header never
+//! parses as one.
+
+use std::io::Read;
+
+use super::cells::{self, Cells};
+use super::layout::{Layout, shown, tokens};
+use super::lines::{Blocks, Chunk, MAX_LINE};
+use super::stream::{Counter, PEEK};
+use super::{FileFailure, Place, ReadOptions, ReadSummary, RowFault, Sink, sniff};
+use crate::flow::field::FIELDS;
+use crate::flow::{Field, Flow};
+
+/// The slot of columns that nobody needs.
+const UNUSED: usize = FIELDS.len();
+type Slots = [(u32, u32); UNUSED + 1];
+
+/// Parses rows of one layout.
+#[derive(Debug, Clone)]
+pub struct RowParser {
+    /// The slot of each column.
+    columns: Vec<u8>,
+    /// Where the fields stand in the row. Those without a column stay empty.
+    slots: Slots,
+}
+
+struct TextRow<'a> {
+    line: &'a [u8],
+    slots: &'a Slots,
+}
+
+impl<'a> Cells<'a> for TextRow<'a> {
+    #[inline]
+    fn text(&self, field: Field) -> Option<&'a [u8]> {
+        let (start, end) = self.slots[field as usize];
+        let text = self.line.get(start as usize..end as usize)?;
+        match text {
+            b"" | b"-" => None,
+            text => Some(text),
+        }
+    }
+}
+
+impl RowParser {
+    /// A parser for rows of this layout.
+    pub fn new(layout: &Layout) -> Self {
+        let mut columns: Vec<u8> = Vec::with_capacity(layout.columns().len());
+        for column in layout.columns() {
+            let slot = column.map_or(UNUSED, |field| field as usize).to_le_bytes()[0];
+            // A field that comes twice is read from its first column.
+            columns.push(if columns.contains(&slot) { UNUSED.to_le_bytes()[0] } else { slot });
+        }
+        Self { columns, slots: [(0, 0); UNUSED + 1] }
+    }
+
+    /// The flow in this row.
+    #[inline]
+    pub fn parse<'a>(&'a mut self, line: &'a [u8]) -> Result<Flow<'a>, RowFault> {
+        if line.len() > MAX_LINE {
+            return Err(RowFault::TooLong);
+        }
+        self.split(line)?;
+        cells::flow(&TextRow { line, slots: &self.slots })
+    }
+
+    #[inline]
+    fn split(&mut self, line: &[u8]) -> Result<(), RowFault> {
+        let mut columns = self.columns.iter();
+        let mut start = 0;
+        let slots = &mut self.slots;
+        let mut column = |start: u32, end: u32| {
+            if end > start {
+                let slot = columns.next().ok_or(RowFault::TooManyFields)?;
+                slots[usize::from(*slot)] = (start, end);
+            }
+            Ok(())
+        };
+        let (words, rest) = line.as_chunks::<8>();
+        let mut base = 0_u32;
+        for word in words {
+            let mut separators = separators(u64::from_le_bytes(*word));
+            while separators != 0 {
+                let at = base + separators.trailing_zeros() / 8;
+                column(start, at)?;
+                start = at + 1;
+                separators &= separators - 1;
+            }
+            base += 8;
+        }
+        for byte in rest {
+            if *byte <= b' ' {
+                column(start, base)?;
+                start = base + 1;
+            }
+            base += 1;
+        }
+        column(start, base)?;
+        if columns.next().is_some() { Err(RowFault::TooFewFields) } else { Ok(()) }
+    }
+}
+
+/// The high bit of each byte that is at most a space, exactly.
+#[inline]
+fn separators(word: u64) -> u64 {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The sum cannot carry into the next byte; its high bit says that the low seven bits are above the space.
+    let above = (word & !HIGH) + 0x5f5f_5f5f_5f5f_5f5f;
+    !(above | word) & HIGH
+}
+
+/// What the beginning of a file says about all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) layout: Layout,
+    /// Whether rows have a time in front, as CloudWatch Logs exports them.
+    pub(super) timed: bool,
+    /// Where the first line stands that has this layout.
+    pub(super) from: u64,
+}
+
+/// Lines that are looked at before giving up.
+const HEAD_LINES: usize = 32;
+
+/// Finds the layout in the beginning of a file.
+pub(super) fn head(bytes: &[u8], options: &ReadOptions) -> Result<Head, FileFailure> {
+    let mut from = if bytes.starts_with(sniff::BOM) { sniff::BOM.len() } else { 0 };
+    let mut first = None;
+    let mut seen = 0;
+    while from < bytes.len() && seen < HEAD_LINES {
+        let rest = &bytes[from..];
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
+        let line = &rest[..length];
+        if tokens(line).next().is_some() {
+            seen += 1;
+            first.get_or_insert(line);
+            let whole = from + length < bytes.len() || bytes.len() < PEEK || line.ends_with(b"\n");
+            if let Some(head) = head_of(line, from as u64, options)?.filter(|_| whole) {
+                return Ok(head);
+            }
+        }
+        from += length;
+    }
+    match first {
+        // Only blank lines so far: what comes later is judged when it comes.
+        None => Ok(Head {
+            layout: options.fields.clone().unwrap_or_else(Layout::default_format),
+            timed: false,
+            from: 0,
+        }),
+        Some(line) => Err(no_layout(line, options)),
+    }
+}
+
+fn head_of(line: &[u8], from: u64, options: &ReadOptions) -> Result<Option<Head>, FileFailure> {
+    if let Some(layout) = Layout::from_header(line) {
+        layout.check()?;
+        return Ok(Some(Head { layout, timed: false, from }));
+    }
+    let row = without_time(line);
+    let timed = row.len() != line.len();
+    if let Some(layout) = &options.fields {
+        if tokens(row).count() == layout.columns().len() {
+            layout.check()?;
+            return Ok(Some(Head { layout: layout.clone(), timed, from: 0 }));
+        }
+    }
+    Ok(is_default_row(row).then(|| Head { layout: Layout::default_format(), timed, from }))
+}
+
+/// Whether this can only be a row of the default format, be its values good or bad.
+pub(super) fn is_default_row(row: &[u8]) -> bool {
+    let columns: Vec<&[u8]> = tokens(row).take(15).collect();
+    let number = |column: &[u8]| column == b"-" || column.iter().all(u8::is_ascii_digit);
+    columns.len() == 14
+        && columns[0].len() <= 2
+        && number(columns[0])
+        && columns[4..12].iter().filter(|column| number(column)).count() >= 6
+        && matches!(columns[13], b"OK" | b"NODATA" | b"SKIPDATA")
+}
+
+fn no_layout(line: &[u8], options: &ReadOptions) -> FileFailure {
+    let row = without_time(line);
+    let found = shown(line);
+    if tokens(row).any(|word| matches!(word, b"TransitGateway" | b"TransitGatewayAttachment")) {
+        return FileFailure("cannot be joined to rules: a transit gateway flow log".to_owned());
+    }
+    let count = tokens(row).count();
+    if let Some(fields) = &options.fields {
+        let named = fields.columns().len();
+        return FileFailure(format!(
+            "no header line, and rows of {count} columns where --fields names {named}: {found}"
+        ));
+    }
+    if count > 3
+        && tokens(row).any(|word| matches!(word, b"OK" | b"NODATA" | b"SKIPDATA" | b"ACCEPT" | b"REJECT"))
+    {
+        return FileFailure(format!(
+            "no header line says what the {count} columns are; give --fields '${{version}} …': {found}"
+        ));
+    }
+    FileFailure(format!(
+        "not a flow log: no header line, nor rows of the default format (if it is one, give --fields \
+         '${{version}} …'): {found}"
+    ))
+}
+
+/// The row behind the time that CloudWatch Logs puts in front of it on export.
+pub(super) fn without_time(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii_start();
+    let Some((date, _)) = line.split_at_checked(20) else { return line };
+    let is_time =
+        date[4] == b'-' && date[7] == b'-' && date[10] == b'T' && date[13] == b':' && date[16] == b':';
+    if !is_time || !date[..4].iter().all(u8::is_ascii_digit) {
+        return line;
+    }
+    let end = line.iter().position(|byte| *byte <= b' ').unwrap_or(line.len());
+    line[end..].trim_ascii_start()
+}
+
+/// Which lines of a file are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lines {
+    /// All.
+    All,
+    /// Those that start in this range of bytes.
+    StartingIn(u64, u64),
+}
+
+/// Reads lines from a reader that stands at the beginning, or one byte before the range if that does not start at 0.
+pub(super) fn read<S: Sink>(
+    input: impl Read,
+    counter: &Counter,
+    head: &Head,
+    which: Lines,
+    sink: &mut S,
+) -> Result<ReadSummary, FileFailure> {
+    let (start, end) = match which {
+        Lines::All => (0, u64::MAX),
+        Lines::StartingIn(start, end) => (start, end),
+    };
+    let mut blocks = Blocks::new(input, start.saturating_sub(1));
+    let mut reader = Reader {
+        parser: RowParser::new(&head.layout),
+        layout: head.layout.clone(),
+        timed: head.timed,
+        from: head.from,
+        whole: matches!(which, Lines::All),
+        end,
+        // The byte before the range ends the line that belongs to the part before.
+        foreign: start > 0,
+        sink,
+        lines: 0,
+        layout_changed: false,
+    };
+    let mut reported = 0;
+    loop {
+        let chunk = blocks.next().map_err(|error| FileFailure(error.to_string()))?;
+        let more = match chunk {
+            None => false,
+            Some(Chunk::TooLong { offset }) => reader.too_long(offset),
+            Some(Chunk::Lines { offset, bytes }) => reader.block(offset, bytes)?,
+        };
+        let fresh = counter.take().min((end - start) - reported);
+        reported += fresh;
+        reader.sink.consumed(fresh);
+        if !more {
+            break;
+        }
+    }
+    if !reader.whole {
+        reader.sink.consumed((end - start) - reported);
+    }
+    Ok(ReadSummary { places: reader.lines, layout_changed: reader.layout_changed })
+}
+
+struct Reader<'s, S> {
+    parser: RowParser,
+    layout: Layout,
+    timed: bool,
+    from: u64,
+    whole: bool,
+    end: u64,
+    foreign: bool,
+    sink: &'s mut S,
+    lines: u64,
+    layout_changed: bool,
+}
+
+impl<S: Sink> Reader<'_, S> {
+    /// Reads a block of lines. False: no line after it is wanted.
+    fn block(&mut self, offset: u64, bytes: &[u8]) -> Result<bool, FileFailure> {
+        let mut bytes = bytes;
+        let mut offset = offset;
+        if offset == 0 && !self.foreign && bytes.starts_with(sniff::BOM) {
+            bytes = &bytes[sniff::BOM.len()..];
+            offset += sniff::BOM.len() as u64;
+        }
+        while !bytes.is_empty() {
+            let length = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |newline| newline + 1);
+            let (line, rest) = bytes.split_at(length);
+            if self.foreign {
+                self.foreign = false;
+            } else if offset >= self.end {
+                return Ok(false);
+            } else {
+                self.lines += 1;
+                let row = if self.timed { without_time(line) } else { line };
+                match self.parser.parse(row) {
+                    Ok(flow) if offset >= self.from => self.sink.flow(&flow),
+                    Ok(_) => self.sink.fault(RowFault::NoLayout, Place::Line(self.lines)),
+                    Err(fault) => {
+                        if !self.no_record(line, offset, fault)? {
+                            return Ok(false);
+                        }
+                        if length == 1 {
+                            let blank = self.blank_lines(offset + 1, rest);
+                            bytes = &rest[blank..];
+                            offset += 1 + blank as u64;
+                            continue;
+                        }
+                    }
+                }
+            }
+            bytes = rest;
+            offset += length as u64;
+        }
+        Ok(true)
+    }
+
+    /// Skips a run of blank lines fast: a gigabyte of them inflates from a megabyte.
+    fn blank_lines(&mut self, offset: u64, bytes: &[u8]) -> usize {
+        const RUN: [u8; 256] = [b'\n'; 256];
+        let (runs, _) = bytes.as_chunks::<256>();
+        let mut skipped = 0;
+        for run in runs {
+            if *run != RUN || offset + skipped as u64 + 256 > self.end {
+                break;
+            }
+            skipped += run.len();
+        }
+        self.lines += skipped as u64;
+        skipped
+    }
+
+    /// What a line is that is no record: blank, a header, or a fault. False: reading ends here.
+    #[cold]
+    fn no_record(&mut self, line: &[u8], offset: u64, fault: RowFault) -> Result<bool, FileFailure> {
+        if fault == RowFault::TooLong {
+            self.sink.fault(fault, Place::Line(self.lines));
+            return Ok(true);
+        }
+        if tokens(line).next().is_none() {
+            return Ok(true);
+        }
+        let Some(layout) = Layout::from_header(line) else {
+            let fault = if offset < self.from { RowFault::NoLayout } else { fault };
+            self.sink.fault(fault, Place::Line(self.lines));
+            return Ok(true);
+        };
+        if layout == self.layout && !self.timed {
+            return Ok(true);
+        }
+        if !self.whole {
+            self.layout_changed = true;
+            return Ok(false);
+        }
+        layout.check().map_err(|FileFailure(why)| FileFailure(format!("line {}: {why}", self.lines)))?;
+        self.parser = RowParser::new(&layout);
+        self.layout = layout;
+        self.timed = false;
+        Ok(true)
+    }
+
+    fn too_long(&mut self, offset: u64) -> bool {
+        if self.foreign {
+            self.foreign = false;
+            return true;
+        }
+        if offset >= self.end {
+            return false;
+        }
+        self.lines += 1;
+        let fault = if offset < self.from { RowFault::NoLayout } else { RowFault::TooLong };
+        self.sink.fault(fault, Place::Line(self.lines));
+        true
+    }
+}

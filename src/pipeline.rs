@@ -1,0 +1,150 @@
+//! Sources → parts → one fold per worker → one tally. The only place that knows about threads.
+//!
+//! A part is a whole file, a byte range of plain text or a row group: workers take the next part that nobody has, so the
+//! order differs from run to run and the tally does not.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::error::Error;
+use crate::ingest::{self, FileFailure, Part, ReadOptions, Source, Split};
+use crate::report::Failure;
+use crate::tally::Tally;
+use crate::tally::counter::{Brief, Counter};
+
+/// What reading left.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Everything that was counted. Not settled yet.
+    pub tally: Tally,
+    /// Files that could not be read to the end, in order.
+    pub failures: Vec<Failure>,
+    /// Files of which something was read.
+    pub files_read: u64,
+}
+
+/// One piece of work.
+#[derive(Debug)]
+struct Task {
+    file: u32,
+    part: Part,
+}
+
+/// Reads every source and tallies it under the brief, on `threads` workers (0: one per core).
+///
+/// # Errors
+/// Only if the workers cannot be started.
+pub fn run(
+    sources: &[Source],
+    flow_logs: &[u32],
+    options: &ReadOptions,
+    threads: usize,
+    brief: &Brief<'_>,
+) -> Result<Outcome, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
+    let mut whole = BTreeSet::new();
+    loop {
+        let plan = plan(sources, options, &whole);
+        let (tally, ends) = pool.install(|| fold(sources, flow_logs, options, brief, &plan.tasks));
+        // A header that changes in mid-file governs what follows, which a part further on cannot know.
+        let changed: BTreeSet<u32> =
+            ends.iter().filter(|end| end.layout_changed).map(|end| end.file).collect();
+        if changed.is_empty() {
+            return Ok(outcome(sources, tally, plan.failures, &ends));
+        }
+        whole.extend(changed);
+    }
+}
+
+struct Plan {
+    tasks: Vec<Task>,
+    failures: Vec<(u32, FileFailure)>,
+}
+
+fn plan(sources: &[Source], options: &ReadOptions, whole: &BTreeSet<u32>) -> Plan {
+    let mut plan = Plan { tasks: Vec::new(), failures: Vec::new() };
+    for (file, source) in (0..).zip(sources) {
+        let split = if whole.contains(&file) { Split::Whole } else { options.split };
+        match ingest::plan(source, &ReadOptions { split, ..options.clone() }) {
+            Ok(parts) => plan.tasks.extend(parts.into_iter().map(|part| Task { file, part })),
+            Err(failure) => plan.failures.push((file, failure)),
+        }
+    }
+    // Big files first, so that no worker starts the longest one last.
+    plan.tasks.sort_by_key(|task| std::cmp::Reverse(size(&sources[task.file as usize], &task.part)));
+    plan
+}
+
+fn size(source: &Source, part: &Part) -> u64 {
+    match part {
+        Part::Bytes { start, end, .. } => end - start,
+        Part::Whole | Part::RowGroup { .. } => source.bytes,
+    }
+}
+
+/// How one part ended.
+struct End {
+    file: u32,
+    failure: Option<FileFailure>,
+    layout_changed: bool,
+}
+
+fn fold(
+    sources: &[Source],
+    flow_logs: &[u32],
+    options: &ReadOptions,
+    brief: &Brief<'_>,
+    tasks: &[Task],
+) -> (Tally, Vec<End>) {
+    let next = AtomicUsize::new(0);
+    let ends = Mutex::new(Vec::new());
+    let tallies = rayon::broadcast(|_| {
+        let mut counter = Counter::new(brief);
+        let mut own = Vec::new();
+        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            own.push(read(&mut counter, &sources[task.file as usize], flow_logs, options, task));
+        }
+        ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(own);
+        counter.finish()
+    });
+    let tally = tallies.into_iter().reduce(|mut sum, tally| {
+        sum.merge(tally);
+        sum
+    });
+    (tally.unwrap_or_default(), ends.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+fn read(
+    counter: &mut Counter<'_>,
+    source: &Source,
+    flow_logs: &[u32],
+    options: &ReadOptions,
+    task: &Task,
+) -> End {
+    let part = task.part.index();
+    counter.begin(task.file, part, flow_logs[task.file as usize]);
+    match ingest::read(source, &task.part, options, counter) {
+        Ok(summary) => {
+            counter.end(summary.places);
+            End { file: task.file, failure: None, layout_changed: summary.layout_changed }
+        }
+        Err(failure) => End { file: task.file, failure: Some(failure), layout_changed: false },
+    }
+}
+
+fn outcome(sources: &[Source], tally: Tally, unplanned: Vec<(u32, FileFailure)>, ends: &[End]) -> Outcome {
+    let broken = ends.iter().filter_map(|end| Some((end.file, end.failure.clone()?)));
+    let failed: BTreeSet<(u32, String)> =
+        unplanned.into_iter().chain(broken).map(|(file, failure)| (file, failure.to_string())).collect();
+    let failures: BTreeSet<Failure> = failed
+        .iter()
+        .map(|(file, error)| Failure { file: sources[*file as usize].name.clone(), error: error.clone() })
+        .collect();
+    let unread: BTreeSet<u32> = failed.iter().map(|(file, _)| *file).collect();
+    let files_read = sources.len() - unread.len();
+    Outcome { tally, failures: failures.into_iter().collect(), files_read: files_read as u64 }
+}

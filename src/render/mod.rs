@@ -1,0 +1,3 @@
+//! A report → bytes. Nothing here decides anything.
+
+pub mod json;

@@ -1,0 +1,97 @@
+//! A finished run → its report.
+
+use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, Window, rows};
+use crate::findings::attachment::Attachments;
+use crate::findings::settings::Settings;
+use crate::findings::verdict::{Bench, Judged};
+use crate::findings::{self, Finding, blocked, gaps, over_broad, unused};
+use crate::rules::RuleIndex;
+use crate::rules::load::DocumentNote;
+use crate::rules::timeline::Timeline;
+use crate::tally::Tally;
+use crate::tally::selection::Overlap;
+use crate::tally::watch::PortWatch;
+use crate::time;
+
+/// What a finished run leaves to report on.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The states.
+    pub timeline: &'a Timeline,
+    /// Files of the snapshots.
+    pub documents: &'a [DocumentNote],
+    /// The settled tally.
+    pub tally: &'a Tally,
+    /// Names of the log files, by number.
+    pub files: &'a [String],
+    /// Files that were read, at least in part.
+    pub files_read: u64,
+    /// Files that could not be read to the end.
+    pub failures: &'a [Failure],
+    /// Ids of the flow logs, by number.
+    pub flow_logs: &'a [String],
+    /// Interfaces that several flow logs delivered.
+    pub overlaps: &'a [Overlap],
+    /// What findings are judged by.
+    pub settings: &'a Settings,
+    /// Ports whose exposure was kept apart.
+    pub watch: &'a PortWatch,
+}
+
+/// Makes the report of a run.
+pub fn report(run: &Run<'_>) -> Report {
+    let (timeline, tally) = (run.timeline, run.tally);
+    let uses = tally.rule_uses(&timeline.rules, run.watch);
+    let attachments = Attachments::of(timeline, tally);
+    let bench = Bench::new(timeline, tally, &attachments, run.settings);
+    let judged: Vec<Judged> =
+        uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
+    let mut findings: Vec<Finding> = over_broad::over_broad(timeline, &uses, &run.settings.profile);
+    findings.extend(unused::unused(timeline, &judged));
+    findings.extend(blocked::blocked(timeline, tally));
+    findings.extend(gaps::gaps(timeline, tally, run.overlaps, run.flow_logs));
+    findings::sort(&mut findings);
+    Report {
+        schema_version: "1",
+        generator: Generator { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        window: Window {
+            first_seen: tally.window.first().map(time::format),
+            last_seen: tally.window.last().map(time::format),
+        },
+        coverage: coverage(run),
+        rules: rows::rules(timeline, tally, &uses, &judged),
+        blocked: rows::blocked(tally),
+        findings,
+    }
+}
+
+fn coverage(run: &Run<'_>) -> Coverage {
+    let tally = run.tally;
+    let counts = &tally.records;
+    let snapshots = run.documents.iter().map(|document| SnapshotFile {
+        in_force_from: document.at.map(time::format),
+        file: document.file.clone(),
+        left_aside: document.left_aside.clone(),
+    });
+    Coverage {
+        files: Files {
+            read: run.files_read,
+            failed: run.failures.len() as u64,
+            failures: run.failures.to_vec(),
+        },
+        records: Records {
+            total: counts.accepted + counts.rejected + counts.no_data + counts.skip_data,
+            accepted: counts.accepted,
+            rejected: counts.rejected,
+            no_data: counts.no_data,
+            skip_data: counts.skip_data,
+            malformed: tally.faults.values().map(|fault| fault.count).sum(),
+            outside_window: counts.outside_window,
+            duplicate: counts.duplicate,
+        },
+        faults: rows::faults(tally, run.files),
+        interfaces: rows::interfaces(run.timeline, tally),
+        attribution: rows::attribution(tally),
+        snapshots: snapshots.collect(),
+    }
+}

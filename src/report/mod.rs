@@ -1,0 +1,333 @@
+//! The report as a value: what `--format json` writes, key by key. The names are a public contract.
+
+pub mod build;
+pub mod rows;
+
+use serde::Serialize;
+
+use crate::findings::Finding;
+use crate::findings::verdict::{Confidence, Reason, Verdict};
+
+/// The whole report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// `1`.
+    pub schema_version: &'static str,
+    /// Who wrote it.
+    pub generator: Generator,
+    /// Of the traffic records.
+    pub window: Window,
+    /// What was read, and what was not.
+    pub coverage: Coverage,
+    /// Every rule of every snapshot, once.
+    pub rules: Vec<RuleRow>,
+    /// Every refused record, grouped.
+    pub blocked: Vec<BlockedRow>,
+    /// What to act on, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Who wrote a report.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Generator {
+    /// `flowaudit`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// Smallest start and largest end of ACCEPT and REJECT records.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Window {
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+}
+
+/// What was read, and what was not.
+#[derive(Debug, Clone, Serialize)]
+pub struct Coverage {
+    /// Log files.
+    pub files: Files,
+    /// Records by kind.
+    pub records: Records,
+    /// Malformed rows by reason.
+    pub faults: Vec<Fault>,
+    /// Interfaces of the logs, and those of the snapshots that the logs lack.
+    pub interfaces: Vec<InterfaceRow>,
+    /// How ACCEPT records ended.
+    pub attribution: Attribution,
+    /// Files of the snapshots.
+    pub snapshots: Vec<SnapshotFile>,
+}
+
+/// Log files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Files {
+    /// Files of which something was read.
+    pub read: u64,
+    /// Files that could not be read, or not to the end.
+    pub failed: u64,
+    /// Why, by file.
+    pub failures: Vec<Failure>,
+}
+
+/// One file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Failure {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Records by kind.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Records {
+    /// Well-formed records inside the window that count.
+    pub total: u64,
+    /// ACCEPT.
+    pub accepted: u64,
+    /// REJECT.
+    pub rejected: u64,
+    /// NODATA.
+    pub no_data: u64,
+    /// SKIPDATA.
+    pub skip_data: u64,
+    /// Rows that are no record.
+    pub malformed: u64,
+    /// Outside `--since`/`--until`.
+    pub outside_window: u64,
+    /// Delivered by a second flow log as well, and counted once.
+    pub duplicate: u64,
+}
+
+/// Malformed rows of one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// What is wrong.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+    /// Where first.
+    pub first: FaultPlace,
+}
+
+/// Where a malformed row stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct FaultPlace {
+    /// The file.
+    pub file: String,
+    /// Line of a text file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Row of a table, or event of a document, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, Serialize)]
+pub struct InterfaceRow {
+    /// Interface id.
+    pub interface_id: String,
+    /// Whether any snapshot has it.
+    pub in_snapshot: bool,
+    /// Groups, of all snapshots.
+    pub group_ids: Vec<String>,
+    /// ACCEPT and REJECT records.
+    pub records: u64,
+    /// NODATA records.
+    pub no_data: u64,
+    /// SKIPDATA records.
+    pub skip_data: u64,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+}
+
+/// How records ended; see the attribution documentation.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Attribution {
+    /// ACCEPT and REJECT on interfaces of no snapshot.
+    pub unknown_interface: u64,
+    /// ACCEPT and REJECT on interfaces without groups.
+    pub no_group: u64,
+    /// ACCEPT that no known rule explains while a group is unknown.
+    pub unknown_group: u64,
+    /// ACCEPT and REJECT whose direction cannot be told.
+    pub unknown_direction: u64,
+    /// ACCEPT and REJECT before the first snapshot.
+    pub before_first_snapshot: u64,
+    /// ACCEPT on interfaces that the state in force lacks.
+    pub interface_from_neighbour: u64,
+    /// ACCEPT without a time.
+    pub undated: u64,
+    /// ACCEPT that no rule explains.
+    pub unexplained: u64,
+    /// ACCEPT that a neighbouring snapshot explains.
+    pub explained_by_neighbour: u64,
+    /// What told the role of the others.
+    pub basis: BasisCounts,
+}
+
+/// ACCEPT records by what told their role.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[expect(missing_docs, reason = "each is the count of the basis of that name")]
+pub struct BasisCounts {
+    pub tcp_flags: u64,
+    pub contradicted: u64,
+    pub rules: u64,
+    pub rule_ports: u64,
+    pub low_port: u64,
+    pub known_service: u64,
+    pub fan_in: u64,
+    pub ambiguous: u64,
+}
+
+/// One file of a snapshot.
+#[derive(Debug, Clone, Serialize)]
+pub struct SnapshotFile {
+    /// Since when its snapshot is in force; null: always.
+    pub in_force_from: Option<String>,
+    /// The file.
+    pub file: String,
+    /// Why it was left aside; null: it was understood.
+    pub left_aside: Option<String>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleRow {
+    /// The content as one string.
+    pub rule_key: String,
+    /// `sgr-…`, where known.
+    pub rule_id: Option<String>,
+    /// The group that holds it.
+    pub group_id: String,
+    /// The group's name, empty where unknown.
+    pub group_name: String,
+    /// `ingress` or `egress`.
+    pub direction: crate::flow::Direction,
+    /// `allow`.
+    pub action: &'static str,
+    /// Of clouds whose rules have one.
+    pub priority: Option<u8>,
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, `all`, or a number.
+    pub protocol: String,
+    /// First port, or ICMP type.
+    pub from_port: Option<u16>,
+    /// Last port, or ICMP code.
+    pub to_port: Option<u16>,
+    /// The far side.
+    pub peer: PeerRow,
+    /// Description.
+    pub description: Option<String>,
+    /// Since when and until when snapshots hold it.
+    pub in_force: InForce,
+    /// What it was used for.
+    pub usage: Usage,
+}
+
+/// The far side of a rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeerRow {
+    /// `cidr`, `group` or `prefix_list`.
+    pub kind: &'static str,
+    /// Range or id.
+    pub value: String,
+}
+
+/// Since when and until when a rule was in force.
+#[derive(Debug, Clone, Serialize)]
+pub struct InForce {
+    /// Null: since before the first snapshot, or always.
+    pub from: Option<String>,
+    /// Null: it still is.
+    pub to: Option<String>,
+}
+
+/// What a rule was used for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Usage {
+    /// Whether it is used.
+    pub verdict: Verdict,
+    /// Of `not_seen` only.
+    pub confidence: Option<Confidence>,
+    /// Why the verdict is withheld or trusted less.
+    pub reasons: Vec<Reason>,
+    /// Share of attached interface-hours that the logs speak of, 0 to 1.
+    pub covered_share: Option<f64>,
+    /// Records in forward role.
+    pub records: u64,
+    /// Records in reply role.
+    pub reply_records: u64,
+    /// Replies with SYN and ACK; null where no credited record shows TCP flags.
+    pub answered_records: Option<u64>,
+    /// Records that may have been let through by it.
+    pub possible_records: u64,
+    /// Records that no other rule explains.
+    pub sole_records: u64,
+    /// Records that it may explain alone.
+    pub possible_sole_records: u64,
+    /// Records that fit it in all but the peer.
+    pub near_records: u64,
+    /// Packets of all credited records.
+    pub packets: u64,
+    /// Bytes of all credited records.
+    pub bytes: u64,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+    /// Interfaces where it was credited in any way.
+    pub interfaces: Vec<String>,
+}
+
+/// Refused records of one (interface, direction, protocol, port, cause).
+#[derive(Debug, Clone, Serialize)]
+pub struct BlockedRow {
+    /// Interface id.
+    pub interface_id: String,
+    /// Null where it cannot be told.
+    pub direction: Option<crate::flow::Direction>,
+    /// Name or number.
+    pub protocol: String,
+    /// Destination port; 0 where the protocol has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// In place of `port` where the interface was probed on too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_range: Option<[u16; 2]>,
+    /// Why.
+    pub cause: crate::attribution::Cause,
+    /// Records.
+    pub records: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+    /// Null where peers were widened to prefixes.
+    pub distinct_peers: Option<u64>,
+    /// Peers with most records.
+    pub top_peers: Vec<PeerCount>,
+}
+
+/// Records of one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerCount {
+    /// Address, or the prefix it was widened to.
+    pub peer: String,
+    /// Records.
+    pub records: u64,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+}

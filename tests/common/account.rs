@@ -1,0 +1,748 @@
+//! Made-up accounts for property tests: a few groups, rules and interfaces in one to three snapshots, and records that
+//! lie close to them. A function of its seed. Not believable traffic: every odd corner at once.
+//!
+//! Snapshots go through the describe-* JSON, so that reading them is tested too.
+#![allow(dead_code, reason = "every test program uses some of it")]
+#![allow(clippy::unwrap_used, reason = "the values are written here")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use flowaudit::flow::{
+    Action, Direction, Entry, ICMP, ICMPV6, OwnedFlow, RejectReason, TCP, Traffic, UDP, has_ports,
+};
+use flowaudit::rules::aws::Objects;
+use flowaudit::rules::timeline::{Snapshot, Timeline};
+use flowaudit::rules::{RuleProtocol, parse_net};
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+/// 2026-01-01T00:00:00Z.
+const START: i64 = 1_767_225_600;
+const HOUR: i64 = 3600;
+
+/// The account of a seed, and its records.
+pub(crate) fn account(seed: u64) -> (Timeline, Vec<OwnedFlow>) {
+    let mut dice = Dice(seed);
+    let mut world = World::new(&mut dice);
+    let count = 1 + dice.below(3);
+    let always = dice.chance(30);
+    let mut estate = Estate::default();
+    let mut snapshots = Vec::new();
+    for index in 0..count {
+        if index > 0 {
+            world.change(&mut dice);
+        }
+        let at = START + i64::try_from(index).unwrap() * HOUR;
+        let objects = world.objects(&mut dice, index > 0);
+        snapshots.push(Snapshot { at: (index > 0 || !always).then_some(at), objects });
+        estate.times.push(at);
+        estate.interfaces.extend(world.interfaces.iter().cloned());
+        estate.rules.extend(world.rules.iter().cloned());
+    }
+    let mut flows = Vec::new();
+    for _ in 0..40 + dice.below(120) {
+        flows.push(estate.single(&mut dice));
+    }
+    for _ in 0..dice.below(4) {
+        estate.burst(&mut dice, &mut flows);
+    }
+    (Timeline::build(snapshots), flows)
+}
+
+/// The fewest records (of these, one by one) that still fail: what a person wants to see of a failing seed.
+pub(crate) fn smallest(flows: Vec<OwnedFlow>, fails: impl Fn(&[OwnedFlow]) -> bool) -> Vec<OwnedFlow> {
+    let mut flows = flows;
+    let mut step = flows.len() / 2;
+    while step > 0 {
+        let mut at = 0;
+        while at < flows.len() {
+            let mut fewer = flows.clone();
+            fewer.drain(at..(at + step).min(flows.len()));
+            if fails(&fewer) { flows = fewer } else { at += step }
+        }
+        step /= 2;
+    }
+    flows
+}
+
+/// `SplitMix64`.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
+        *self.one(among)
+    }
+
+    pub(crate) fn one<'a, T>(&mut self, among: &'a [T]) -> &'a T {
+        &among[self.below(among.len())]
+    }
+
+    fn port(&mut self) -> u16 {
+        let edges = [
+            0, 1, 22, 53, 80, 443, 510, 511, 512, 513, 1022, 1023, 1024, 1025, 1999, 2000, 3022, 3023, 3024,
+            5432, 8080, 32768, 49152, 60999, 65534, 65535,
+        ];
+        if self.chance(75) { self.pick(&edges) } else { u16::try_from(self.next() & 0xffff).unwrap() }
+    }
+}
+
+#[derive(Clone)]
+enum PeerText {
+    V4(String),
+    V6(String),
+    Group(String),
+    List(String),
+}
+
+#[derive(Clone)]
+struct RuleText {
+    group: String,
+    egress: bool,
+    protocol: String,
+    from: i64,
+    to: i64,
+    peer: PeerText,
+}
+
+#[derive(Clone)]
+struct InterfaceText {
+    id: String,
+    kind: &'static str,
+    subnet: String,
+    addresses: Vec<IpAddr>,
+    prefixes: Vec<IpNet>,
+    groups: Vec<String>,
+}
+
+#[derive(Clone)]
+struct AclText {
+    subnet: String,
+    entries: Vec<Value>,
+}
+
+/// What one snapshot describes.
+struct World {
+    /// Group ids, and whether describe-security-groups names them.
+    groups: Vec<(String, bool)>,
+    rules: Vec<RuleText>,
+    interfaces: Vec<InterfaceText>,
+    lists: Vec<(String, Vec<&'static str>)>,
+    acls: Vec<AclText>,
+    subnets: Vec<Value>,
+}
+
+const RANGES4: [&str; 14] = [
+    "0.0.0.0/0",
+    "0.0.0.0/0",
+    "0.0.0.0/1",
+    "10.0.0.0/8",
+    "10.0.0.0/16",
+    "10.0.0.0/24",
+    "10.0.1.0/24",
+    "10.0.0.64/28",
+    "10.0.1.16/30",
+    "198.51.100.0/24",
+    "198.51.100.128/25",
+    "203.0.113.7/32",
+    "203.0.113.6/31",
+    "none",
+];
+const RANGES6: [&str; 7] = [
+    "::/0",
+    "2001:db8::/32",
+    "2001:db8:0:1::/64",
+    "2001:db8::40/124",
+    "2001:db8:0:1::11/128",
+    "2a00::/12",
+    "8000::/1",
+];
+const LISTS: [&str; 3] = ["pl-0a", "pl-0b", "pl-0dead"];
+
+impl World {
+    fn new(dice: &mut Dice) -> Self {
+        let groups: Vec<(String, bool)> =
+            (0..3 + dice.below(6)).map(|n| (format!("sg-{n}"), dice.chance(80))).collect();
+        let mut world = Self {
+            groups,
+            rules: Vec::new(),
+            interfaces: Vec::new(),
+            lists: vec![
+                ("pl-0a".to_owned(), vec!["198.51.100.0/26", "10.0.1.0/25"]),
+                ("pl-0b".to_owned(), vec!["2001:db8:0:1::/80"]),
+            ],
+            acls: Vec::new(),
+            subnets: Vec::new(),
+        };
+        if dice.chance(70) {
+            world.add_wide_rules(dice);
+        }
+        for _ in 0..5 + dice.below(20) {
+            let rule = world.rule(dice);
+            world.rules.push(rule);
+        }
+        for n in 0..2 + dice.below(5) {
+            let interface = world.interface(dice, n);
+            world.interfaces.push(interface);
+        }
+        for subnet in 0..3 {
+            if dice.chance(60) {
+                let entries = (0..dice.below(6)).map(|n| acl_entry(dice, n)).collect();
+                world.acls.push(AclText { subnet: format!("subnet-{subnet}"), entries });
+            }
+            let mut described =
+                json!({"SubnetId": format!("subnet-{subnet}"), "VpcId": "vpc-1", "CidrBlock": ""});
+            let ranges = dice.below(4);
+            if ranges >= 2 {
+                described["CidrBlock"] = json!(format!("10.0.{subnet}.0/24"));
+            }
+            if ranges == 3 {
+                let v6 = format!("2001:db8:0:{subnet}::/64");
+                described["Ipv6CidrBlockAssociationSet"] = json!([{"Ipv6CidrBlock": v6}]);
+            }
+            if ranges > 0 {
+                world.subnets.push(described);
+            }
+        }
+        world
+    }
+
+    /// Both readings find rules, and no port tells.
+    fn add_wide_rules(&mut self, dice: &mut Dice) {
+        for protocol in ["tcp", "udp"] {
+            for egress in [false, true] {
+                let from = dice.pick(&[0, 1, 1024]);
+                let protocol = if egress && dice.chance(50) { "-1" } else { protocol };
+                self.rules.push(RuleText {
+                    group: "sg-0".to_owned(),
+                    egress,
+                    protocol: protocol.to_owned(),
+                    from,
+                    to: 65535,
+                    peer: PeerText::V4("0.0.0.0/0".to_owned()),
+                });
+            }
+        }
+    }
+
+    fn rule(&self, dice: &mut Dice) -> RuleText {
+        let words = [
+            "tcp", "tcp", "tcp", "tcp", "udp", "udp", "icmp", "icmp", "icmpv6", "-1", "6", "17", "58", "47",
+            "50", "ipx",
+        ];
+        let ranges = [
+            (22, 22),
+            (443, 443),
+            (511, 511),
+            (512, 512),
+            (511, 512),
+            (1023, 1024),
+            (2000, 3022),
+            (2000, 3023),
+            (0, 65535),
+            (1, 65535),
+            (0, 1022),
+            (0, 1023),
+            (1024, 65535),
+            (32768, 60999),
+            (8080, 8080),
+            (443, 22),
+        ];
+        let types = [(-1, -1), (8, -1), (8, 0), (0, 0), (3, 4), (128, -1)];
+        let protocol = dice.pick(&words).to_owned();
+        let (from, to) = match protocol.as_str() {
+            "icmp" | "icmpv6" | "58" => dice.pick(&types),
+            _ => dice.pick(&ranges),
+        };
+        let group = dice.one(&self.groups).0.clone();
+        let peer = match dice.below(20) {
+            0..=6 => PeerText::V4(dice.pick(&RANGES4).to_owned()),
+            7..=10 => PeerText::V6(dice.pick(&RANGES6).to_owned()),
+            11..=14 => PeerText::Group(dice.one(&self.groups).0.clone()),
+            15 => PeerText::Group(group.clone()),
+            16 => PeerText::Group(dice.pick(&["sg-missing", "sg-lost"]).to_owned()),
+            _ => PeerText::List(dice.pick(&LISTS).to_owned()),
+        };
+        RuleText { group, egress: dice.chance(45), protocol, from, to, peer }
+    }
+
+    fn interface(&self, dice: &mut Dice, n: usize) -> InterfaceText {
+        let subnet = dice.below(3);
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for k in 0..1 + dice.below(3) {
+            addresses.push(format!("10.0.{subnet}.{}", 17 + 10 * n + k).parse().unwrap());
+        }
+        for k in 0..dice.below(3) {
+            addresses.push(format!("2001:db8:0:{subnet}::{:x}", 17 + 16 * n + k).parse().unwrap());
+        }
+        let mut prefixes = Vec::new();
+        if dice.chance(25) {
+            prefixes.push(parse_net(&format!("10.0.{subnet}.{}/28", 128 + 16 * n)).unwrap());
+        }
+        if dice.chance(25) {
+            prefixes.push(parse_net(&format!("2001:db8:0:{subnet}:{n:x}f::/80")).unwrap());
+        }
+        let kinds =
+            ["interface", "interface", "lambda", "network_load_balancer", "global_accelerator_managed"];
+        InterfaceText {
+            id: format!("eni-{n}"),
+            kind: dice.pick(&kinds),
+            subnet: format!("subnet-{subnet}"),
+            addresses,
+            prefixes,
+            groups: self.memberships(dice),
+        }
+    }
+
+    fn memberships(&self, dice: &mut Dice) -> Vec<String> {
+        let mut groups = Vec::new();
+        if dice.chance(8) {
+            return groups;
+        }
+        for _ in 0..1 + dice.below(3) {
+            groups.push(dice.one(&self.groups).0.clone());
+        }
+        if dice.chance(40) {
+            groups.push("sg-0".to_owned());
+        }
+        if dice.chance(15) {
+            groups.push("sg-lost".to_owned());
+        }
+        groups
+    }
+
+    /// What happens between two snapshots.
+    fn change(&mut self, dice: &mut Dice) {
+        self.rules.retain(|_| dice.chance(80));
+        for _ in 0..dice.below(6) {
+            let rule = self.rule(dice);
+            self.rules.push(rule);
+        }
+        if dice.chance(30) {
+            let at = dice.below(self.groups.len());
+            self.groups[at].1 = !self.groups[at].1;
+        }
+        for at in 0..self.interfaces.len() {
+            if dice.chance(35) {
+                self.interfaces[at].groups = self.memberships(dice);
+            }
+            if dice.chance(10) {
+                self.interfaces[at] = self.interface(dice, at);
+            }
+        }
+        if dice.chance(40) {
+            self.lists[0].1 = vec!["203.0.113.0/24"];
+        }
+        self.acls.retain(|_| dice.chance(80));
+        for acl in &mut self.acls {
+            if dice.chance(30) {
+                acl.entries = (0..dice.below(6)).map(|n| acl_entry(dice, n)).collect();
+            }
+        }
+    }
+
+    /// Through the answers of describe-*; a later snapshot may lack a kind.
+    fn objects(&self, dice: &mut Dice, later: bool) -> Objects {
+        let mut objects = Objects::default();
+        let mut add = |document: &Value, list: Option<&str>| {
+            objects.add(document, list).unwrap();
+        };
+        if !later || dice.chance(90) {
+            let (groups, rules) = self.groups_and_rules(dice);
+            add(&groups, None);
+            add(&rules, None);
+        }
+        if !later || dice.chance(90) {
+            let seen: Vec<Value> = self
+                .interfaces
+                .iter()
+                .filter(|_| dice.chance(85))
+                .map(InterfaceText::json)
+                .collect::<Vec<_>>();
+            add(&json!({"NetworkInterfaces": seen}), None);
+        }
+        for (id, nets) in &self.lists {
+            if dice.chance(70) {
+                let entries: Vec<Value> = nets.iter().map(|net| json!({"Cidr": net})).collect();
+                add(&json!({"Entries": entries}), Some(id));
+            }
+        }
+        if dice.chance(85) {
+            let acls: Vec<Value> = self
+                .acls
+                .iter()
+                .enumerate()
+                .map(|(n, acl)| {
+                    json!({"NetworkAclId": format!("acl-{n}"), "VpcId": "vpc-1", "OwnerId": "123456789012",
+                        "Associations": [{"SubnetId": acl.subnet}], "Entries": acl.entries})
+                })
+                .collect();
+            add(&json!({"NetworkAcls": acls}), None);
+        }
+        if dice.chance(85) {
+            add(&json!({"Subnets": self.subnets}), None);
+        }
+        objects
+    }
+
+    /// A rule is in either document or in both; a group that is not described is known from its rules alone.
+    fn groups_and_rules(&self, dice: &mut Dice) -> (Value, Value) {
+        let mut rules = Vec::new();
+        let mut permissions: Vec<(&RuleText, Value)> = Vec::new();
+        for (n, rule) in self.rules.iter().enumerate() {
+            let described = self.groups.iter().any(|(id, described)| *id == rule.group && *described);
+            let (here, there) = (described && dice.chance(60), dice.chance(30));
+            if here {
+                permissions.push((rule, rule.permission()));
+            }
+            if there || !here {
+                rules.push(rule.rule(n));
+            }
+        }
+        let of = |id: &str, egress: bool| -> Vec<Value> {
+            let mut of = permissions.iter().filter(|(rule, _)| rule.group == id && rule.egress == egress);
+            of.by_ref().map(|(_, permission)| permission.clone()).collect()
+        };
+        let groups: Vec<Value> = self
+            .groups
+            .iter()
+            .filter(|(_, described)| *described)
+            .map(|(id, _)| {
+                json!({"GroupId": id, "GroupName": id, "VpcId": "vpc-1", "OwnerId": "123456789012",
+                    "IpPermissions": of(id, false), "IpPermissionsEgress": of(id, true)})
+            })
+            .collect();
+        (json!({"SecurityGroups": groups}), json!({"SecurityGroupRules": rules}))
+    }
+}
+
+impl RuleText {
+    /// As describe-security-groups has it.
+    fn permission(&self) -> Value {
+        let mut permission = json!({"IpProtocol": self.protocol});
+        if self.protocol != "-1" {
+            permission["FromPort"] = self.from.into();
+            permission["ToPort"] = self.to.into();
+        }
+        match &self.peer {
+            PeerText::V4(range) => permission["IpRanges"] = json!([{"CidrIp": range}]),
+            PeerText::V6(range) => permission["Ipv6Ranges"] = json!([{"CidrIpv6": range}]),
+            PeerText::Group(group) => permission["UserIdGroupPairs"] = json!([{"GroupId": group}]),
+            PeerText::List(list) => permission["PrefixListIds"] = json!([{"PrefixListId": list}]),
+        }
+        permission
+    }
+
+    /// As describe-security-group-rules has it.
+    fn rule(&self, n: usize) -> Value {
+        let all = self.protocol == "-1";
+        let mut rule = json!({"SecurityGroupRuleId": format!("sgr-{n}"), "GroupId": self.group,
+            "GroupOwnerId": "123456789012", "IsEgress": self.egress, "IpProtocol": self.protocol,
+            "FromPort": if all { -1 } else { self.from }, "ToPort": if all { -1 } else { self.to }});
+        match &self.peer {
+            PeerText::V4(range) => rule["CidrIpv4"] = json!(range),
+            PeerText::V6(range) => rule["CidrIpv6"] = json!(range),
+            PeerText::Group(group) => rule["ReferencedGroupInfo"] = json!({"GroupId": group}),
+            PeerText::List(list) => rule["PrefixListId"] = json!(list),
+        }
+        rule
+    }
+}
+
+impl InterfaceText {
+    fn json(&self) -> Value {
+        let (mut v4, mut v6, mut p4, mut p6) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for address in &self.addresses {
+            match address {
+                IpAddr::V4(address) => v4.push(json!({"PrivateIpAddress": address.to_string()})),
+                IpAddr::V6(address) => v6.push(json!({"Ipv6Address": address.to_string()})),
+            }
+        }
+        for prefix in &self.prefixes {
+            match prefix {
+                IpNet::V4(prefix) => p4.push(json!({"Ipv4Prefix": prefix.to_string()})),
+                IpNet::V6(prefix) => p6.push(json!({"Ipv6Prefix": prefix.to_string()})),
+            }
+        }
+        let groups: Vec<Value> = self.groups.iter().map(|group| json!({"GroupId": group})).collect();
+        json!({"NetworkInterfaceId": self.id, "InterfaceType": self.kind, "SubnetId": self.subnet,
+            "VpcId": "vpc-1", "OwnerId": "123456789012", "PrivateIpAddress": self.addresses[0].to_string(),
+            "PrivateIpAddresses": v4, "Ipv6Addresses": v6, "Ipv4Prefixes": p4, "Ipv6Prefixes": p6,
+            "Association": {"PublicIp": "198.51.100.9"}, "Groups": groups})
+    }
+}
+
+fn acl_entry(dice: &mut Dice, n: usize) -> Value {
+    let action = dice.pick(&["allow", "allow", "deny"]);
+    let protocol = dice.pick(&["-1", "-1", "6", "17", "1", "58"]);
+    // Not in order of number, as answers may be.
+    let number = 100 + (n * 37) % 50;
+    let mut entry = json!({"RuleNumber": number, "Egress": dice.chance(50), "RuleAction": action,
+        "Protocol": protocol});
+    if dice.chance(70) {
+        entry["CidrBlock"] = json!(dice.pick(&["0.0.0.0/0", "0.0.0.0/0", "198.51.100.0/24", "10.0.0.0/16"]));
+    } else {
+        entry["Ipv6CidrBlock"] = json!(dice.pick(&["::/0", "2001:db8::/32"]));
+    }
+    let ranges = [(0, 65535), (1024, 65535), (443, 443), (0, 511), (512, 2000)];
+    let (from, to) = dice.pick(&ranges);
+    match protocol {
+        "6" | "17" if dice.chance(80) => entry["PortRange"] = json!({"From": from, "To": to}),
+        "1" | "58" => {
+            let (kind, code) = dice.pick(&[(-1, -1), (8, -1), (3, 4)]);
+            entry["IcmpTypeCode"] = json!({"Type": kind, "Code": code});
+        }
+        _ => {}
+    }
+    entry
+}
+
+/// Everything any snapshot describes: what records are aimed at.
+#[derive(Default)]
+struct Estate {
+    interfaces: Vec<InterfaceText>,
+    rules: Vec<RuleText>,
+    times: Vec<i64>,
+}
+
+impl Estate {
+    /// One record, mostly of a connection that some rule of the interface allows or nearly allows.
+    fn single(&self, dice: &mut Dice) -> OwnedFlow {
+        let interface = dice.one(&self.interfaces).clone();
+        let of_it: Vec<&RuleText> =
+            self.rules.iter().filter(|rule| interface.groups.contains(&rule.group)).collect();
+        let rule = if of_it.is_empty() || dice.chance(10) {
+            dice.one(&self.rules).clone()
+        } else {
+            dice.pick(&of_it).clone()
+        };
+        let peer = if dice.chance(75) { self.peer_of(dice, &rule.peer) } else { self.any_address(dice) };
+        let local = local_address(dice, &interface, peer.is_ipv4());
+        let protocol = match RuleProtocol::parse(&rule.protocol) {
+            RuleProtocol::Number(number) if dice.chance(90) => number,
+            _ => dice.pick(&[TCP, TCP, TCP, UDP, ICMP, ICMPV6, 47, 50, 0, 255]),
+        };
+        let edges = [rule.from, rule.to, rule.from - 1, rule.to + 1, i64::midpoint(rule.from, rule.to)];
+        let service = if dice.chance(80) {
+            u16::try_from(dice.pick(&edges).clamp(0, 65535)).unwrap()
+        } else {
+            dice.port()
+        };
+        let client = dice.port();
+        // The rule's own side opened it, or so it looks.
+        let (source, destination) =
+            if rule.egress { ((local, client), (peer, service)) } else { ((peer, client), (local, service)) };
+        let forward = dice.chance(60);
+        let (source, destination) = if forward { (source, destination) } else { (destination, source) };
+        let flags = match dice.below(10) {
+            0..=2 => None,
+            3..=6 if forward => Some(dice.pick(&[2, 2, 3])),
+            3..=6 => Some(dice.pick(&[18, 18, 19, 22])),
+            _ => Some(dice.pick(&[1, 4, 0, 16, 5])),
+        };
+        let mut flow = self.record(dice, &interface.id, protocol, source, destination, local);
+        if let Entry::Traffic(traffic) = &mut flow.entry {
+            traffic.tcp_flags = flags.filter(|_| protocol == TCP);
+            disguise(dice, traffic, local, &interface, self);
+        }
+        match dice.below(60) {
+            0 => flow.entry = Entry::NoData,
+            1 => flow.entry = Entry::SkipData,
+            2 | 3 => flow.interface_id = b"eni-unknown".to_vec(),
+            _ => {}
+        }
+        flow
+    }
+
+    /// Many records on few ports, without flags: what lines 5 and 6 are for.
+    fn burst(&self, dice: &mut Dice, flows: &mut Vec<OwnedFlow>) {
+        let wide: Vec<&InterfaceText> =
+            self.interfaces.iter().filter(|it| it.groups.iter().any(|id| id == "sg-0")).collect();
+        let Some(interface) = wide.get(dice.below(wide.len().max(1))) else { return };
+        let Some(local) = interface.addresses.iter().copied().find(IpAddr::is_ipv4) else { return };
+        let peer: IpAddr = "203.0.113.50".parse().unwrap();
+        let protocol = dice.pick(&[TCP, TCP, UDP]);
+        let fixed = dice.pick(&[1024, 2000, 5432, 8080, 41000, 300]);
+        let partner = 20_000;
+        let flags_of_some = dice.chance(30);
+        let mut pairs = Vec::new();
+        // Around 8 and around 64 different ports of the other end; both ends at once may tie.
+        let many = |dice: &mut Dice| dice.pick(&[3, 7, 8, 9, 20, 63, 64, 65, 70]);
+        for n in 0..many(dice) {
+            pairs.push((fixed, partner + n));
+        }
+        if dice.chance(50) {
+            for n in 0..many(dice) {
+                pairs.push((fixed + 1 + n, partner));
+            }
+        }
+        let remote_is_fixed = dice.chance(40);
+        for (here, there) in pairs {
+            let (here, there) = if remote_is_fixed { (there, here) } else { (here, there) };
+            let ((from, from_port), (to, to_port)) =
+                if dice.chance(50) { ((local, here), (peer, there)) } else { ((peer, there), (local, here)) };
+            let mut flow =
+                self.record(dice, &interface.id, protocol, (from, from_port), (to, to_port), local);
+            if let Entry::Traffic(traffic) = &mut flow.entry {
+                traffic.action = Action::Accept;
+                if flags_of_some && protocol == TCP && dice.chance(10) {
+                    traffic.tcp_flags = Some(dice.pick(&[2, 18]));
+                }
+            }
+            flows.push(flow);
+        }
+    }
+
+    fn record(
+        &self,
+        dice: &mut Dice,
+        interface: &str,
+        protocol: u8,
+        (srcaddr, srcport): (IpAddr, u16),
+        (dstaddr, dstport): (IpAddr, u16),
+        local: IpAddr,
+    ) -> OwnedFlow {
+        let start = dice.pick(&self.times) + dice.pick(&[-HOUR, -60, -1, 0, 1, 60, HOUR - 1]);
+        let start = (!dice.chance(2)).then_some(start);
+        let towards = if dstaddr == local { Direction::Ingress } else { Direction::Egress };
+        let portless = !has_ports(protocol) && dice.chance(90);
+        let port = |port| if portless { 0 } else { port };
+        let action = if dice.chance(65) { Action::Accept } else { Action::Reject };
+        let huge = dice.below(400) == 0;
+        OwnedFlow {
+            interface_id: interface.as_bytes().to_vec(),
+            account_id: b"123456789012".to_vec(),
+            vpc_id: if dice.chance(50) { b"vpc-1".to_vec() } else { Vec::new() },
+            start,
+            end: start.map(|start| start + dice.pick(&[0, 1, 30, 59, 600])),
+            entry: Entry::Traffic(Traffic {
+                action,
+                direction: dice.chance(40).then_some(towards),
+                protocol,
+                srcaddr,
+                dstaddr,
+                pkt_srcaddr: None,
+                pkt_dstaddr: None,
+                srcport: port(srcport),
+                dstport: port(dstport),
+                packets: if huge { u64::MAX } else { dice.next() % 100 },
+                bytes: if huge { u64::MAX - 5 } else { dice.next() % 100_000 },
+                tcp_flags: None,
+                reject_reason: (action == Action::Reject && dice.chance(6))
+                    .then(|| dice.pick(&[RejectReason::BlockPublicAccess, RejectReason::EncryptionControl])),
+            }),
+        }
+    }
+
+    /// An address that the rule means, or one next to it.
+    fn peer_of(&self, dice: &mut Dice, peer: &PeerText) -> IpAddr {
+        let entries = ["198.51.100.0/26", "10.0.1.0/25", "2001:db8:0:1::/80", "203.0.113.0/24"];
+        match peer {
+            PeerText::V4(range) | PeerText::V6(range) => {
+                let Some(net) = parse_net(range) else { return self.any_address(dice) };
+                near(dice, net)
+            }
+            PeerText::Group(group) => {
+                let members: Vec<&InterfaceText> =
+                    self.interfaces.iter().filter(|interface| interface.groups.contains(group)).collect();
+                if members.is_empty() || dice.chance(30) {
+                    return self.any_address(dice);
+                }
+                let (member, v4) = (dice.pick(&members), dice.chance(70));
+                local_address(dice, member, v4)
+            }
+            PeerText::List(_) => {
+                let entry = parse_net(dice.pick(&entries)).unwrap();
+                near(dice, entry)
+            }
+        }
+    }
+
+    fn any_address(&self, dice: &mut Dice) -> IpAddr {
+        let ranges = ["198.51.100.0/28", "203.0.113.4/30", "10.0.0.0/22", "2001:db8:0:1::/123", "2a00::/126"];
+        if dice.chance(40) {
+            let (interface, v4) = (dice.one(&self.interfaces), dice.chance(70));
+            return local_address(dice, interface, v4);
+        }
+        let range = parse_net(dice.pick(&ranges)).unwrap();
+        near(dice, range)
+    }
+}
+
+/// Wrong or missing directions, middleboxes, packets to oneself.
+fn disguise(
+    dice: &mut Dice,
+    traffic: &mut Traffic,
+    local: IpAddr,
+    interface: &InterfaceText,
+    estate: &Estate,
+) {
+    match dice.below(40) {
+        0 => traffic.direction = traffic.direction.map(Direction::opposite),
+        1 => traffic.srcaddr = dice.pick(&interface.addresses),
+        2 => traffic.dstaddr = dice.pick(&interface.addresses),
+        3 => (traffic.srcaddr, traffic.direction) = (estate.any_address(dice), None),
+        4..=7 => {
+            traffic.pkt_srcaddr = Some(traffic.srcaddr);
+            traffic.pkt_dstaddr = Some(traffic.dstaddr);
+        }
+        8..=12 if traffic.dstaddr == local => {
+            traffic.pkt_srcaddr = Some(traffic.srcaddr);
+            traffic.srcaddr = estate.any_address(dice);
+        }
+        8..=12 => {
+            traffic.pkt_dstaddr = Some(traffic.dstaddr);
+            traffic.dstaddr = estate.any_address(dice);
+        }
+        13 => traffic.pkt_srcaddr = Some(estate.any_address(dice)),
+        14 => traffic.pkt_dstaddr = Some(estate.any_address(dice)),
+        _ => {}
+    }
+}
+
+/// An address of the interface, of this family where it has one.
+fn local_address(dice: &mut Dice, interface: &InterfaceText, v4: bool) -> IpAddr {
+    let prefixes: Vec<IpNet> =
+        interface.prefixes.iter().copied().filter(|net| net.addr().is_ipv4() == v4).collect();
+    if !prefixes.is_empty() && dice.chance(30) {
+        let prefix = dice.pick(&prefixes);
+        return near(dice, prefix);
+    }
+    let addresses: Vec<IpAddr> =
+        interface.addresses.iter().copied().filter(|address| address.is_ipv4() == v4).collect();
+    if addresses.is_empty() { dice.pick(&interface.addresses) } else { dice.pick(&addresses) }
+}
+
+/// An address in the range, with a bias to its ends; rarely the one just beyond.
+fn near(dice: &mut Dice, net: IpNet) -> IpAddr {
+    let choice = dice.below(10);
+    let random = u128::from(dice.next()) << 64 | u128::from(dice.next());
+    match net {
+        IpNet::V4(net) => {
+            let mask = u32::MAX.checked_shr(u32::from(net.prefix_len())).unwrap_or(0);
+            let random = u32::try_from(random & u128::from(mask)).unwrap();
+            let offset = [0, mask, mask.wrapping_add(1)].get(choice).copied().unwrap_or(random);
+            Ipv4Addr::from(u32::from(net.network()).wrapping_add(offset)).into()
+        }
+        IpNet::V6(net) => {
+            let mask = u128::MAX.checked_shr(u32::from(net.prefix_len())).unwrap_or(0);
+            let offset = [0, mask, mask.wrapping_add(1)].get(choice).copied().unwrap_or(random & mask);
+            Ipv6Addr::from(u128::from(net.network()).wrapping_add(offset)).into()
+        }
+    }
+}
