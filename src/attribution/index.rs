@@ -289,7 +289,7 @@ impl<'a> Peers<'a> {
         }
         let (ranges, unresolved) = match peer {
             Peer::Cidr(net) => (vec![*net], false),
-            Peer::BadCidr(_) => (Vec::new(), true),
+            Peer::BadCidr(_) => (Vec::new(), false),
             Peer::Group(id) => match self.members.get(id.as_str()) {
                 Some(ranges) => (ranges.clone(), false),
                 None => (Vec::new(), !self.state.groups.contains_key(id)),

@@ -1,0 +1,194 @@
+//! Laws of the attribution: the fast path says what the definition says, and no split or order of the input changes it.
+
+#[path = "common/account.rs"]
+mod account;
+
+use std::collections::BTreeMap;
+
+use account::account;
+use flowaudit::attribution::index::Index;
+use flowaudit::attribution::naive::{Answer, attribute};
+use flowaudit::attribution::BASES;
+use flowaudit::flow::OwnedFlow;
+use flowaudit::ingest::Sink;
+use flowaudit::rules::timeline::Timeline;
+use flowaudit::tally::Tally;
+use flowaudit::tally::counter::{Brief, Counter, Progress};
+use flowaudit::tally::selection::Selection;
+use flowaudit::tally::watch::PortWatch;
+use proptest::prelude::*;
+
+/// Tallies flows in so many workers' hands; `deal` says which worker gets which flow.
+fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn(usize) -> usize) -> Tally {
+    let index = Index::build(timeline);
+    let watch = PortWatch::new(vec![(6, 22), (6, 443), (17, 53)]).unwrap();
+    let (selection, progress) = (Selection::none(0), Progress::default());
+    let brief = Brief {
+        timeline,
+        index: &index,
+        watch: &watch,
+        since: None,
+        until: None,
+        selection: &selection,
+        progress: &progress,
+    };
+    let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();
+    for (at, flow) in flows.iter().enumerate() {
+        counters[deal(at) % workers].flow(&flow.borrow());
+    }
+    let mut sum = Tally::default();
+    for counter in counters {
+        sum.merge(counter.finish());
+    }
+    sum.settle();
+    sum
+}
+
+/// Every figure of a tally as text, in an order of its own: two tallies are the same if these are.
+fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
+    let watch = PortWatch::new(vec![(6, 22), (6, 443), (17, 53)]).unwrap();
+    let mut figures = BTreeMap::new();
+    let counts = &tally.records;
+    figures.insert(
+        "records".to_owned(),
+        format!("{:?}", (counts.accepted, counts.rejected, counts.no_data, counts.skip_data)),
+    );
+    let outcomes = &tally.outcomes;
+    for (name, count) in [
+        ("unknown_interface", outcomes.unknown_interface),
+        ("no_group", outcomes.no_group),
+        ("unknown_group", outcomes.unknown_group),
+        ("unknown_direction", outcomes.unknown_direction),
+        ("before_first_snapshot", outcomes.before_first_snapshot),
+        ("interface_from_neighbour", outcomes.interface_from_neighbour),
+        ("undated", outcomes.undated),
+        ("unexplained", outcomes.unexplained),
+        ("explained_by_neighbour", outcomes.explained_by_neighbour),
+    ] {
+        figures.insert(format!("outcome {name}"), count.to_string());
+    }
+    for basis in BASES {
+        figures.insert(format!("basis {basis:?}"), outcomes.basis[basis as usize].to_string());
+    }
+    for (rule, uses) in timeline.rules.iter().zip(tally.rule_uses(&timeline.rules, &watch)) {
+        let interfaces: std::collections::BTreeSet<String> =
+            uses.interfaces.iter().map(|slot| tally.slots.name(*slot)).collect();
+        let counts = (uses.records, uses.reply_records, uses.possible_records);
+        let alone = (uses.sole_records, uses.possible_sole_records, uses.near_records);
+        let answered = (uses.with_flags > 0, uses.answered_records);
+        let span = (uses.span.first(), uses.span.last());
+        figures.insert(
+            rule.key(),
+            format!("{counts:?} {alone:?} {answered:?} {} {} {span:?} {interfaces:?}", uses.packets, uses.bytes),
+        );
+    }
+    for (key, from, _, row) in tally.blocked.rows() {
+        let name = tally.slots.name(key.interface);
+        let mut peers: Vec<String> = row
+            .internal
+            .iter()
+            .chain(row.external.iter())
+            .map(|(net, uses)| format!("{}={}", net.addr(), uses.records))
+            .collect();
+        peers.sort();
+        let credit = &row.credit;
+        figures.insert(
+            format!("blocked {name} {:?} {} {from} {:?}", key.direction, key.protocol, key.cause),
+            format!(
+                "{} {} {} {:?} {peers:?}",
+                credit.records,
+                credit.packets,
+                credit.bytes,
+                (credit.span.first(), credit.span.last())
+            ),
+        );
+    }
+    figures
+}
+
+/// The same of the definition's answer.
+fn expected(timeline: &Timeline, answer: &Answer) -> BTreeMap<String, String> {
+    let mut figures = BTreeMap::new();
+    let counts = &answer.records;
+    figures.insert(
+        "records".to_owned(),
+        format!("{:?}", (counts.accepted, counts.rejected, counts.no_data, counts.skip_data)),
+    );
+    for (name, count) in &answer.outcomes {
+        figures.insert(format!("outcome {name}"), count.to_string());
+    }
+    for basis in BASES {
+        figures.insert(format!("basis {basis:?}"), answer.basis.get(&basis).copied().unwrap_or(0).to_string());
+    }
+    for (rule, uses) in timeline.rules.iter().zip(&answer.rules) {
+        let counts = (uses.records, uses.reply_records, uses.possible_records);
+        let alone = (uses.sole_records, uses.possible_sole_records, uses.near_records);
+        let answered = (uses.flags_seen, uses.answered_records);
+        let span = (uses.first_seen, uses.last_seen);
+        figures.insert(
+            rule.key(),
+            format!("{counts:?} {alone:?} {answered:?} {} {} {span:?} {:?}", uses.packets, uses.bytes, uses.interfaces),
+        );
+    }
+    for ((name, direction, protocol, port, cause), uses) in &answer.blocked {
+        let mut peers: Vec<String> =
+            uses.peers.iter().map(|(peer, records)| format!("{peer}={records}")).collect();
+        peers.sort();
+        figures.insert(
+            format!("blocked {name} {direction:?} {protocol} {port} {cause:?}"),
+            format!(
+                "{} {} {} {:?} {peers:?}",
+                uses.records,
+                uses.packets,
+                uses.bytes,
+                (uses.first_seen, uses.last_seen)
+            ),
+        );
+    }
+    figures
+}
+
+#[track_caller]
+fn assert_same(got: &BTreeMap<String, String>, want: &BTreeMap<String, String>) {
+    let keys: std::collections::BTreeSet<&String> = got.keys().chain(want.keys()).collect();
+    let differing: Vec<String> = keys
+        .into_iter()
+        .filter(|key| got.get(*key) != want.get(*key))
+        .map(|key| format!("{key}\n   got {:?}\n  want {:?}", got.get(key), want.get(key)))
+        .collect();
+    assert!(differing.is_empty(), "{} figures differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fast_says_what_the_definition_says(seed in any::<u64>()) {
+        let (timeline, flows) = account(seed);
+        let fast = figures(&timeline, &tally(&timeline, &flows, 1, |_| 0));
+        assert_same(&fast, &expected(&timeline, &attribute(&timeline, &flows)));
+    }
+
+    #[test]
+    fn no_split_and_no_order_changes_a_figure(seed in any::<u64>(), workers in 1_usize..6, stride in 1_usize..1000) {
+        let (timeline, mut flows) = account(seed);
+        let whole = figures(&timeline, &tally(&timeline, &flows, 1, |_| 0));
+        let split = tally(&timeline, &flows, workers, |at| at.wrapping_mul(stride) >> 2);
+        assert_same(&figures(&timeline, &split), &whole);
+        flows.reverse();
+        let turned = tally(&timeline, &flows, workers, |at| at / (1 + stride % 7));
+        assert_same(&figures(&timeline, &turned), &whole);
+    }
+
+    #[test]
+    fn nothing_is_the_neutral_tally(seed in any::<u64>()) {
+        let (timeline, flows) = account(seed);
+        let mut sum = tally(&timeline, &flows, 1, |_| 0);
+        let before = figures(&timeline, &sum);
+        sum.merge(Tally::default());
+        assert_same(&figures(&timeline, &sum), &before);
+        let mut neutral = Tally::default();
+        neutral.merge(sum);
+        assert_same(&figures(&timeline, &neutral), &before);
+    }
+}
