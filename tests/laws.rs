@@ -6,9 +6,9 @@ mod account;
 use std::collections::BTreeMap;
 
 use account::account;
+use flowaudit::attribution::BASES;
 use flowaudit::attribution::index::Index;
 use flowaudit::attribution::naive::{Answer, attribute};
-use flowaudit::attribution::BASES;
 use flowaudit::flow::OwnedFlow;
 use flowaudit::ingest::Sink;
 use flowaudit::rules::timeline::Timeline;
@@ -79,7 +79,10 @@ fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
         let span = (uses.span.first(), uses.span.last());
         figures.insert(
             rule.key(),
-            format!("{counts:?} {alone:?} {answered:?} {} {} {span:?} {interfaces:?}", uses.packets, uses.bytes),
+            format!(
+                "{counts:?} {alone:?} {answered:?} {} {} {span:?} {interfaces:?}",
+                uses.packets, uses.bytes
+            ),
         );
     }
     for (key, from, _, row) in tally.blocked.rows() {
@@ -118,7 +121,8 @@ fn expected(timeline: &Timeline, answer: &Answer) -> BTreeMap<String, String> {
         figures.insert(format!("outcome {name}"), count.to_string());
     }
     for basis in BASES {
-        figures.insert(format!("basis {basis:?}"), answer.basis.get(&basis).copied().unwrap_or(0).to_string());
+        figures
+            .insert(format!("basis {basis:?}"), answer.basis.get(&basis).copied().unwrap_or(0).to_string());
     }
     for (rule, uses) in timeline.rules.iter().zip(&answer.rules) {
         let counts = (uses.records, uses.reply_records, uses.possible_records);
@@ -127,7 +131,10 @@ fn expected(timeline: &Timeline, answer: &Answer) -> BTreeMap<String, String> {
         let span = (uses.first_seen, uses.last_seen);
         figures.insert(
             rule.key(),
-            format!("{counts:?} {alone:?} {answered:?} {} {} {span:?} {:?}", uses.packets, uses.bytes, uses.interfaces),
+            format!(
+                "{counts:?} {alone:?} {answered:?} {} {} {span:?} {:?}",
+                uses.packets, uses.bytes, uses.interfaces
+            ),
         );
     }
     for ((name, direction, protocol, port, cause), uses) in &answer.blocked {

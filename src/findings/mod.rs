@@ -8,6 +8,7 @@ pub mod managed;
 pub mod over_broad;
 pub mod ports;
 pub mod settings;
+pub mod space;
 pub mod unused;
 pub mod verdict;
 

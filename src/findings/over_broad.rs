@@ -1,8 +1,330 @@
-//! stub
-pub fn over_broad(
-    _: &crate::rules::timeline::Timeline,
-    _: &[crate::tally::usage::RuleUse],
-    _: &super::ports::PortProfile,
-) -> Vec<super::Finding> {
-    vec![]
+//! Openings wider than they should be, in the newest state of the rules.
+//!
+//! One finding per rule whose peer is too wide for what it opens (`opening`), one per target that several rules open
+//! to the internet only together (`union`), each graded by what was seen of it (`grade`). Arithmetic on addresses
+//! is in [`super::space`], the lists of sensitive ports in [`super::ports`].
+
+mod grade;
+mod opening;
+mod union;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::ports::PortProfile;
+use super::space::{self, Family};
+use super::{Finding, FindingKind, Severity};
+use crate::flow::{Direction, TCP};
+use crate::rules::state::{Group, Interface, State};
+use crate::rules::timeline::Timeline;
+use crate::tally::usage::RuleUse;
+use grade::Figures;
+use opening::{Candidate, Opened, Target, Width};
+use union::Union;
+
+/// Every over-broad opening of the newest state, worst first. `uses` is parallel to the rules of the timeline.
+pub fn over_broad(timeline: &Timeline, uses: &[RuleUse], profile: &PortProfile) -> Vec<Finding> {
+    let Some(state) = timeline.newest() else { return Vec::new() };
+    let context = Context::new(timeline, state, uses, profile);
+    let mut findings = Vec::new();
+    for (id, group) in &state.groups {
+        context.group(id, group, &mut findings);
+    }
+    context.interfaces(&mut findings);
+    super::sort(&mut findings);
+    findings
+}
+
+/// What every finding is made from.
+struct Context<'a> {
+    timeline: &'a Timeline,
+    state: &'a State,
+    uses: &'a [RuleUse],
+    profile: &'a PortProfile,
+    unused: RuleUse,
+    attached: BTreeMap<&'a str, Vec<&'a Arc<Interface>>>,
+    ingress: BTreeMap<&'a str, Vec<Candidate<'a>>>,
+}
+
+impl<'a> Context<'a> {
+    fn new(timeline: &'a Timeline, state: &'a State, uses: &'a [RuleUse], profile: &'a PortProfile) -> Self {
+        let mut attached: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for interface in state.interfaces.values() {
+            for group in interface.group_ids.iter().collect::<BTreeSet<_>>() {
+                attached.entry(group).or_default().push(interface);
+            }
+        }
+        let candidates = |group: &Group| {
+            let all = group.rules.iter().filter_map(|rule| Candidate::new(timeline, state, *rule));
+            all.filter(|candidate| candidate.rule.direction == Direction::Ingress).collect()
+        };
+        let ingress = state.groups.iter().map(|(id, group)| (id.as_str(), candidates(group))).collect();
+        Self { timeline, state, uses, profile, unused: RuleUse::default(), attached, ingress }
+    }
+
+    fn group(&self, id: &str, group: &Group, findings: &mut Vec<Finding>) {
+        let ingress = self.ingress_of(id);
+        let parts: Vec<_> = ingress.chunks(1).collect();
+        let unions = union::unions(&parts, self.profile);
+        for candidate in ingress {
+            let Some((opened, width)) = self.too_broad(candidate) else { continue };
+            if matches!(width, Width::Wide(_)) && is_part_of(&unions, candidate, &opened) {
+                continue;
+            }
+            findings.push(self.rule_finding(candidate, &opened, &width));
+        }
+        let attached = self.attached_to(id);
+        for union in &unions {
+            let mut finding = self.union_finding(id, union, attached);
+            finding.group_id = Some(id.to_owned());
+            self.step_down_if_unattached(&mut finding, id);
+            findings.push(finding);
+        }
+        let egress = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
+        findings.extend(egress.filter_map(|candidate| self.egress_finding(&candidate)));
+    }
+
+    /// Openings that only the groups of one interface make together.
+    fn interfaces(&self, findings: &mut Vec<Finding>) {
+        let mut known: BTreeMap<Vec<&str>, Vec<Union<'_, '_, '_>>> = BTreeMap::new();
+        for (id, interface) in &self.state.interfaces {
+            let ids: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
+            let ids: Vec<&str> = ids.into_iter().collect();
+            let unions = known.entry(ids).or_insert_with_key(|ids| {
+                let parts: Vec<_> = ids.iter().map(|id| self.ingress_of(id)).collect();
+                union::unions(&parts, self.profile)
+            });
+            for union in unions.iter() {
+                let mut finding = self.union_finding(id, union, std::slice::from_ref(&interface));
+                finding.interface_id = Some(id.clone());
+                finding
+                    .recommendation
+                    .push_str(" The figures are those of the rules on every interface that carries them.");
+                findings.push(finding);
+            }
+        }
+    }
+
+    fn ingress_of(&self, group: &str) -> &[Candidate<'a>] {
+        self.ingress.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    fn attached_to(&self, group: &str) -> &[&'a Arc<Interface>] {
+        self.attached.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    fn use_of(&self, candidate: &Candidate<'_>) -> &RuleUse {
+        self.uses.get(candidate.index.index()).unwrap_or(&self.unused)
+    }
+
+    /// What makes an ingress rule a finding.
+    fn too_broad(&self, candidate: &Candidate<'_>) -> Option<(Opened<'a>, Width)> {
+        let width = candidate.width()?;
+        let opened = Opened::by(candidate.rule, self.profile)?;
+        let opened = if matches!(width, Width::Private(_)) { opened.internal_only()? } else { opened };
+        Some((opened, width))
+    }
+
+    fn rule_finding(&self, candidate: &Candidate<'_>, opened: &Opened<'a>, width: &Width) -> Finding {
+        let peer = candidate.rule.peer.to_string();
+        let figures = Figures::of(opened, &[self.use_of(candidate)], &self.profile.services);
+        let mut evidence = Map::new();
+        let families = match width {
+            Width::World(families) => families.clone(),
+            Width::Wide(_) | Width::Private(_) => candidate.families(),
+        };
+        let to = match width {
+            Width::World(_) => "the internet".to_owned(),
+            Width::Wide(_) => {
+                let prefixes: Vec<_> = families.iter().map(|it| format!("/{}", it.wide_prefix())).collect();
+                format!("a public range wider than {}", prefixes.join(" or "))
+            }
+            Width::Private(_) => "a whole private range".to_owned(),
+        };
+        let advice = if let Width::Private(blocks) = width {
+            evidence.insert("private_ranges".to_owned(), blocks.as_slice().into());
+            if let Opened::Services(services) = opened {
+                let services = services.iter().map(|service| grade::name_service(service));
+                evidence.insert("services".to_owned(), services.collect());
+            }
+            evidence.insert("records".to_owned(), self.use_of(candidate).records.into());
+            grade::private_advice(opened, &peer)
+        } else {
+            figures.record(&mut evidence);
+            figures.advice(opened, &peer)
+        };
+        if let Width::Wide(ranges) = width {
+            evidence.insert("ranges".to_owned(), texts(ranges));
+        }
+        self.describe_rule(candidate, &families, &mut evidence);
+        let mut finding = Finding {
+            id: String::new(),
+            kind: FindingKind::OverBroad,
+            severity: figures.severity(opened, width),
+            title: format!("{} open to {to} ({peer})", opened.phrase()),
+            group_id: None,
+            rule_key: None,
+            interface_id: None,
+            evidence,
+            recommendation: advice,
+        };
+        about_rule(&mut finding, candidate);
+        self.step_down_if_unattached(&mut finding, &candidate.rule.group_id);
+        finding
+    }
+
+    /// Everything may go out: worth knowing, no more.
+    fn egress_finding(&self, candidate: &Candidate<'_>) -> Option<Finding> {
+        let rule = candidate.rule;
+        let opened = Opened::all_by(rule)?;
+        let out = matches!(opened, Opened::AllProtocols | Opened::AllPorts(TCP));
+        let (Direction::Egress, true, Width::World(families)) = (rule.direction, out, candidate.width()?)
+        else {
+            return None;
+        };
+        let mut evidence = Map::new();
+        evidence.insert("internet_records".to_owned(), self.use_of(candidate).internet.records.into());
+        self.describe_rule(candidate, &families, &mut evidence);
+        let peer = rule.peer.to_string();
+        let mut finding = Finding {
+            id: String::new(),
+            kind: FindingKind::OverBroad,
+            severity: Severity::Info,
+            title: format!("{} open for egress to the internet ({peer})", opened.phrase()),
+            group_id: None,
+            rule_key: None,
+            interface_id: None,
+            evidence,
+            recommendation: format!(
+                "AWS gives every new group such a rule. Where what may leave matters, replace {peer} by the ports and \
+                 ranges that are used (rules[].usage and flowaudit investigate show them)."
+            ),
+        };
+        about_rule(&mut finding, candidate);
+        Some(finding)
+    }
+
+    fn union_finding(
+        &self,
+        subject: &str,
+        union: &Union<'a, '_, '_>,
+        attached: &[&Arc<Interface>],
+    ) -> Finding {
+        let opened = match union.target {
+            Target::AllProtocols => Opened::AllProtocols,
+            Target::AllPorts(protocol) => Opened::AllPorts(protocol),
+            Target::Service(service) => Opened::Services(vec![service]),
+        };
+        let uses: Vec<_> = union.rules.iter().map(|candidate| self.use_of(candidate)).collect();
+        let figures = Figures::of(&opened, &uses, &self.profile.services);
+        let peers: BTreeSet<String> = union.rules.iter().map(|it| it.rule.peer.to_string()).collect();
+        let peers = peers.into_iter().collect::<Vec<_>>().join(" + ");
+        let mut evidence = Map::new();
+        figures.record(&mut evidence);
+        let keys = union.rules.iter().map(|candidate| Value::from(candidate.rule.key()));
+        evidence.insert("rules".to_owned(), keys.collect());
+        evidence.insert("peer".to_owned(), peers.as_str().into());
+        self.describe_opening(&[union.family], attached, &mut evidence);
+        Finding {
+            id: format!(
+                "{}/{subject}:ingress:union:{}:{}",
+                FindingKind::OverBroad.as_str(),
+                union.target.id(),
+                union.family.as_str()
+            ),
+            kind: FindingKind::OverBroad,
+            severity: figures.severity(&opened, &Width::World(vec![union.family])),
+            title: format!(
+                "{} open to the internet ({}) by {} rules together",
+                opened.phrase(),
+                union.family,
+                union.rules.len()
+            ),
+            group_id: None,
+            rule_key: None,
+            interface_id: None,
+            evidence,
+            recommendation: figures.advice(&opened, &peers),
+        }
+    }
+
+    fn describe_rule(
+        &self,
+        candidate: &Candidate<'_>,
+        families: &[Family],
+        evidence: &mut Map<String, Value>,
+    ) {
+        evidence.insert("peer".to_owned(), candidate.rule.peer.to_string().into());
+        self.describe_opening(families, self.attached_to(&candidate.rule.group_id), evidence);
+        let label = self.timeline.labels.get(candidate.index.index());
+        evidence.insert("rule_id".to_owned(), label.and_then(|label| label.rule_id.clone()).into());
+    }
+
+    fn describe_opening(
+        &self,
+        families: &[Family],
+        attached: &[&Arc<Interface>],
+        evidence: &mut Map<String, Value>,
+    ) {
+        let covers = match families {
+            [one] => one.as_str(),
+            _ => "both",
+        };
+        evidence.insert("covers".to_owned(), covers.into());
+        evidence.insert("port_profile".to_owned(), self.profile.name.as_str().into());
+        let ids: Vec<_> = attached.iter().map(|interface| interface.id.as_str()).collect();
+        evidence.insert("attached_interfaces".to_owned(), ids.into());
+        let of_family = |address: &std::net::IpAddr| families.contains(&Family::of(*address));
+        let public: BTreeSet<_> = attached
+            .iter()
+            .flat_map(|interface| {
+                let global = interface.addresses.iter().filter(|address| space::is_global_v6(**address));
+                interface.public_addresses.iter().chain(global).copied()
+            })
+            .filter(of_family)
+            .collect();
+        evidence.insert("public_addresses".to_owned(), texts(&public));
+    }
+
+    /// A group on no interface opens nothing now. Without any interface of its network in the snapshots, nobody knows.
+    fn step_down_if_unattached(&self, finding: &mut Finding, group_id: &str) {
+        let Some(group) = self.state.groups.get(group_id) else { return };
+        if !self.attached_to(group_id).is_empty() {
+            return;
+        }
+        let anywhere = group.vpc_id.is_empty() && group.owner_id.is_empty();
+        let same = |a: &str, b: &str| !a.is_empty() && a == b;
+        let described = self
+            .state
+            .interfaces
+            .values()
+            .any(|it| anywhere || same(&it.vpc_id, &group.vpc_id) || same(&it.owner_id, &group.owner_id));
+        if described {
+            finding.severity = grade::one_lower(finding.severity);
+            finding.recommendation.push_str(
+                " The group is on no interface now, so the opening takes effect once it is attached: delete the rule \
+                 or the group.",
+            );
+        }
+    }
+}
+
+/// Whether the unions say all that a finding about the rule alone would.
+fn is_part_of(unions: &[Union<'_, '_, '_>], candidate: &Candidate<'_>, opened: &Opened<'_>) -> bool {
+    let names = |union: &&Union<'_, '_, '_>| union.rules.iter().any(|rule| rule.index == candidate.index);
+    let naming: Vec<_> = unions.iter().filter(names).collect();
+    opened.targets().into_iter().all(|target| naming.iter().any(|union| union.target.includes(target)))
+}
+
+fn about_rule(finding: &mut Finding, candidate: &Candidate<'_>) {
+    let key = candidate.rule.key();
+    finding.id = format!("{}/{key}", FindingKind::OverBroad.as_str());
+    finding.group_id = Some(candidate.rule.group_id.clone());
+    finding.rule_key = Some(key);
+}
+
+fn texts<T: ToString>(all: impl IntoIterator<Item = T>) -> Value {
+    all.into_iter().map(|one| Value::from(one.to_string())).collect()
 }

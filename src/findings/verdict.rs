@@ -109,13 +109,6 @@ pub enum Reason {
     RequiredByService,
 }
 
-impl Reason {
-    /// Whether the reason forbids "not seen".
-    fn forbids(self) -> bool {
-        self <= Self::CoveredTooLittle
-    }
-}
-
 /// A verdict with everything that stands behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {

@@ -1,4 +1,4 @@
-//! Tables exported by Athena and by CloudWatch Logs Insights.
+//! Tables exported by Athena and by `CloudWatch` Logs Insights.
 //!
 //! Columns are found by name, or whole rows in a `@message` column. Memory is bounded by refusing a record that does
 //! not end: an unclosed quote would otherwise take in the rest of the file.
@@ -66,8 +66,8 @@ impl<'a> Cells<'a> for TableRow<'a> {
 
 /// How the rows of a table say their record.
 enum Shape {
-    Fields(Columns),
-    Message(usize, Messages),
+    Fields(Box<Columns>),
+    Message(usize, Box<Messages>),
 }
 
 fn shape(header: &ByteRecord, options: &ReadOptions) -> Result<Shape, FileFailure> {
@@ -76,11 +76,11 @@ fn shape(header: &ByteRecord, options: &ReadOptions) -> Result<Shape, FileFailur
     let message = names.iter().position(|name| sniff::is_message(name));
     match message {
         Some(column) if layout.missing_required().is_some() => {
-            Ok(Shape::Message(column, Messages::new(options)?))
+            Ok(Shape::Message(column, Box::new(Messages::new(options)?)))
         }
         _ => {
             layout.check()?;
-            Ok(Shape::Fields(Columns::new(&layout)))
+            Ok(Shape::Fields(Box::new(Columns::new(&layout))))
         }
     }
 }
@@ -143,7 +143,7 @@ fn row<S: Sink>(
     }
     match shape {
         Shape::Message(column, messages) => {
-            messages.row(record.get(*column).unwrap_or_default(), place, sink)?
+            messages.row(record.get(*column).unwrap_or_default(), place, sink)?;
         }
         Shape::Fields(columns) => match cells::flow(&TableRow { record, columns }) {
             Ok(flow) => sink.flow(&flow),

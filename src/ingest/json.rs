@@ -1,4 +1,4 @@
-//! Events of CloudWatch Logs in JSON: `filter-log-events` and `get-log-events` answers, subscription batches, Firehose
+//! Events of `CloudWatch` Logs in JSON: `filter-log-events` and `get-log-events` answers, subscription batches, Firehose
 //! lines, Logs Insights results.
 //!
 //! Documents may follow each other with or without newlines. Events go to the sink as they are parsed, so memory does
@@ -154,7 +154,7 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
                 Key::Results => map.next_value_seed(List(events, Item::Row))?,
                 Key::Message => map.next_value_seed(Message(events))?,
                 Key::Type => {
-                    control = map.next_value::<Option<String>>()?.as_deref() == Some("CONTROL_MESSAGE")
+                    control = map.next_value::<Option<String>>()?.as_deref() == Some("CONTROL_MESSAGE");
                 }
                 Key::Other(name) => {
                     if others.len() < 8 {

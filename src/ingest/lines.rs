@@ -36,13 +36,14 @@ pub(super) struct Blocks<R> {
     offset: u64,
     /// Where the line starts that is being dropped.
     dropping: Option<u64>,
-    ended: bool,
+    /// Whether what is left in the buffer may hold newlines.
+    mixed: bool,
 }
 
 impl<R: Read> Blocks<R> {
     /// Lines from here on; `offset` is where the reader stands.
     pub(super) fn new(inner: R, offset: u64) -> Self {
-        Self { inner, buffer: vec![0; BLOCK], taken: 0, filled: 0, offset, dropping: None, ended: false }
+        Self { inner, buffer: vec![0; BLOCK], taken: 0, filled: 0, offset, dropping: None, mixed: false }
     }
 
     /// The next lines. None: the input has ended.
@@ -51,28 +52,29 @@ impl<R: Read> Blocks<R> {
         self.filled -= self.taken;
         self.offset += self.taken as u64;
         self.taken = 0;
-        while !self.ended {
-            let before = self.filled;
-            match self.inner.read(&mut self.buffer[before..]) {
-                Ok(0) => self.ended = true,
-                Ok(count) => self.filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            let fresh = &self.buffer[before..self.filled];
+        // What is left of a block of lines is the start of one; what is left behind a dropped line may be anything.
+        let mut searched = if self.mixed { 0 } else { self.filled };
+        self.mixed = false;
+        loop {
+            let fresh = &self.buffer[searched..self.filled];
             if let Some(offset) = self.dropping {
                 if let Some(newline) = memchr::memchr(b'\n', fresh) {
-                    self.taken = before + newline + 1;
+                    self.taken = searched + newline + 1;
+                    self.mixed = true;
                     self.dropping = None;
                     return Ok(Some(Chunk::TooLong { offset }));
                 }
                 self.forget();
             } else if let Some(newline) = memchr::memrchr(b'\n', fresh) {
-                self.taken = before + newline + 1;
+                self.taken = searched + newline + 1;
                 return Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.taken] }));
             } else if self.filled == self.buffer.len() {
                 self.dropping = Some(self.offset);
                 self.forget();
+            }
+            searched = self.filled;
+            if !self.fill()? {
+                break;
             }
         }
         if let Some(offset) = self.dropping.take() {
@@ -83,6 +85,20 @@ impl<R: Read> Blocks<R> {
         }
         self.taken = self.filled;
         Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.filled] }))
+    }
+
+    /// Reads once. False: the input has ended.
+    fn fill(&mut self) -> Result<bool> {
+        loop {
+            match self.inner.read(&mut self.buffer[self.filled..]) {
+                Ok(count) => {
+                    self.filled += count;
+                    return Ok(count > 0);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn forget(&mut self) {
@@ -122,7 +138,7 @@ mod tests {
         let mut input = b"first\n".to_vec();
         input.resize(6 + 3 * BLOCK, b'x');
         assert_eq!(chunks(&input), (b"first\n".to_vec(), vec![6]));
-        input.extend_from_slice(b"\nlast");
-        assert_eq!(chunks(&input), (b"first\nlast".to_vec(), vec![6]));
+        input.extend_from_slice(b"\nnext\nlast");
+        assert_eq!(chunks(&input), (b"first\nnext\nlast".to_vec(), vec![6]));
     }
 }

@@ -1,10 +1,11 @@
-//! Rows of text inside other containers: events of CloudWatch Logs, `@message` columns.
+//! Rows of text inside other containers: events of `CloudWatch` Logs, `@message` columns.
 //!
 //! No header line comes with them, so the layout is the one given, or the default format. When not one row had the
 //! columns of the layout, the file is refused with the advice to give another.
 
+use super::head::without_time;
 use super::layout::{Layout, shown, tokens};
-use super::text::{RowParser, without_time};
+use super::text::RowParser;
 use super::{FileFailure, Place, ReadOptions, RowFault, Sink};
 
 /// Parses rows that stand alone.

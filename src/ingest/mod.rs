@@ -14,6 +14,8 @@
 mod cells;
 mod csv;
 pub mod fault;
+mod gunzip;
+mod head;
 mod json;
 mod json_guard;
 pub mod layout;
@@ -134,7 +136,7 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
     let (stream, _) = stream::open(source)?;
     let kind = sniff::kind(stream.head())?;
     if kind == Kind::Text {
-        text::head(stream.head(), options)?;
+        head::find(stream.head(), options)?;
     }
     let size = File::open(path).and_then(|file| file.metadata()).map_err(|error| unreadable(&error))?.len();
     match kind {
@@ -180,7 +182,7 @@ pub fn read<S: Sink>(
         Kind::Json => json::read(stream, &counter, options, sink),
         Kind::Csv => csv::read(stream, &counter, options, sink),
         Kind::Text => {
-            let head = text::head(stream.head(), options)?;
+            let head = head::find(stream.head(), options)?;
             match (*part, &source.path) {
                 (Part::Bytes { start, end, .. }, Some(path)) => {
                     let window = Window::open(path, start, end).map_err(|error| unreadable(&error))?;

@@ -189,10 +189,9 @@ fn columns(schema: &SchemaDescriptor) -> Result<Vec<(usize, Field)>, FileFailure
         if column.max_rep_level() > 0 {
             continue;
         }
-        if let Some(field) = Field::from_name(name).filter(|field| NEEDED.contains(field)) {
-            if columns.iter().all(|(_, known)| *known != field) {
-                columns.push((leaf, field));
-            }
+        let field = Field::from_name(name).filter(|field| NEEDED.contains(field));
+        if let Some(field) = field.filter(|field| columns.iter().all(|(_, known)| known != field)) {
+            columns.push((leaf, field));
         }
     }
     Ok(columns)

@@ -12,37 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field as Cell;
 
 use super::{FileFailure, Layout, RowFault};
-use crate::flow::{Action, Direction, Entry, Field, Flow, RejectReason, Seconds, Traffic};
-
-/// A flow that owns its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnedFlow {
-    /// `interface-id`.
-    pub interface_id: Vec<u8>,
-    /// `account-id`.
-    pub account_id: Vec<u8>,
-    /// `vpc-id`.
-    pub vpc_id: Vec<u8>,
-    /// `start`.
-    pub start: Option<Seconds>,
-    /// `end`.
-    pub end: Option<Seconds>,
-    /// What the entry says.
-    pub entry: Entry,
-}
-
-impl From<&Flow<'_>> for OwnedFlow {
-    fn from(flow: &Flow<'_>) -> Self {
-        Self {
-            interface_id: flow.interface_id.to_vec(),
-            account_id: flow.account_id.to_vec(),
-            vpc_id: flow.vpc_id.to_vec(),
-            start: flow.start,
-            end: flow.end,
-            entry: flow.entry,
-        }
-    }
-}
+use crate::flow::{Action, Direction, Entry, Field, OwnedFlow, RejectReason, Seconds, Traffic};
 
 /// The fields of a row that have a value.
 pub fn fields_of<'a>(layout: &Layout, line: &'a str) -> Result<Vec<(Field, &'a str)>, RowFault> {

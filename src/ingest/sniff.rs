@@ -3,8 +3,8 @@
 //! What is no flow log is refused by the name of what it seems to be, so that nobody has to open the file to find out.
 
 use super::FileFailure;
+use super::head::is_default_row;
 use super::layout::{Layout, shown};
-use super::text::is_default_row;
 use crate::flow::Field;
 
 /// The byte-order mark that some editors put in front of UTF-8.
@@ -70,7 +70,7 @@ pub(super) fn kind(head: &[u8]) -> Result<Kind, FileFailure> {
 fn csv(line: &[u8]) -> Result<Kind, FileFailure> {
     let text = String::from_utf8_lossy(line);
     let mut names = text.split(',').map(|name| name.trim().trim_matches('"'));
-    if names.any(|name| is_column(name)) {
+    if names.any(is_column) {
         return Ok(Kind::Csv);
     }
     // Prose has commas too.

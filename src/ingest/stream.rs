@@ -7,15 +7,12 @@ use std::fs::File;
 use std::io::{BufReader, Error, Read, Result};
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gunzip::{self, Gunzip};
 use super::{FileFailure, Source};
 
 /// How much of a file is looked at to tell what it is.
 pub(super) const PEEK: usize = 64 * 1024;
-const GZIP: &[u8] = &[0x1f, 0x8b];
-/// Small, because what one call inflates before a break in its input is lost.
-const INFLATE_INPUT: usize = 16 * 1024;
+const INFLATE_INPUT: usize = 64 * 1024;
 
 /// Stored bytes that have been read and not yet reported.
 #[derive(Debug, Clone, Default)]
@@ -110,9 +107,9 @@ pub(super) fn open(source: &Source) -> std::result::Result<(Stream, Counter), Fi
         Some(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
     };
     let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), "reading");
-    if !stream.head.starts_with(GZIP) {
+    if !stream.head.starts_with(gunzip::MAGIC) {
         return Ok((stream, counter));
     }
-    let inflated = MultiGzDecoder::new(BufReader::with_capacity(INFLATE_INPUT, stream));
+    let inflated = Gunzip::new(BufReader::with_capacity(INFLATE_INPUT, stream));
     Ok((Stream::new(Box::new(inflated), "gzip"), counter))
 }

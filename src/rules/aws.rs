@@ -240,10 +240,10 @@ impl Objects {
             .into_iter()
             .map(|list| (Peer::PrefixList(list.prefix_list_id), list.description));
         // A stale reference may come without its GroupId; what is left of it names the rule.
-        let groups = permission.user_id_group_pairs.into_iter().map(|pair| {
-            let id = [pair.group_id, pair.group_name, pair.user_id].into_iter().find(|text| !text.is_empty());
-            (Peer::Group(id.unwrap_or_default()), pair.description)
-        });
+        let groups = permission
+            .user_id_group_pairs
+            .into_iter()
+            .map(|pair| (group_peer(pair.group_id, pair.user_id), pair.description));
         for (peer, description) in v4.chain(v6).chain(lists).chain(groups) {
             let rule = Rule {
                 group_id: group.id.clone(),
@@ -256,7 +256,7 @@ impl Objects {
             self.rules.push(RuleDocument {
                 rule,
                 rule_id: None,
-                description,
+                description: description.filter(|text| !text.is_empty()),
                 tags: Vec::new(),
                 owner_id: group.owner_id.clone(),
                 region: group.region.clone(),
@@ -272,7 +272,7 @@ impl Objects {
         let peer = match (rule.cidr_ipv4, rule.cidr_ipv6, rule.prefix_list_id, rule.referenced_group_info) {
             (Some(cidr), ..) | (None, Some(cidr), ..) => Peer::cidr(&cidr),
             (None, None, Some(list), _) => Peer::PrefixList(list),
-            (None, None, None, Some(group)) => Peer::Group(group.group_id),
+            (None, None, None, Some(group)) => group_peer(group.group_id, group.user_id),
             (None, None, None, None) => Peer::BadCidr(String::new()),
         };
         self.rules.push(RuleDocument {
@@ -322,6 +322,11 @@ impl Objects {
         self.prefix_lists.push((list_id.to_owned(), nets));
         Ok(())
     }
+}
+
+/// A stale reference may come without its group id; the account that held the group then names it.
+fn group_peer(group_id: String, user_id: String) -> Peer {
+    Peer::Group(if group_id.is_empty() { user_id } else { group_id })
 }
 
 fn read<'a, T: Deserialize<'a>>(item: &'a Value) -> Result<T, String> {
@@ -414,7 +419,7 @@ mod json {
         RangeJson { cidr_ip: String, description: Option<String> }
         Range6Json { cidr_ipv6: String, description: Option<String> }
         ListIdJson { prefix_list_id: String, description: Option<String> }
-        PairJson { group_id: String, group_name: String, user_id: String, description: Option<String> }
+        PairJson { group_id: String, user_id: String, description: Option<String> }
         PermissionJson {
             ip_protocol: String,
             from_port: Option<i64>,
@@ -435,7 +440,7 @@ mod json {
             ip_permissions: Vec<PermissionJson>,
             ip_permissions_egress: Vec<PermissionJson>,
         }
-        ReferencedJson { group_id: String }
+        ReferencedJson { group_id: String, user_id: String }
         RuleJson {
             security_group_rule_id: String,
             group_id: String,

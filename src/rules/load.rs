@@ -54,6 +54,7 @@ pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
         if dated.is_empty() {
             loaded.add(at, &path)?;
         } else {
+            loaded.note_loose_files(&path)?;
             for (at, folder) in dated {
                 loaded.add(Some(at), &folder)?;
             }
@@ -93,6 +94,19 @@ fn dated_folders(path: &Path) -> Result<Vec<(Seconds, PathBuf)>, Error> {
 }
 
 impl Loaded {
+    /// Files beside folders of snapshots belong to none of them.
+    fn note_loose_files(&mut self, path: &Path) -> Result<(), Error> {
+        let unreadable = |source| Error::Read { path: path.to_owned(), source };
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?.path();
+            if entry.is_file() {
+                let left_aside = Some("beside folders named by times, so in none of them".to_owned());
+                self.documents.push(DocumentNote { at: None, file: entry.display().to_string(), left_aside });
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, at: Option<Seconds>, path: &Path) -> Result<(), Error> {
         let mut snapshot = Snapshot { at, objects: Objects::default() };
         let hidden = |entry: &walkdir::DirEntry| {

@@ -9,6 +9,7 @@
 
 pub mod aws;
 pub mod load;
+mod parts;
 pub mod state;
 pub mod timeline;
 

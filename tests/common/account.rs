@@ -202,7 +202,7 @@ impl World {
         }
         for subnet in 0..3 {
             if dice.chance(60) {
-                let entries = (0..dice.below(6)).map(|n| acl_entry(dice, n)).collect();
+                let entries = acl_entries(dice);
                 world.acls.push(AclText { subnet: format!("subnet-{subnet}"), entries });
             }
             let mut described =
@@ -284,7 +284,7 @@ impl World {
     fn interface(&self, dice: &mut Dice, n: usize) -> InterfaceText {
         let subnet = dice.below(3);
         let mut addresses: Vec<IpAddr> = Vec::new();
-        for k in 0..1 + dice.below(3) {
+        for k in 0..=dice.below(3) {
             addresses.push(format!("10.0.{subnet}.{}", 17 + 10 * n + k).parse().unwrap());
         }
         for k in 0..dice.below(3) {
@@ -314,7 +314,7 @@ impl World {
         if dice.chance(8) {
             return groups;
         }
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             groups.push(dice.one(&self.groups).0.clone());
         }
         if dice.chance(40) {
@@ -351,7 +351,7 @@ impl World {
         self.acls.retain(|_| dice.chance(80));
         for acl in &mut self.acls {
             if dice.chance(30) {
-                acl.entries = (0..dice.below(6)).map(|n| acl_entry(dice, n)).collect();
+                acl.entries = acl_entries(dice);
             }
         }
     }
@@ -487,6 +487,22 @@ impl InterfaceText {
     }
 }
 
+fn acl_entries(dice: &mut Dice) -> Vec<Value> {
+    let mut entries: Vec<Value> = (0..dice.below(6)).map(|n| acl_entry(dice, n)).collect();
+    if dice.chance(50) {
+        // What lies under a denied ICMP type is all else.
+        let egress = dice.chance(50);
+        for (protocol, range) in [("1", "CidrBlock"), ("58", "Ipv6CidrBlock")] {
+            let net = if range == "CidrBlock" { "0.0.0.0/0" } else { "::/0" };
+            entries.push(json!({"RuleNumber": 50, "Egress": egress, "RuleAction": "deny",
+                "Protocol": protocol, range: net, "IcmpTypeCode": {"Type": 8, "Code": -1}}));
+            entries.push(json!({"RuleNumber": 300, "Egress": egress, "RuleAction": "allow",
+                "Protocol": "-1", range: net}));
+        }
+    }
+    entries
+}
+
 fn acl_entry(dice: &mut Dice, n: usize) -> Value {
     let action = dice.pick(&["allow", "allow", "deny"]);
     let protocol = dice.pick(&["-1", "-1", "6", "17", "1", "58"]);
@@ -544,6 +560,7 @@ impl Estate {
             dice.port()
         };
         let client = dice.port();
+        let (service, client) = if dice.chance(5) { (53, 40_000) } else { (service, client) };
         // The rule's own side opened it, or so it looks.
         let (source, destination) =
             if rule.egress { ((local, client), (peer, service)) } else { ((peer, client), (local, service)) };
@@ -582,11 +599,14 @@ impl Estate {
         let flags_of_some = dice.chance(30);
         let mut pairs = Vec::new();
         // Around 8 and around 64 different ports of the other end; both ends at once may tie.
-        let many = |dice: &mut Dice| dice.pick(&[3, 7, 8, 9, 20, 63, 64, 65, 70]);
+        let beyond_the_bound = dice.chance(25);
+        let many = |dice: &mut Dice| {
+            if beyond_the_bound { dice.pick(&[63, 64, 65, 70]) } else { dice.pick(&[3, 7, 8, 9, 20]) }
+        };
         for n in 0..many(dice) {
             pairs.push((fixed, partner + n));
         }
-        if dice.chance(50) {
+        if beyond_the_bound || dice.chance(50) {
             for n in 0..many(dice) {
                 pairs.push((fixed + 1 + n, partner));
             }

@@ -1,0 +1,18 @@
+//! The readers of flow logs, through the library's own door.
+
+#![allow(
+    clippy::format_collect,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::wildcard_imports,
+    reason = "a test fails by panicking and says what it skips"
+)]
+
+mod containers;
+mod finding;
+mod hostile;
+mod parts;
+mod rows;
+mod support;
+mod text;
+mod third_party;
