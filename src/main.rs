@@ -5,9 +5,11 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use flowaudit::cli::{Analyze, Cli, Command, Format, Generate};
+use console::Term;
+use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate};
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
+use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
 use flowaudit::{analyze, generate, render};
 
@@ -43,9 +45,27 @@ fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
     }
     out.write(|writer| match arguments.format {
         Format::Json => render::json::render(&report, writer),
-        Format::Text => render::json::render(&report, writer),
+        Format::Text => render::text::render(&report, page(arguments), writer),
     })?;
     Ok(status(&report, arguments.fail_on.map(Severity::from)))
+}
+
+/// A file or a pipe gets the width that most terminals and reviews have room for.
+const PLAIN_WIDTH: usize = 100;
+
+fn page(arguments: &Analyze) -> Page {
+    let terminal = Term::stdout();
+    let attended = arguments.output.is_none() && terminal.is_term();
+    let width = if attended { usize::from(terminal.size().1).max(40) } else { PLAIN_WIDTH };
+    let paint = match arguments.color {
+        Color::Always => Paint::Color,
+        Color::Auto if attended && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) => {
+            Paint::Color
+        }
+        Color::Auto | Color::Never => Paint::Plain,
+    };
+    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    Page { width, limit, paint }
 }
 
 fn status(report: &Report, fail_on: Option<Severity>) -> Status {

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 
-use super::cells::{self, Cells};
+use super::cells::{self, Cells, Number};
 use super::head::{Head, without_mark, without_time};
 use super::layout::{Layout, tokens};
 use super::lines::{Blocks, Chunk, MAX_LINE};
@@ -43,6 +43,44 @@ impl<'a> Cells<'a> for TextRow<'a> {
             text => Some(text),
         }
     }
+
+    #[inline]
+    fn number(&self, field: Field) -> Number {
+        let (start, end) = self.slots[field as usize];
+        let (start, end) = (start as usize, end as usize);
+        // Eight bytes up to the end of the number hold it and what stands before it.
+        let Some((before, last)) = self.line.get(..end).and_then(<[u8]>::split_last_chunk::<8>) else {
+            return self.text(field).map_or(Number::Absent, cells::number);
+        };
+        let digits = match end - start {
+            length @ 1..=8 => eight_digits(*last, length),
+            length @ 9..=16 => match before.split_last_chunk::<8>() {
+                Some((_, first)) => eight_digits(*first, length - 8)
+                    .zip(eight_digits(*last, 8))
+                    .map(|(first, last)| first * 100_000_000 + last),
+                None => None,
+            },
+            _ => None,
+        };
+        match digits {
+            Some(value) => Number::Value(value),
+            None => self.text(field).map_or(Number::Absent, cells::number),
+        }
+    }
+}
+
+/// The number that the last bytes of these eight spell, so many as `length` says. None: they are not all digits.
+#[inline]
+fn eight_digits(bytes: [u8; 8], length: usize) -> Option<u64> {
+    // The last byte is the highest; those in front of the number become zeros, as leading digits would be.
+    let digits = (u64::from_le_bytes(bytes) ^ 0x3030_3030_3030_3030) & (u64::MAX << (64 - 8 * length));
+    if (digits.wrapping_add(0x0606_0606_0606_0606) | digits) & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
+        return None;
+    }
+    // Neighbours are joined: eight digits to four pairs, two fours, one number.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
 }
 
 impl RowParser {
@@ -275,5 +313,29 @@ impl<S: Sink> Reader<'_, S> {
         let fault = if offset < self.from { RowFault::NoLayout } else { RowFault::TooLong };
         self.sink.fault(fault, Place::Line(self.lines));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_digits_are_read_at_once() {
+        let cases = [
+            (b"12345678", 8, Some(12_345_678)),
+            (b"99999999", 8, Some(99_999_999)),
+            (b"00000000", 8, Some(0)),
+            (b"OK-x 443", 3, Some(443)),
+            (b"\xff\xff\xff\xff\xff\xff\xff7", 1, Some(7)),
+            (b"1234567x", 8, None),
+            (b"1234567:", 1, None),
+            (b"1234567/", 1, None),
+            (b"123\xff5678", 8, None),
+            (b"123\xff5678", 4, Some(5678)),
+        ];
+        for (bytes, length, expected) in cases {
+            assert_eq!(eight_digits(*bytes, length), expected, "{bytes:?} {length}");
+        }
     }
 }

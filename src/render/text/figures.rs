@@ -1,0 +1,73 @@
+//! Figures and rules as people read them.
+
+use crate::render::sanitize::terminal;
+use crate::report::RuleRow;
+
+/// `1,234,567`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(number))
+}
+
+/// `98.7 %`, never rounded up to a whole.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    let permille = u128::from(part) * 1000 / u128::from(whole.max(1));
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+/// `2026-03-02 00:00` of an RFC 3339 time.
+pub(super) fn minute(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
+}
+
+/// The group by its name, or by its id where it has none.
+pub(super) fn group(row: &RuleRow) -> String {
+    let name = if row.group_name.is_empty() { &row.group_id } else { &row.group_name };
+    terminal(name).into_owned()
+}
+
+/// `in  tcp/22 from 0.0.0.0/0`.
+pub(super) fn rule(row: &RuleRow) -> String {
+    let ports = match (row.protocol.as_str(), row.from_port, row.to_port) {
+        ("icmp" | "icmpv6", Some(kind), None) => format!(" type {kind}"),
+        ("icmp" | "icmpv6", Some(kind), Some(code)) => format!(" type {kind} code {code}"),
+        ("all", ..) | (_, None, None) => String::new(),
+        (_, from, to) if from == to => format!("/{}", from.unwrap_or(0)),
+        (_, from, to) => format!("/{}-{}", from.unwrap_or(0), to.unwrap_or(u16::MAX)),
+    };
+    let (way, side) = match row.direction {
+        crate::flow::Direction::Ingress => ("in", "from"),
+        crate::flow::Direction::Egress => ("out", "to"),
+    };
+    let protocol = terminal(&row.protocol);
+    format!("{way} {protocol}{ports} {side} {}", terminal(&row.peer.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_grouped_and_never_rounded_up() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_000), "1,000");
+        assert_eq!(thousands(12_345_678), "12,345,678");
+        assert_eq!(percent(9_999, 10_000), "99.9 %");
+        assert_eq!(percent(1, 3), "33.3 %");
+        assert_eq!(percent(0, 0), "0.0 %");
+    }
+}

@@ -1,0 +1,129 @@
+//! What a reader wants first: what was read, how far to trust it, and what came out.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use super::Page;
+use super::figures::{count, minute, percent, thousands};
+use crate::findings::Severity;
+use crate::findings::verdict::Verdict;
+use crate::report::Report;
+
+pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let window = match (&report.window.first_seen, &report.window.last_seen) {
+        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
+        _ => "no traffic records".to_owned(),
+    };
+    let name = page.style(console::Style::new().bold(), report.generator.name);
+    writeln!(out, "{name} {}   {window}\n", report.generator.version)?;
+    for (label, text) in [
+        ("Read", read(report)),
+        ("Explained", explained(report)),
+        ("Rules", rules(report)),
+        ("Blocked", blocked(report)),
+        ("Findings", findings(report, page)),
+    ] {
+        page.paragraph(out, &format!("{label}: {text}"))?;
+    }
+    Ok(())
+}
+
+fn read(report: &Report) -> String {
+    let (records, files) = (&report.coverage.records, &report.coverage.files);
+    let mut text = format!(
+        "{} in {}: {} accepted, {} rejected, {} without data, {} skipped",
+        count(records.total, "record"),
+        count(files.read, "file"),
+        thousands(records.accepted),
+        thousands(records.rejected),
+        thousands(records.no_data),
+        thousands(records.skip_data),
+    );
+    for (figure, what) in [
+        (records.malformed, "malformed"),
+        (records.outside_window, "outside the window"),
+        (records.duplicate, "delivered twice"),
+    ] {
+        if figure > 0 {
+            text.push_str(&format!(", {} {what}", thousands(figure)));
+        }
+    }
+    if files.failed > 0 {
+        text.push_str(&format!("; {} could not be read", count(files.failed, "file")));
+    }
+    text
+}
+
+fn explained(report: &Report) -> String {
+    let told = &report.coverage.attribution;
+    let basis = &told.basis;
+    let undecided = basis.contradicted + basis.ambiguous;
+    let decided = basis.tcp_flags
+        + basis.rules
+        + basis.rule_ports
+        + basis.low_port
+        + basis.known_service
+        + basis.fan_in;
+    let explained = decided + undecided;
+    let all = explained + told.unexplained + told.unknown_group + told.explained_by_neighbour;
+    if all == 0 {
+        return "no ACCEPT could be matched to rules".to_owned();
+    }
+    let mut text = format!(
+        "{} of {} that could be matched ({} of them by either end)",
+        percent(explained, all),
+        count(all, "ACCEPT"),
+        thousands(undecided)
+    );
+    for (figure, what) in [
+        (told.unknown_interface, "on interfaces of no snapshot"),
+        (told.no_group, "on interfaces without groups"),
+        (told.unknown_direction, "of unknown direction"),
+    ] {
+        if figure > 0 {
+            text.push_str(&format!("; {} {what}", count(figure, "record")));
+        }
+    }
+    text
+}
+
+fn rules(report: &Report) -> String {
+    let groups: BTreeSet<&str> = report.rules.iter().map(|rule| rule.group_id.as_str()).collect();
+    let verdicts = [
+        (Verdict::Used, "used"),
+        (Verdict::PossiblyUsed, "possibly used"),
+        (Verdict::NotSeen, "not seen"),
+        (Verdict::CannotDecide, "undecidable"),
+        (Verdict::Unattached, "on no interface"),
+    ];
+    let parts = verdicts.iter().map(|(verdict, word)| {
+        let rules = report.rules.iter().filter(|rule| rule.usage.verdict == *verdict).count();
+        format!("{} {word}", thousands(rules as u64))
+    });
+    let parts: Vec<String> = parts.collect();
+    let rules = report.rules.len() as u64;
+    format!("{} in {}: {}", thousands(rules), count(groups.len() as u64, "group"), parts.join(", "))
+}
+
+fn blocked(report: &Report) -> String {
+    let places: BTreeSet<(&str, &str, Option<u16>)> = report
+        .blocked
+        .iter()
+        .map(|row| (row.interface_id.as_str(), row.protocol.as_str(), row.port))
+        .collect();
+    format!(
+        "{} to {}",
+        count(report.coverage.records.rejected, "record"),
+        count(places.len() as u64, "interface and port").replace("ports", "port pairs")
+    )
+}
+
+fn findings(report: &Report, page: Page) -> String {
+    let levels = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let parts = levels.into_iter().filter_map(|level| {
+        let number = report.findings.iter().filter(|finding| finding.severity == level).count() as u64;
+        (number > 0).then(|| format!("{} {}", thousands(number), page.severity(level)))
+    });
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}

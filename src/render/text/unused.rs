@@ -1,0 +1,90 @@
+//! Rules nobody was seen to use, and rules of which the logs cannot tell.
+
+use std::io::{self, Write};
+
+use super::Page;
+use super::figures::{count, group, rule};
+use crate::findings::verdict::{Confidence, Reason, Verdict};
+use crate::render::table::{Column, Table};
+use crate::report::{Report, RuleRow};
+
+pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    // Rules that are gone need no cleaning up.
+    let of = |verdict: Verdict| {
+        let rows =
+            report.rules.iter().filter(move |row| row.usage.verdict == verdict && row.in_force.to.is_none());
+        rows.collect::<Vec<_>>()
+    };
+    page.heading(out, "Unused rules")?;
+    let mut unused = of(Verdict::NotSeen);
+    if unused.is_empty() {
+        writeln!(out, "  none seen to be unused")?;
+    } else {
+        unused.sort_by_key(|row| std::cmp::Reverse(row.usage.confidence.unwrap_or(Confidence::Low)));
+        rules(&unused, page, out, "CONFIDENCE", |row| {
+            row.usage.confidence.map_or("", Confidence::as_str).to_owned()
+        })?;
+    }
+    for (verdict, heading) in [
+        (Verdict::CannotDecide, "Not seen, but the logs cannot tell"),
+        (Verdict::PossiblyUsed, "Possibly used"),
+        (Verdict::Unattached, "On no interface"),
+    ] {
+        let rows = of(verdict);
+        if rows.is_empty() {
+            continue;
+        }
+        page.heading(out, heading)?;
+        match verdict {
+            Verdict::PossiblyUsed => {
+                rules(&rows, page, out, "RECORDS", |row| count(row.usage.possible_records, "record"))?;
+            }
+            _ => rules(&rows, page, out, "COVERED", |row| covered(row))?,
+        }
+    }
+    Ok(())
+}
+
+fn rules(
+    rows: &[&RuleRow],
+    page: Page,
+    out: &mut dyn Write,
+    head: &'static str,
+    figure: impl Fn(&RuleRow) -> String,
+) -> io::Result<()> {
+    let columns =
+        [Column::Flexible("GROUP"), Column::Flexible("RULE"), Column::Fixed(head), Column::Flexible("WHY")];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let reasons: Vec<&str> = row.usage.reasons.iter().map(|reason| words(*reason)).collect();
+        table.row(vec![group(row), rule(row), figure(row), reasons.join(", ")]);
+    }
+    table.write(out, page.width, page.limit)
+}
+
+fn covered(row: &RuleRow) -> String {
+    row.usage.covered_share.map_or_else(String::new, |share| format!("{:.0} %", (share * 100.0).floor()))
+}
+
+/// A reason in a few words.
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::InterfaceSilent => "no ACCEPT on its interfaces",
+        Reason::UnresolvedPeer => "peer not in the snapshot",
+        Reason::PeerUnproven => "similar traffic from unplaced peers",
+        Reason::NotLoggable => "flow logs leave such traffic out",
+        Reason::YoungRule => "newer than the window",
+        Reason::CoveredTooLittle => "under half of the time covered",
+        Reason::Skipdata => "records were skipped",
+        Reason::InterfacePartlySilent => "an interface without records",
+        Reason::Gap => "gaps in the logs",
+        Reason::WindowShort => "window shorter than the review period",
+        Reason::HistoryUnknown => "no snapshot as old as the window",
+        Reason::ChangedInWindow => "changed inside the window",
+        Reason::UnknownInterfaces => "traffic on unknown interfaces",
+        Reason::MalformedRows => "malformed rows",
+        Reason::CarriesUntrackedReplies => "carries untracked replies",
+        Reason::RareByName => "for rare events by its name",
+        Reason::RequiredByService => "an AWS service needs it",
+    }
+}
