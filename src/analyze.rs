@@ -11,7 +11,7 @@ use crate::pipeline::{self, Outcome};
 use crate::progress::{self, Show};
 use crate::report::build::{self, Run};
 use crate::report::{Failure, Report};
-use crate::rules::load;
+use crate::rules::load::{self, DocumentNote};
 use crate::rules::timeline::Timeline;
 use crate::tally::counter::{Brief, Progress};
 use crate::tally::selection::{Overlap, Selection};
@@ -26,7 +26,8 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     let loaded = load::load(&required_snapshots(arguments)?)?;
     let timeline = Timeline::build(loaded.snapshots);
     let index = Index::build(&timeline);
-    let found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+    let mut found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+    leave_out_snapshots(&mut found.sources, &loaded.documents);
     let flow_logs = FlowLogs::of(&found.sources);
     let watch = PortWatch::new(config.settings.profile.services())?;
     let progress = Progress::default();
@@ -65,6 +66,17 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
         settings: &config.settings,
         watch: &watch,
     }))
+}
+
+/// A folder may hold logs and the snapshot: what was read as a snapshot is no log that could not be read.
+fn leave_out_snapshots(sources: &mut Vec<Source>, documents: &[DocumentNote]) {
+    let understood = documents.iter().filter(|document| document.left_aside.is_none());
+    let paths: BTreeSet<_> =
+        understood.filter_map(|document| std::fs::canonicalize(&document.file).ok()).collect();
+    sources.retain(|source| {
+        let path = source.path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
+        path.is_none_or(|path| !paths.contains(&path))
+    });
 }
 
 fn failure((file, failure): (String, ingest::FileFailure)) -> Failure {

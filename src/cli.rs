@@ -44,7 +44,7 @@ pub struct Analyze {
     /// Only records that start before TIME
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<i64>,
-    /// Columns of log files without a header line, as in the flow log's LogFormat
+    /// Columns of log files without a header line, as its `LogFormat` names them
     #[arg(long, value_name = "FORMAT")]
     pub fields: Option<String>,
     /// Where several flow logs deliver the same interface, count this one

@@ -121,7 +121,7 @@ fn sensitive_port(entry: &PortEntry) -> Result<SensitivePort, Error> {
     Ok(SensitivePort {
         protocol,
         port: entry.port,
-        name: entry.name.clone().unwrap_or_else(|| format!("{}/{}", entry.protocol, entry.port)).into(),
+        name: entry.name.clone().unwrap_or_else(|| format!("{}/{}", entry.protocol, entry.port)),
         class: match entry.class {
             Class::Admin => PortClass::Admin,
             Class::Database => PortClass::Database,

@@ -34,9 +34,10 @@ pub fn follow<T>(show: Show, total: u64, progress: &Progress, work: impl FnOnce(
         let follower = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 bar.set_position(progress.bytes.load(Ordering::Relaxed));
-                let records = progress.records.load(Ordering::Relaxed) as f64;
-                let seconds = bar.elapsed().as_secs_f64().max(0.001);
-                bar.set_message(format!("{} records/s", HumanCount((records / seconds) as u64)));
+                let records = u128::from(progress.records.load(Ordering::Relaxed));
+                let rate = records * 1000 / bar.elapsed().as_millis().max(1);
+                let rate = HumanCount(u64::try_from(rate).unwrap_or(u64::MAX));
+                bar.set_message(format!("{rate} records/s"));
                 std::thread::park_timeout(REDRAW);
             }
         });

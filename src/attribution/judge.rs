@@ -6,7 +6,7 @@ use super::acl::{self, AclVerdict};
 use super::index::{Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause};
-use crate::flow::{Action, Direction, Flow, RejectReason, TCP, Traffic, has_ports};
+use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, TCP, Traffic, has_ports};
 use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
 
@@ -102,9 +102,9 @@ struct InPlay {
 impl InPlay {
     /// `flags & 18 == 2` is a SYN of the opener, `18` the answer to it.
     fn of(traffic: &Traffic) -> Self {
-        match traffic.tcp_flags.map(|flags| flags & 18) {
-            Some(2) => Self { forward: true, reply: false },
-            Some(18) => Self { forward: false, reply: true },
+        match traffic.tcp_flags.map(|flags| flags & SYN_ACK) {
+            Some(SYN) => Self { forward: true, reply: false },
+            Some(SYN_ACK) => Self { forward: false, reply: true },
             _ => Self { forward: true, reply: true },
         }
     }
@@ -310,7 +310,7 @@ impl<'a> Judge<'a> {
             acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), case.direction, case.peer, traffic);
         let denies = acl == AclVerdict::Denies;
         let (no_forward, no_reply) = (forward == SetId::EMPTY, reply == SetId::EMPTY);
-        let flags = traffic.tcp_flags.filter(|_| traffic.protocol == TCP).map(|flags| flags & 18);
+        let flags = traffic.tcp_flags.filter(|_| traffic.protocol == TCP).map(|flags| flags & SYN_ACK);
         let ports = has_ports(traffic.protocol);
         // Line 4 and line 7 know a reply by its port where flags do not tell.
         let by_port = no_forward
@@ -319,17 +319,17 @@ impl<'a> Judge<'a> {
             && ports
             && traffic.srcport < 512
             && traffic.dstport >= 512;
-        let syn_clear = flags.is_some_and(|flags| flags & 2 == 0);
+        let syn_clear = flags.is_some_and(|flags| flags & SYN == 0);
         if denies && (syn_clear || !no_forward) {
             return Cause::NetworkAcl;
         }
-        if denies && (flags == Some(18) || by_port) {
+        if denies && (flags == Some(SYN_ACK) || by_port) {
             return Cause::BlockedReply;
         }
         if syn_clear {
             return Cause::LatePacket;
         }
-        if flags == Some(18) && !no_reply {
+        if flags == Some(SYN_ACK) && !no_reply {
             return if acl == AclVerdict::NotKnown { Cause::BlockedReply } else { Cause::LatePacket };
         }
         if by_port {

@@ -22,7 +22,7 @@ const MOST_PEERS: usize = 10;
 pub fn blocked(timeline: &Timeline, tally: &Tally) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
     let rows = tally.blocked.rows().filter(|(key, ..)| is_attempt(key.cause));
-    rows.filter_map(|(key, from, to, row)| finding(timeline, newest, tally, key, (from, to), row)).collect()
+    rows.filter_map(|(key, from, to, row)| finding(timeline, newest, tally, *key, (from, to), row)).collect()
 }
 
 /// Causes that refuse a new connection.
@@ -41,7 +41,7 @@ fn finding(
     timeline: &Timeline,
     newest: &State,
     tally: &Tally,
-    key: &BlockedKey,
+    key: BlockedKey,
     ports: (u16, u16),
     row: &Row,
 ) -> Option<Finding> {

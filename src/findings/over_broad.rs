@@ -199,7 +199,7 @@ impl<'a> Context<'a> {
             evidence,
             recommendation: format!(
                 "AWS gives every new group such a rule. Where what may leave matters, replace {peer} by the ports and \
-                 ranges that are used (rules[].usage and flowaudit investigate show them)."
+                 ranges that are used."
             ),
         };
         about_rule(&mut finding, candidate);

@@ -161,7 +161,7 @@ impl Field {
         FIELDS[self as usize].1
     }
 
-    /// The field of this name: case, `-` and `_` make no difference, and the names that CloudWatch Logs Insights gives
+    /// The field of this name: case, `-` and `_` make no difference, and the names that `CloudWatch` Logs Insights gives
     /// (`startTime`, `endTime`) are known. None for any other name, whose column is then skipped.
     pub fn from_name(name: &str) -> Option<Self> {
         let plain = fold(name);

@@ -27,6 +27,7 @@ pub enum Direction {
 
 impl Direction {
     /// The other way.
+    #[must_use]
     pub fn opposite(self) -> Self {
         match self {
             Self::Ingress => Self::Egress,
@@ -77,6 +78,11 @@ pub const UDP: u8 = 17;
 pub const ICMP: u8 = 1;
 /// IANA protocol number of `ICMPv6`.
 pub const ICMPV6: u8 = 58;
+
+/// The SYN bit of `tcp-flags`: alone of the two, it shows the opener.
+pub const SYN: u8 = 0x02;
+/// The SYN and ACK bits of `tcp-flags`: together they show the end that was connected to.
+pub const SYN_ACK: u8 = 0x12;
 
 /// Whether a record of this protocol carries ports that mean something.
 pub fn has_ports(protocol: u8) -> bool {

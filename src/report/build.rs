@@ -60,7 +60,8 @@ pub fn report(run: &Run<'_>) -> Report {
         },
         coverage: coverage(run),
         rules: rows::rules(timeline, tally, &uses, &judged),
-        blocked: rows::blocked(tally),
+        blocked: super::blocked::rows(tally),
+        blocked_summary: super::blocked::summary(tally, &run.settings.profile),
         findings,
     }
 }

@@ -1,5 +1,6 @@
 //! The report as a value: what `--format json` writes, key by key. The names are a public contract.
 
+pub mod blocked;
 pub mod build;
 pub mod rows;
 
@@ -23,6 +24,8 @@ pub struct Report {
     pub rules: Vec<RuleRow>,
     /// Every refused record, grouped.
     pub blocked: Vec<BlockedRow>,
+    /// Who was refused most, where: sums over all of `blocked`, not over its `top_peers`.
+    pub blocked_summary: BlockedSummary,
     /// What to act on, worst first.
     pub findings: Vec<Finding>,
 }
@@ -317,6 +320,39 @@ pub struct BlockedRow {
     pub distinct_peers: Option<u64>,
     /// Peers with most records.
     pub top_peers: Vec<PeerCount>,
+}
+
+/// Who was refused most, where. Attempts only: no late packets, no replies.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BlockedSummary {
+    /// Peers of private networks.
+    pub internal_peers: Vec<PeerCount>,
+    /// Peers of the internet.
+    pub internet_peers: Vec<PeerCount>,
+    /// Destination ports.
+    pub ports: Vec<PortCount>,
+    /// Interfaces.
+    pub interfaces: Vec<InterfaceCount>,
+}
+
+/// Attempts on one port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PortCount {
+    /// Name or number.
+    pub protocol: String,
+    /// First and last port: the same, unless rows were widened.
+    pub port_range: [u16; 2],
+    /// Records.
+    pub records: u64,
+}
+
+/// Attempts on one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InterfaceCount {
+    /// Interface id.
+    pub interface_id: String,
+    /// Records.
+    pub records: u64,
 }
 
 /// Records of one peer.

@@ -2,27 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Attribution, BasisCounts, BlockedRow, Fault, FaultPlace, InForce, InterfaceRow, PeerCount, PeerRow,
-    RuleRow, Usage,
-};
+use super::{Attribution, BasisCounts, Fault, FaultPlace, InForce, InterfaceRow, PeerRow, RuleRow, Usage};
 use crate::attribution::Basis;
-use crate::findings::blocked::shown;
 use crate::findings::verdict::Judged;
-use crate::flow::protocol_name;
 use crate::ingest::Place;
 use crate::rules::timeline::Timeline;
 use crate::rules::{RuleIndex, RuleProtocol};
 use crate::tally::Tally;
-use crate::tally::blocked::Row;
 use crate::tally::coverage::FaultCount;
 use crate::tally::usage::RuleUse;
 use crate::time;
 
-/// Peers listed per blocked row.
-const TOP_PEERS: usize = 10;
-
-fn text(time: Option<i64>) -> Option<String> {
+pub(super) fn text(time: Option<i64>) -> Option<String> {
     time.map(time::format)
 }
 
@@ -91,54 +82,6 @@ fn usage(tally: &Tally, uses: &RuleUse, judged: &Judged) -> Usage {
         last_seen: text(uses.span.last()),
         interfaces: interfaces.into_iter().collect(),
     }
-}
-
-/// Every refused record.
-pub fn blocked(tally: &Tally) -> Vec<BlockedRow> {
-    let mut rows: Vec<BlockedRow> = tally
-        .blocked
-        .rows()
-        .map(|(key, from, to, row)| BlockedRow {
-            interface_id: tally.slots.name(key.interface),
-            direction: key.direction,
-            protocol: protocol_name(key.protocol),
-            port: (from == to).then_some(from),
-            port_range: (from != to).then_some([from, to]),
-            cause: key.cause,
-            records: row.credit.records,
-            packets: row.credit.packets,
-            bytes: row.credit.bytes,
-            first_seen: text(row.credit.span.first()),
-            last_seen: text(row.credit.span.last()),
-            distinct_peers: distinct_peers(row),
-            top_peers: top_peers(row),
-        })
-        .collect();
-    rows.sort_by(|a, b| {
-        let place = |row: &BlockedRow| (row.port, row.port_range, row.cause);
-        let a_key = (&a.interface_id, a.direction, &a.protocol, place(a));
-        a_key.cmp(&(&b.interface_id, b.direction, &b.protocol, place(b)))
-    });
-    rows
-}
-
-fn distinct_peers(row: &Row) -> Option<u64> {
-    (row.internal.is_exact() && row.external.is_exact())
-        .then(|| row.internal.len() as u64 + row.external.len() as u64)
-}
-
-fn top_peers(row: &Row) -> Vec<PeerCount> {
-    let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
-    peers.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(b.0)));
-    let peers = peers.into_iter().take(TOP_PEERS);
-    peers
-        .map(|(net, uses)| PeerCount {
-            peer: shown(net),
-            records: uses.records,
-            first_seen: text(uses.span.first()),
-            last_seen: text(uses.span.last()),
-        })
-        .collect()
 }
 
 /// Interfaces of the logs and of the snapshots.

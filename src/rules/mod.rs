@@ -164,13 +164,12 @@ impl Rule {
     /// Whether protocol and port fit. ICMP has no port; see [`Rule::is_one_icmp_type`].
     pub fn allows_port(&self, protocol: u8, port: u16) -> bool {
         match &self.protocol {
-            RuleProtocol::All => true,
             RuleProtocol::Number(number) if *number != protocol => false,
             RuleProtocol::Number(TCP | UDP) => {
                 let (from, to) = self.ports();
                 (from..=to).contains(&port)
             }
-            RuleProtocol::Number(_) => true,
+            RuleProtocol::All | RuleProtocol::Number(_) => true,
             RuleProtocol::Unknown(_) => false,
         }
     }

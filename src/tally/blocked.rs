@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use super::credit::{Credit, Span};
 use super::scope::{self, PeerScope};
+use super::unordered;
 use crate::attribution::Cause;
 use crate::flow::{Direction, Flow, Traffic, has_ports};
 
@@ -66,11 +67,6 @@ impl Blocked {
     }
 }
 
-#[expect(clippy::iter_over_hash_type, reason = "merging is independent of order")]
-fn unordered<K, V>(map: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
-    map.into_iter()
-}
-
 /// Rows by port, or by ranges of 2^width ports.
 #[derive(Debug, Clone, Default)]
 struct PortTable {
@@ -93,7 +89,7 @@ impl PortTable {
 
     fn widen(&mut self) {
         self.width += 4;
-        for (port, row) in std::mem::take(&mut self.rows) {
+        for (port, row) in unordered(std::mem::take(&mut self.rows)) {
             self.rows.entry(port >> 4).or_default().merge(row);
         }
     }
@@ -105,7 +101,7 @@ impl PortTable {
         while other.width < self.width {
             other.widen();
         }
-        for (slot, row) in other.rows {
+        for (slot, row) in unordered(other.rows) {
             self.rows.entry(slot).or_default().merge(row);
         }
         while self.rows.len() > MOST_PORTS {
@@ -176,7 +172,7 @@ impl PeerTable {
 
     fn widen(&mut self) {
         self.step += 1;
-        for (net, uses) in std::mem::take(&mut self.peers) {
+        for (net, uses) in unordered(std::mem::take(&mut self.peers)) {
             merge_peer(&mut self.peers, widened(net, self.step), uses);
         }
     }
@@ -188,7 +184,7 @@ impl PeerTable {
         while other.step < self.step {
             other.widen();
         }
-        for (net, uses) in other.peers {
+        for (net, uses) in unordered(other.peers) {
             merge_peer(&mut self.peers, net, uses);
         }
         self.fit();

@@ -1,6 +1,6 @@
 //! Counts of records, packets and bytes with their first and last time: the atom of every tally.
 
-use crate::flow::{Flow, Seconds, Traffic};
+use crate::flow::{Flow, SYN_ACK, Seconds, Traffic};
 
 /// The smallest start and the largest end of some records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Credit {
         self.records += 1;
         if let Some(flags) = traffic.tcp_flags {
             self.with_flags += 1;
-            self.answers += u64::from(flags & 18 == 18);
+            self.answers += u64::from(flags & SYN_ACK == SYN_ACK);
         }
         self.packets = self.packets.saturating_add(traffic.packets);
         self.bytes = self.bytes.saturating_add(traffic.bytes);

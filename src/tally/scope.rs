@@ -37,7 +37,7 @@ fn is_internal_v4(address: Ipv4Addr) -> bool {
         || (a == 198 && b & 0xfe == 18)
 }
 
-/// 2000::/3, the global unicast space in use.
+/// `2000::/3`, the global unicast space in use.
 fn is_global_v6(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xe000 == 0x2000
 }

@@ -20,8 +20,11 @@ const TOUCH: i64 = 600;
 pub struct Selection {
     watching: bool,
     /// Per interface: flow logs in order of preference with the hours each delivered.
-    ranked: HashMap<Box<[u8]>, Vec<(u32, [Hours; 4])>>,
+    ranked: HashMap<Box<[u8]>, Vec<Ranked>>,
 }
+
+/// A flow log and the hours in which it delivered records of each kind.
+type Ranked = (u32, [Hours; 4]);
 
 /// One interface whose records came from several flow logs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +96,7 @@ fn overlap(a: &Delivery, b: &Delivery) -> bool {
     shared >= 0 && (shared > TOUCH || shared * 2 >= shorter)
 }
 
-fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<(u32, [Hours; 4])> {
+fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<Ranked> {
     let mut order: Vec<(usize, std::cmp::Reverse<u64>, u32)> = deliveries
         .iter()
         .map(|(flow_log, delivery)| {

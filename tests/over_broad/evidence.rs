@@ -134,7 +134,7 @@ fn the_whole_of_one_finding() {
             "rule_id": "sgr-1",
         },
         "recommendation": "Something answers here: 5 records of answers to the internet in the window. Find out who \
-            connects (flowaudit investigate), then replace 0.0.0.0/0 by the ranges or security groups that need it, or \
+            connects, then replace 0.0.0.0/0 by the ranges or security groups that need it, or \
             use Session Manager, a VPN or an EC2 Instance Connect Endpoint.",
     }]);
     assert_eq!(serde_json::to_value(&findings).unwrap(), expected);

@@ -125,7 +125,7 @@ impl<'a> Figures<'a> {
         match self.grade {
             Grade::Answered => format!(
                 "Something answers here: {answers} records of answers to the internet in the window. Find out who \
-                 connects (flowaudit investigate), then {narrow}."
+                 connects, then {narrow}."
             ),
             Grade::Reached if self.internet.reply_records == 0 => format!(
                 "{records} records came in from the internet and nothing answered in the window: close it. If it must \

@@ -9,7 +9,7 @@ use crate::attribution::Cause;
 use crate::findings::FindingKind;
 use crate::render::sanitize::terminal;
 use crate::render::table::{Column, Table};
-use crate::report::{BlockedRow, Report};
+use crate::report::{PeerCount, PortCount, Report};
 
 /// Rows of the tables of peers, ports and interfaces, which only show the tip.
 const TIP: usize = 5;
@@ -21,14 +21,19 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
     }
     causes(report, page, out)?;
     broken(report, page, out)?;
+    let summary = &report.blocked_summary;
+    let peers = |peers: &[PeerCount]| {
+        peers.iter().map(|peer| (peer.records, terminal(&peer.peer).into_owned())).collect::<Vec<_>>()
+    };
     page.heading(out, "Who was refused most, where")?;
-    tip(report, page, out, "PEER", |row| {
-        row.top_peers.iter().map(|peer| (terminal(&peer.peer).into_owned(), peer.records)).collect()
-    })?;
-    writeln!(out)?;
-    tip(report, page, out, "PORT", |row| vec![(port(row), row.records)])?;
-    writeln!(out)?;
-    tip(report, page, out, "INTERFACE", |row| vec![(terminal(&row.interface_id).into_owned(), row.records)])
+    tip(page, out, "INTERNAL PEER", &peers(&summary.internal_peers))?;
+    tip(page, out, "INTERNET PEER", &peers(&summary.internet_peers))?;
+    let ports: Vec<_> = summary.ports.iter().map(|port| (port.records, ports(port))).collect();
+    tip(page, out, "PORT", &ports)?;
+    let interfaces = summary.interfaces.iter();
+    let interfaces: Vec<_> =
+        interfaces.map(|row| (row.records, terminal(&row.interface_id).into_owned())).collect();
+    tip(page, out, "INTERFACE", &interfaces)
 }
 
 fn causes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -62,32 +67,21 @@ fn broken(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn tip(
-    report: &Report,
-    page: Page,
-    out: &mut dyn Write,
-    head: &'static str,
-    of: impl Fn(&BlockedRow) -> Vec<(String, u64)>,
-) -> io::Result<()> {
-    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
-    for (key, records) in report.blocked.iter().flat_map(of) {
-        *sums.entry(key).or_default() += records;
+fn tip(page: Page, out: &mut dyn Write, head: &'static str, rows: &[(u64, String)]) -> io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
     }
-    let mut sums: Vec<(String, u64)> = sums.into_iter().collect();
-    sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut table = Table::new(&[Column::Number("RECORDS"), Column::Flexible(head)]);
-    for (key, records) in sums.into_iter().take(TIP) {
-        table.row(vec![thousands(records), key]);
+    for (records, key) in rows.iter().take(TIP) {
+        table.row(vec![thousands(*records), key.clone()]);
     }
-    table.write(out, page.width, TIP)
+    table.write(out, page.width, TIP)?;
+    writeln!(out)
 }
 
-fn port(row: &BlockedRow) -> String {
-    match (row.port, row.port_range) {
-        (Some(port), _) => format!("{}/{port}", row.protocol),
-        (None, Some([from, to])) => format!("{}/{from}-{to}", row.protocol),
-        (None, None) => row.protocol.clone(),
-    }
+fn ports(row: &PortCount) -> String {
+    let [from, to] = row.port_range;
+    if from == to { format!("{}/{from}", row.protocol) } else { format!("{}/{from}-{to}", row.protocol) }
 }
 
 fn meaning(cause: Cause) -> &'static str {

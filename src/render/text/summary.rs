@@ -1,6 +1,7 @@
 //! What a reader wants first: what was read, how far to trust it, and what came out.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::Page;
@@ -45,11 +46,11 @@ fn read(report: &Report) -> String {
         (records.duplicate, "delivered twice"),
     ] {
         if figure > 0 {
-            text.push_str(&format!(", {} {what}", thousands(figure)));
+            let _ = write!(text, ", {} {what}", thousands(figure));
         }
     }
     if files.failed > 0 {
-        text.push_str(&format!("; {} could not be read", count(files.failed, "file")));
+        let _ = write!(text, "; {} could not be read", count(files.failed, "file"));
     }
     text
 }
@@ -81,7 +82,7 @@ fn explained(report: &Report) -> String {
         (told.unknown_direction, "of unknown direction"),
     ] {
         if figure > 0 {
-            text.push_str(&format!("; {} {what}", count(figure, "record")));
+            let _ = write!(text, "; {} {what}", count(figure, "record"));
         }
     }
     text

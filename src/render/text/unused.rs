@@ -39,7 +39,7 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
             Verdict::PossiblyUsed => {
                 rules(&rows, page, out, "RECORDS", |row| count(row.usage.possible_records, "record"))?;
             }
-            _ => rules(&rows, page, out, "COVERED", |row| covered(row))?,
+            _ => rules(&rows, page, out, "COVERED", covered)?,
         }
     }
     Ok(())
@@ -71,15 +71,15 @@ fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::InterfaceSilent => "no ACCEPT on its interfaces",
         Reason::UnresolvedPeer => "peer not in the snapshot",
-        Reason::PeerUnproven => "similar traffic from unplaced peers",
+        Reason::PeerUnproven => "similar traffic from unknown peers",
         Reason::NotLoggable => "flow logs leave such traffic out",
         Reason::YoungRule => "newer than the window",
-        Reason::CoveredTooLittle => "under half of the time covered",
+        Reason::CoveredTooLittle => "under half covered",
         Reason::Skipdata => "records were skipped",
         Reason::InterfacePartlySilent => "an interface without records",
         Reason::Gap => "gaps in the logs",
-        Reason::WindowShort => "window shorter than the review period",
-        Reason::HistoryUnknown => "no snapshot as old as the window",
+        Reason::WindowShort => "short window",
+        Reason::HistoryUnknown => "no snapshot that old",
         Reason::ChangedInWindow => "changed inside the window",
         Reason::UnknownInterfaces => "traffic on unknown interfaces",
         Reason::MalformedRows => "malformed rows",

@@ -3,14 +3,19 @@
 //! A document is told by its keys, never by its file name; the one exception is a list of prefix-list entries, which
 //! holds no list id. Shapes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>.
 
-use std::net::IpAddr;
+mod json;
+mod translate;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::state::{AclAction, AclEntry, FlowLog, Interface, NetworkAcl, Subnet};
+use super::state::{FlowLog, Interface, NetworkAcl, Subnet};
 use super::{Peer, Rule, RuleProtocol, parse_net};
 use crate::flow::Direction;
+use json::{
+    AclJson, EntryJson, FlowLogJson, GroupJson, InterfaceJson, PermissionJson, PrefixListJson, RuleJson,
+    SubnetJson, TagJson, VpcJson,
+};
 
 /// Everything one snapshot's documents say, in the order met.
 #[derive(Debug, Default)]
@@ -149,7 +154,7 @@ impl Objects {
                     recognised = Recognised::Yes;
                 }
                 Some(inner @ Value::Object(_)) if wrapper == "data" => {
-                    recognised = self.add_object(inner, list_id)?
+                    recognised = self.add_object(inner, list_id)?;
                 }
                 _ => {}
             }
@@ -348,10 +353,6 @@ fn net(owner: &str, key: &str, text: &str) -> Result<ipnet::IpNet, String> {
     parse_net(text).ok_or_else(|| format!("{owner}: {key}: expected an address range, found \"{text}\""))
 }
 
-fn address(owner: &str, key: &str, text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| format!("{owner}: {key}: expected an IP address, found \"{text}\""))
-}
-
 /// Ports as AWS has them: -1 or nothing is None. For `-1` (all protocols) a written range means nothing.
 fn ports(
     owner: &str,
@@ -376,290 +377,6 @@ fn arn_region(arn: &str) -> String {
     arn.split(':').nth(3).unwrap_or_default().to_owned()
 }
 
-/// The region of an availability zone: `us-east-1a` and the local zone `us-west-2-lax-1a` alike.
-fn zone_region(zone: &str) -> String {
-    let mut parts = zone.splitn(4, '-');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(a), Some(b), Some(c)) => {
-            format!("{a}-{b}-{}", c.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()))
-        }
-        _ => String::new(),
-    }
-}
-
 fn tags(tags: Vec<TagJson>) -> Vec<(String, String)> {
     tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
-}
-
-mod json {
-    //! The keys as AWS spells them. SDK dumps write `null` for an empty list or string.
-
-    use serde::{Deserialize, Deserializer};
-
-    pub(super) fn or_default<'de, D, T>(input: D) -> Result<T, D::Error>
-    where
-        D: Deserializer<'de>,
-        T: Deserialize<'de> + Default,
-    {
-        Ok(Option::<T>::deserialize(input)?.unwrap_or_default())
-    }
-
-    macro_rules! answers {
-        ($($name:ident { $($key:ident : $kind:ty),* $(,)? })*) => {$(
-            #[derive(Debug, Default, Deserialize)]
-            #[serde(rename_all = "PascalCase", default)]
-            pub(super) struct $name {
-                $(#[serde(deserialize_with = "or_default")] pub(super) $key: $kind,)*
-            }
-        )*};
-    }
-
-    answers! {
-        TagJson { key: String, value: String }
-        RangeJson { cidr_ip: String, description: Option<String> }
-        Range6Json { cidr_ipv6: String, description: Option<String> }
-        ListIdJson { prefix_list_id: String, description: Option<String> }
-        PairJson { group_id: String, user_id: String, description: Option<String> }
-        PermissionJson {
-            ip_protocol: String,
-            from_port: Option<i64>,
-            to_port: Option<i64>,
-            ip_ranges: Vec<RangeJson>,
-            ipv6_ranges: Vec<Range6Json>,
-            prefix_list_ids: Vec<ListIdJson>,
-            user_id_group_pairs: Vec<PairJson>,
-        }
-        GroupJson {
-            group_id: String,
-            group_name: String,
-            description: String,
-            vpc_id: String,
-            owner_id: String,
-            security_group_arn: String,
-            tags: Vec<TagJson>,
-            ip_permissions: Vec<PermissionJson>,
-            ip_permissions_egress: Vec<PermissionJson>,
-        }
-        ReferencedJson { group_id: String, user_id: String }
-        RuleJson {
-            security_group_rule_id: String,
-            group_id: String,
-            group_owner_id: String,
-            is_egress: bool,
-            ip_protocol: String,
-            from_port: Option<i64>,
-            to_port: Option<i64>,
-            cidr_ipv4: Option<String>,
-            cidr_ipv6: Option<String>,
-            prefix_list_id: Option<String>,
-            referenced_group_info: Option<ReferencedJson>,
-            description: Option<String>,
-            security_group_rule_arn: String,
-            tags: Vec<TagJson>,
-        }
-        AssociationJson { public_ip: String }
-        AddressJson { private_ip_address: String, association: Option<AssociationJson> }
-        Address6Json { ipv6_address: String }
-        Prefix4Json { ipv4_prefix: String }
-        Prefix6Json { ipv6_prefix: String }
-        MembershipJson { group_id: String }
-        AttachmentJson { instance_id: String }
-        InterfaceJson {
-            network_interface_id: String,
-            interface_type: String,
-            subnet_id: String,
-            vpc_id: String,
-            owner_id: String,
-            availability_zone: String,
-            description: String,
-            requester_id: String,
-            private_ip_address: String,
-            private_ip_addresses: Vec<AddressJson>,
-            ipv6_address: String,
-            ipv6_addresses: Vec<Address6Json>,
-            ipv4_prefixes: Vec<Prefix4Json>,
-            ipv6_prefixes: Vec<Prefix6Json>,
-            association: Option<AssociationJson>,
-            attachment: Option<AttachmentJson>,
-            groups: Vec<MembershipJson>,
-        }
-        EntryJson { cidr: String }
-        PrefixListJson { prefix_list_id: String, cidrs: Option<Vec<String>>, entries: Option<Vec<EntryJson>> }
-        PortRangeJson { from: i64, to: i64 }
-        IcmpJson { r#type: Option<i64> }
-        AclEntryJson {
-            rule_number: u32,
-            egress: bool,
-            rule_action: String,
-            protocol: String,
-            cidr_block: Option<String>,
-            ipv6_cidr_block: Option<String>,
-            port_range: Option<PortRangeJson>,
-            icmp_type_code: Option<IcmpJson>,
-        }
-        AclAssociationJson { subnet_id: String }
-        AclJson {
-            network_acl_id: String,
-            vpc_id: String,
-            owner_id: String,
-            associations: Vec<AclAssociationJson>,
-            entries: Vec<AclEntryJson>,
-        }
-        Range6AssociationJson { ipv6_cidr_block: String }
-        SubnetJson {
-            subnet_id: String,
-            vpc_id: String,
-            owner_id: String,
-            cidr_block: String,
-            ipv6_cidr_block_association_set: Vec<Range6AssociationJson>,
-        }
-        RangeAssociationJson { cidr_block: String }
-        VpcJson { vpc_id: String, cidr_block: String, cidr_block_association_set: Vec<RangeAssociationJson> }
-        FlowLogJson {
-            flow_log_id: String,
-            resource_id: String,
-            traffic_type: String,
-            flow_log_status: String,
-            log_format: String,
-            deliver_logs_error_message: String,
-        }
-    }
-}
-
-use json::{
-    AclEntryJson, AclJson, EntryJson, FlowLogJson, GroupJson, InterfaceJson, PermissionJson, PrefixListJson,
-    RuleJson, SubnetJson, TagJson, VpcJson,
-};
-
-impl InterfaceJson {
-    fn translate(self) -> Result<Interface, String> {
-        let id = self.network_interface_id;
-        let mut addresses = Vec::new();
-        let mut public = Vec::new();
-        let mut written =
-            vec![("PrivateIpAddress", self.private_ip_address), ("Ipv6Address", self.ipv6_address)];
-        let mut associations: Vec<_> = self.association.into_iter().collect();
-        for entry in self.private_ip_addresses {
-            written.push(("PrivateIpAddress", entry.private_ip_address));
-            associations.extend(entry.association);
-        }
-        written.extend(self.ipv6_addresses.into_iter().map(|entry| ("Ipv6Address", entry.ipv6_address)));
-        for (key, text) in written.iter().filter(|(_, text)| !text.is_empty()) {
-            addresses.push(address(&id, key, text)?);
-        }
-        for association in associations.iter().filter(|association| !association.public_ip.is_empty()) {
-            public.push(address(&id, "PublicIp", &association.public_ip)?);
-        }
-        for list in [&mut addresses, &mut public] {
-            let mut seen = std::collections::BTreeSet::new();
-            list.retain(|address| seen.insert(*address));
-        }
-        let v4 = self.ipv4_prefixes.iter().map(|prefix| ("Ipv4Prefix", &prefix.ipv4_prefix));
-        let v6 = self.ipv6_prefixes.iter().map(|prefix| ("Ipv6Prefix", &prefix.ipv6_prefix));
-        let prefixes = v4.chain(v6).map(|(key, text)| net(&id, key, text)).collect::<Result<_, _>>()?;
-        Ok(Interface {
-            id,
-            addresses,
-            prefixes,
-            public_addresses: public,
-            group_ids: self.groups.into_iter().map(|group| group.group_id).collect(),
-            subnet_id: self.subnet_id,
-            vpc_id: self.vpc_id,
-            owner_id: self.owner_id,
-            region: zone_region(&self.availability_zone),
-            // The SDK's list of types has natGateway, the API answers nat_gateway.
-            interface_type: if self.interface_type == "natGateway" {
-                "nat_gateway".to_owned()
-            } else {
-                self.interface_type
-            },
-            description: self.description,
-            requester_id: self.requester_id,
-            instance_id: self.attachment.map(|attachment| attachment.instance_id).unwrap_or_default(),
-        })
-    }
-}
-
-impl AclJson {
-    fn translate(self) -> Result<NetworkAcl, String> {
-        let mut entries = Vec::new();
-        for entry in &self.entries {
-            entries.push(translate_entry(&self.network_acl_id, entry)?);
-        }
-        entries.sort_by_key(|entry: &AclEntry| entry.number);
-        Ok(NetworkAcl {
-            id: self.network_acl_id,
-            vpc_id: self.vpc_id,
-            owner_id: self.owner_id,
-            subnet_ids: self.associations.into_iter().map(|association| association.subnet_id).collect(),
-            entries,
-        })
-    }
-}
-
-fn translate_entry(acl: &str, entry: &AclEntryJson) -> Result<AclEntry, String> {
-    let number = entry.rule_number;
-    let bad = |key: &str, expected: &str, found: &str| {
-        format!("{acl}: entry {number}: {key}: expected {expected}, found \"{found}\"")
-    };
-    let range = entry.cidr_block.as_deref().or(entry.ipv6_cidr_block.as_deref()).unwrap_or_default();
-    let protocol = match RuleProtocol::parse(&entry.protocol) {
-        RuleProtocol::All => None,
-        RuleProtocol::Number(number) => Some(number),
-        RuleProtocol::Unknown(word) => return Err(bad("Protocol", "-1 or a number", &word)),
-    };
-    let ports = match &entry.port_range {
-        None => None,
-        Some(range) => {
-            let port = |port: i64| {
-                u16::try_from(port).map_err(|_| bad("PortRange", "0 to 65535", &port.to_string()))
-            };
-            if range.from == -1 { None } else { Some((port(range.from)?, port(range.to)?)) }
-        }
-    };
-    Ok(AclEntry {
-        number,
-        direction: if entry.egress { Direction::Egress } else { Direction::Ingress },
-        action: match entry.rule_action.as_str() {
-            "allow" => AclAction::Allow,
-            "deny" => AclAction::Deny,
-            other => return Err(bad("RuleAction", "allow or deny", other)),
-        },
-        protocol,
-        net: parse_net(range).ok_or_else(|| bad("CidrBlock", "an address range", range))?,
-        ports: if matches!(protocol, Some(crate::flow::TCP | crate::flow::UDP)) { ports } else { None },
-        one_icmp_type: matches!(protocol, Some(crate::flow::ICMP | crate::flow::ICMPV6))
-            && entry.icmp_type_code.as_ref().and_then(|icmp| icmp.r#type).is_some_and(|kind| kind != -1),
-    })
-}
-
-impl SubnetJson {
-    fn translate(self) -> Result<Subnet, String> {
-        let v6 = self.ipv6_cidr_block_association_set.iter().map(|set| &set.ipv6_cidr_block);
-        let texts = std::iter::once(&self.cidr_block).chain(v6).filter(|text| !text.is_empty());
-        let ranges = texts.map(|text| net(&self.subnet_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
-        Ok(Subnet { id: self.subnet_id, vpc_id: self.vpc_id, owner_id: self.owner_id, ranges })
-    }
-}
-
-impl VpcJson {
-    fn translate(self) -> Result<(String, Vec<ipnet::IpNet>), String> {
-        let others = self.cidr_block_association_set.iter().map(|association| &association.cidr_block);
-        let texts = std::iter::once(&self.cidr_block).chain(others).filter(|text| !text.is_empty());
-        let ranges = texts.map(|text| net(&self.vpc_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
-        Ok((self.vpc_id, ranges))
-    }
-}
-
-impl FlowLogJson {
-    fn translate(self) -> FlowLog {
-        FlowLog {
-            id: self.flow_log_id,
-            resource_id: self.resource_id,
-            traffic_type: self.traffic_type,
-            status: self.flow_log_status,
-            log_format: self.log_format,
-            delivery_error: self.deliver_logs_error_message,
-        }
-    }
 }

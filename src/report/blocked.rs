@@ -1,0 +1,130 @@
+//! Refused records: the rows, and who was refused most.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use super::rows::text;
+use super::{BlockedRow, BlockedSummary, InterfaceCount, PeerCount, PortCount};
+use crate::attribution::Cause;
+use crate::findings::blocked::shown;
+use crate::findings::ports::PortProfile;
+use crate::flow::protocol_name;
+use crate::tally::Tally;
+use crate::tally::blocked::{PeerTable, PeerUse, Row};
+
+/// Peers listed per row.
+const TOP_PEERS: usize = 10;
+/// Entries of each list of the summary.
+const TOP: usize = 20;
+
+/// Every refused record.
+pub fn rows(tally: &Tally) -> Vec<BlockedRow> {
+    let mut rows: Vec<BlockedRow> = tally
+        .blocked
+        .rows()
+        .map(|(key, from, to, row)| BlockedRow {
+            interface_id: tally.slots.name(key.interface),
+            direction: key.direction,
+            protocol: protocol_name(key.protocol),
+            port: (from == to).then_some(from),
+            port_range: (from != to).then_some([from, to]),
+            cause: key.cause,
+            records: row.credit.records,
+            packets: row.credit.packets,
+            bytes: row.credit.bytes,
+            first_seen: text(row.credit.span.first()),
+            last_seen: text(row.credit.span.last()),
+            distinct_peers: distinct_peers(row),
+            top_peers: top_peers(row),
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        let place = |row: &BlockedRow| (row.port, row.port_range, row.cause);
+        let a_key = (&a.interface_id, a.direction, &a.protocol, place(a));
+        a_key.cmp(&(&b.interface_id, b.direction, &b.protocol, place(b)))
+    });
+    rows
+}
+
+fn distinct_peers(row: &Row) -> Option<u64> {
+    (row.internal.is_exact() && row.external.is_exact())
+        .then(|| row.internal.len() as u64 + row.external.len() as u64)
+}
+
+fn top_peers(row: &Row) -> Vec<PeerCount> {
+    let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
+    peers.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(b.0)));
+    peers.into_iter().take(TOP_PEERS).map(|(net, uses)| peer(net, uses)).collect()
+}
+
+/// Who was refused most, where.
+pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
+    let mut internal: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
+    let mut internet: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
+    let mut ports: BTreeMap<(u8, [u16; 2]), u64> = BTreeMap::new();
+    let mut interfaces: BTreeMap<String, u64> = BTreeMap::new();
+    let add = |sums: &mut BTreeMap<IpNet, PeerUse>, peers: &PeerTable| {
+        for (net, uses) in peers.iter() {
+            let sum = sums.entry(*net).or_default();
+            sum.records += uses.records;
+            sum.span.merge(uses.span);
+        }
+    };
+    for (key, from, to, row) in tally.blocked.rows() {
+        if !is_attempt(key.cause, key.protocol, from, to, profile) {
+            continue;
+        }
+        add(&mut internal, &row.internal);
+        add(&mut internet, &row.external);
+        *ports.entry((key.protocol, [from, to])).or_default() += row.credit.records;
+        *interfaces.entry(tally.slots.name(key.interface)).or_default() += row.credit.records;
+    }
+    BlockedSummary {
+        internal_peers: peers(&internal),
+        internet_peers: peers(&internet),
+        ports: top(ports)
+            .map(|((protocol, port_range), records)| PortCount {
+                protocol: protocol_name(protocol),
+                port_range,
+                records,
+            })
+            .collect(),
+        interfaces: top(interfaces)
+            .map(|(interface_id, records)| InterfaceCount { interface_id, records })
+            .collect(),
+    }
+}
+
+/// Late packets and replies are no attempts; what may be either is one on a port that somebody would try.
+fn is_attempt(cause: Cause, protocol: u8, from: u16, to: u16, profile: &PortProfile) -> bool {
+    match cause {
+        Cause::LatePacket | Cause::BlockedReply => false,
+        Cause::LateReplyOrScan => {
+            let sensitive = |(own, port): (u8, u16)| own == protocol && (from..=to).contains(&port);
+            from < 1024 || profile.services().into_iter().any(sensitive)
+        }
+        _ => true,
+    }
+}
+
+fn top<K: Ord>(sums: BTreeMap<K, u64>) -> impl Iterator<Item = (K, u64)> {
+    let mut sums: Vec<(K, u64)> = sums.into_iter().collect();
+    sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    sums.into_iter().take(TOP)
+}
+
+fn peers(sums: &BTreeMap<IpNet, PeerUse>) -> Vec<PeerCount> {
+    let mut sums: Vec<(&IpNet, &PeerUse)> = sums.iter().collect();
+    sums.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(b.0)));
+    sums.into_iter().take(TOP).map(|(net, uses)| peer(net, uses)).collect()
+}
+
+fn peer(net: &IpNet, uses: &PeerUse) -> PeerCount {
+    PeerCount {
+        peer: shown(net),
+        records: uses.records,
+        first_seen: text(uses.span.first()),
+        last_seen: text(uses.span.last()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Interfaces, ACLs, subnets, VPCs and flow logs: one JSON object → one of our nouns.
+
+use std::net::IpAddr;
+
+use super::json::{AclEntryJson, AclJson, FlowLogJson, InterfaceJson, SubnetJson, VpcJson};
+use super::net;
+use crate::flow::Direction;
+use crate::rules::state::{AclAction, AclEntry, FlowLog, Interface, NetworkAcl, Subnet};
+use crate::rules::{RuleProtocol, parse_net};
+
+impl InterfaceJson {
+    pub(super) fn translate(self) -> Result<Interface, String> {
+        let id = self.network_interface_id;
+        let mut addresses = Vec::new();
+        let mut public = Vec::new();
+        let mut written =
+            vec![("PrivateIpAddress", self.private_ip_address), ("Ipv6Address", self.ipv6_address)];
+        let mut associations: Vec<_> = self.association.into_iter().collect();
+        for entry in self.private_ip_addresses {
+            written.push(("PrivateIpAddress", entry.private_ip_address));
+            associations.extend(entry.association);
+        }
+        written.extend(self.ipv6_addresses.into_iter().map(|entry| ("Ipv6Address", entry.ipv6_address)));
+        for (key, text) in written.iter().filter(|(_, text)| !text.is_empty()) {
+            addresses.push(address(&id, key, text)?);
+        }
+        for association in associations.iter().filter(|association| !association.public_ip.is_empty()) {
+            public.push(address(&id, "PublicIp", &association.public_ip)?);
+        }
+        for list in [&mut addresses, &mut public] {
+            let mut seen = std::collections::BTreeSet::new();
+            list.retain(|address| seen.insert(*address));
+        }
+        let v4 = self.ipv4_prefixes.iter().map(|prefix| ("Ipv4Prefix", &prefix.ipv4_prefix));
+        let v6 = self.ipv6_prefixes.iter().map(|prefix| ("Ipv6Prefix", &prefix.ipv6_prefix));
+        let prefixes = v4.chain(v6).map(|(key, text)| net(&id, key, text)).collect::<Result<_, _>>()?;
+        Ok(Interface {
+            id,
+            addresses,
+            prefixes,
+            public_addresses: public,
+            group_ids: self.groups.into_iter().map(|group| group.group_id).collect(),
+            subnet_id: self.subnet_id,
+            vpc_id: self.vpc_id,
+            owner_id: self.owner_id,
+            region: zone_region(&self.availability_zone),
+            // The SDK's list of types has natGateway, the API answers nat_gateway.
+            interface_type: if self.interface_type == "natGateway" {
+                "nat_gateway".to_owned()
+            } else {
+                self.interface_type
+            },
+            description: self.description,
+            requester_id: self.requester_id,
+            instance_id: self.attachment.map(|attachment| attachment.instance_id).unwrap_or_default(),
+        })
+    }
+}
+
+impl AclJson {
+    pub(super) fn translate(self) -> Result<NetworkAcl, String> {
+        let mut entries = Vec::new();
+        for entry in &self.entries {
+            entries.push(translate_entry(&self.network_acl_id, entry)?);
+        }
+        entries.sort_by_key(|entry: &AclEntry| entry.number);
+        Ok(NetworkAcl {
+            id: self.network_acl_id,
+            vpc_id: self.vpc_id,
+            owner_id: self.owner_id,
+            subnet_ids: self.associations.into_iter().map(|association| association.subnet_id).collect(),
+            entries,
+        })
+    }
+}
+
+fn translate_entry(acl: &str, entry: &AclEntryJson) -> Result<AclEntry, String> {
+    let number = entry.rule_number;
+    let bad = |key: &str, expected: &str, found: &str| {
+        format!("{acl}: entry {number}: {key}: expected {expected}, found \"{found}\"")
+    };
+    let range = entry.cidr_block.as_deref().or(entry.ipv6_cidr_block.as_deref()).unwrap_or_default();
+    let protocol = match RuleProtocol::parse(&entry.protocol) {
+        RuleProtocol::All => None,
+        RuleProtocol::Number(number) => Some(number),
+        RuleProtocol::Unknown(word) => return Err(bad("Protocol", "-1 or a number", &word)),
+    };
+    let ports = match &entry.port_range {
+        None => None,
+        Some(range) => {
+            let port = |port: i64| {
+                u16::try_from(port).map_err(|_| bad("PortRange", "0 to 65535", &port.to_string()))
+            };
+            if range.from == -1 { None } else { Some((port(range.from)?, port(range.to)?)) }
+        }
+    };
+    Ok(AclEntry {
+        number,
+        direction: if entry.egress { Direction::Egress } else { Direction::Ingress },
+        action: match entry.rule_action.as_str() {
+            "allow" => AclAction::Allow,
+            "deny" => AclAction::Deny,
+            other => return Err(bad("RuleAction", "allow or deny", other)),
+        },
+        protocol,
+        net: parse_net(range).ok_or_else(|| bad("CidrBlock", "an address range", range))?,
+        ports: if matches!(protocol, Some(crate::flow::TCP | crate::flow::UDP)) { ports } else { None },
+        one_icmp_type: matches!(protocol, Some(crate::flow::ICMP | crate::flow::ICMPV6))
+            && entry.icmp_type_code.as_ref().and_then(|icmp| icmp.r#type).is_some_and(|kind| kind != -1),
+    })
+}
+
+impl SubnetJson {
+    pub(super) fn translate(self) -> Result<Subnet, String> {
+        let v6 = self.ipv6_cidr_block_association_set.iter().map(|set| &set.ipv6_cidr_block);
+        let texts = std::iter::once(&self.cidr_block).chain(v6).filter(|text| !text.is_empty());
+        let ranges = texts.map(|text| net(&self.subnet_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
+        Ok(Subnet { id: self.subnet_id, vpc_id: self.vpc_id, owner_id: self.owner_id, ranges })
+    }
+}
+
+impl VpcJson {
+    pub(super) fn translate(self) -> Result<(String, Vec<ipnet::IpNet>), String> {
+        let others = self.cidr_block_association_set.iter().map(|association| &association.cidr_block);
+        let texts = std::iter::once(&self.cidr_block).chain(others).filter(|text| !text.is_empty());
+        let ranges = texts.map(|text| net(&self.vpc_id, "CidrBlock", text)).collect::<Result<_, _>>()?;
+        Ok((self.vpc_id, ranges))
+    }
+}
+
+impl FlowLogJson {
+    pub(super) fn translate(self) -> FlowLog {
+        FlowLog {
+            id: self.flow_log_id,
+            resource_id: self.resource_id,
+            traffic_type: self.traffic_type,
+            status: self.flow_log_status,
+            log_format: self.log_format,
+            delivery_error: self.deliver_logs_error_message,
+        }
+    }
+}
+
+fn address(owner: &str, key: &str, text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("{owner}: {key}: expected an IP address, found \"{text}\""))
+}
+
+/// The region of an availability zone: `us-east-1a` and the local zone `us-west-2-lax-1a` alike.
+fn zone_region(zone: &str) -> String {
+    let mut parts = zone.splitn(4, '-');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(a), Some(b), Some(c)) => {
+            format!("{a}-{b}-{}", c.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()))
+        }
+        _ => String::new(),
+    }
+}
