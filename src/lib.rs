@@ -1,4 +1,26 @@
-//! flowaudit joins VPC Flow Logs to the security-group rules in force.
+//! flowaudit joins VPC Flow Logs to the security-group rules that were in force, and reports which rules nobody uses, what
+//! was blocked and why, and what stands open too wide.
+//!
+//! ```text
+//! arguments ─▶ cli ─▶ config
+//!
+//! log files ─▶ ingest ─▶ Flow ─▶ tally::counter ─▶ Tally ─┐  one per worker (pipeline)
+//!                                   │    ▲                │
+//!                                   ▼    │              merge, settle
+//! snapshots ─▶ rules ─▶ Timeline ─▶ attribution           │
+//!                          │                              ▼
+//!                          └────────────────────────▶ findings ─▶ report ─▶ render ─▶ bytes
+//! ```
+//!
+//! - [`flow`] and [`rules`] are the nouns: one record, one rule, one state. AWS and log formats end at their borders.
+//! - [`attribution`] says which rules explain a record, or what refused it. Its definition in plain loops,
+//!   [`attribution::naive`], is the oracle of the fast path.
+//! - [`tally`] is what records add up to: integers, minima, maxima and bounded sets, independent of order.
+//! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
+//!
+//! Work returns values; only `main` prints. The same bytes come out for any number of threads, order or split of the files,
+//! and form of the logs.
+
 pub mod analyze;
 pub mod attribution;
 pub mod cli;
