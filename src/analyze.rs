@@ -23,6 +23,7 @@ use crate::tally::watch::PortWatch;
 /// See [`Error`]: a missing input, a broken snapshot, or no log that could be read.
 pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     let config = Config::of(arguments)?;
+    require_logs(arguments)?;
     let loaded = load::load(&required_snapshots(arguments)?)?;
     let timeline = Timeline::build(loaded.snapshots);
     let index = Index::build(&timeline);
@@ -126,6 +127,19 @@ impl FlowLogs {
         };
         chosen.iter().map(number).collect()
     }
+}
+
+/// `--snapshot` takes every path that follows it, so logs that come after it are taken for snapshots.
+fn require_logs(arguments: &Analyze) -> Result<(), Error> {
+    if !arguments.logs.is_empty() {
+        return Ok(());
+    }
+    let hint = if arguments.snapshot.len() > 1 {
+        "; every path after --snapshot is a snapshot, so give the logs first"
+    } else {
+        ""
+    };
+    Err(Error::Usage(format!("no flow logs given: flowaudit analyze LOG... --snapshot PATH{hint}")))
 }
 
 fn required_snapshots(arguments: &Analyze) -> Result<Vec<String>, Error> {

@@ -33,7 +33,7 @@ pub enum Command {
 )]
 pub struct Analyze {
     /// Flow logs: files, folders, globs, or - for standard input
-    #[arg(value_name = "LOG", required = true)]
+    #[arg(value_name = "LOG")]
     pub logs: Vec<String>,
     /// Rules: a JSON file or folder as the AWS CLI writes them, optionally in force since TIME (RFC 3339)
     #[arg(long, value_name = "[TIME=]PATH", num_args = 1..)]
