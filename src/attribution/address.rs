@@ -30,11 +30,20 @@ pub(super) struct AddressClasses {
 struct Intervals<A> {
     starts: Vec<A>,
     classes: Vec<Class>,
+    /// Per /16 of IPv4: how many starts lie before it. Empty: all starts are searched.
+    blocks: Vec<u32>,
+}
+
+/// How addresses are looked up: a table costs 256 KiB a state and saves most of the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LookUp {
+    Table,
+    Search,
 }
 
 impl AddressClasses {
     /// Builds the classes of peers, each a list of ranges.
-    pub(super) fn build(peers: &[Vec<IpNet>]) -> Self {
+    pub(super) fn build(peers: &[Vec<IpNet>], look_up: LookUp) -> Self {
         let words = peers.len().div_ceil(64).max(1);
         let mut interner = ClassInterner { known: HashMap::new(), members: Vec::new() };
         let mut v4 = Vec::new();
@@ -53,7 +62,10 @@ impl AddressClasses {
                 }
             }
         }
-        let v4 = intervals(v4, words, &mut interner);
+        let mut v4 = intervals(v4, words, &mut interner);
+        if look_up == LookUp::Table {
+            v4.tabulate();
+        }
         let v6 = intervals(v6, words, &mut interner);
         Self { v4, v6, members: interner.members, words }
     }
@@ -61,7 +73,7 @@ impl AddressClasses {
     /// The class of an address.
     pub(super) fn class(&self, address: IpAddr) -> Class {
         match address {
-            IpAddr::V4(address) => self.v4.class(u32::from(address)),
+            IpAddr::V4(address) => self.v4.class_v4(u32::from(address)),
             IpAddr::V6(address) => self.v6.class(u128::from(address)),
         }
     }
@@ -77,6 +89,24 @@ impl<A: Ord + Copy> Intervals<A> {
     fn class(&self, address: A) -> Class {
         let after = self.starts.partition_point(|start| *start <= address);
         self.classes[after - 1]
+    }
+}
+
+impl Intervals<u32> {
+    fn tabulate(&mut self) {
+        let before = |block: u32| self.starts.partition_point(|start| *start >> 16 < block);
+        let blocks = (0..=1 << 16).map(|block| u32::try_from(before(block)).unwrap_or(u32::MAX));
+        self.blocks = blocks.collect();
+    }
+
+    fn class_v4(&self, address: u32) -> Class {
+        let block = (address >> 16) as usize;
+        let [from, to] = match self.blocks.get(block..block + 2) {
+            Some(bounds) => [bounds[0] as usize, bounds[1] as usize],
+            None => return self.class(address),
+        };
+        let within = self.starts[from..to].partition_point(|start| *start <= address);
+        self.classes[from + within - 1]
     }
 }
 
@@ -114,7 +144,8 @@ fn intervals<A: Ord + Copy + Default>(
     // Ranges of one peer may overlap: it is left only when all of them are.
     let mut depth = vec![0_u32; words * 64];
     let mut bits = vec![0_u64; words];
-    let mut built = Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)] };
+    let mut built =
+        Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)], blocks: Vec::new() };
     for (at, bound, peer) in bounds {
         match bound {
             Bound::Enter => depth[peer] += 1,
@@ -163,7 +194,12 @@ mod tests {
         .iter()
         .map(|nets| nets.iter().map(|net| parse_net(net).unwrap()).collect())
         .collect();
-        let classes = AddressClasses::build(&peers);
+        for look_up in [LookUp::Table, LookUp::Search] {
+            assert_classes(&peers, &AddressClasses::build(&peers, look_up));
+        }
+    }
+
+    fn assert_classes(peers: &[Vec<IpNet>], classes: &AddressClasses) {
         for text in [
             "0.0.0.0",
             "9.255.255.255",

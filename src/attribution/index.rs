@@ -10,8 +10,8 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
 
-use super::address::{AddressClasses, PeerIndex};
-use crate::flow::Direction;
+use super::address::{AddressClasses, LookUp, PeerIndex};
+use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
@@ -26,11 +26,16 @@ impl InterfaceNumber {
     }
 }
 
+/// So many states get tables of addresses of their own.
+const MOST_TABLES: usize = 16;
+
 /// The compiled timeline.
 #[derive(Debug)]
 pub struct Index {
     numbers: HashMap<Box<[u8]>, InterfaceNumber>,
     pub(super) states: Vec<StateIndex>,
+    /// By interface number.
+    may_wait: Vec<MayWait>,
     /// Rules that match possibly, never surely.
     pub(super) possible: Vec<bool>,
     /// Rules that name a specific service.
@@ -38,6 +43,33 @@ pub struct Index {
     own: OwnAddresses,
     /// Ranges of subnets with their VPC.
     subnets: Vec<(IpNet, String)>,
+}
+
+/// Whether records of an interface may wait, by protocol.
+///
+/// They wait only if both readings find rules and both or neither find one for a specific service (line 3). Where the
+/// usual group allows specific services in and everything out, that cannot be, and nothing need be kept for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MayWait {
+    tcp: bool,
+    udp: bool,
+}
+
+impl MayWait {
+    /// Whether records of this protocol may wait.
+    pub fn on(self, protocol: u8) -> bool {
+        match protocol {
+            TCP => self.tcp,
+            UDP => self.udp,
+            _ => false,
+        }
+    }
+
+    fn of(states: &[StateIndex], number: usize, timeline: &Timeline) -> Self {
+        let profiles = || states.iter().map(|state| &state.profiles[state.interfaces[number].profile]);
+        let may = |protocol| profiles().any(|profile| profile.may_tie(protocol, timeline));
+        Self { tcp: may(TCP), udp: may(UDP) }
+    }
 }
 
 /// One state.
@@ -53,10 +85,29 @@ pub(super) struct StateIndex {
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) interface: Arc<Interface>,
+    /// Its IPv4 addresses, for the commonest question.
+    v4: Vec<u32>,
     pub(super) origin: Origin,
     pub(super) profile: usize,
     pub(super) acl: Option<Arc<NetworkAcl>>,
     pub(super) subnet: Option<Arc<Subnet>>,
+}
+
+impl Placed {
+    /// Whether the address is one of the interface.
+    pub(super) fn owns(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(own) if self.interface.prefixes.is_empty() => self.v4.contains(&u32::from(own)),
+            _ => self.interface.owns(address),
+        }
+    }
+}
+
+fn v4(address: &IpAddr) -> Option<u32> {
+    match address {
+        IpAddr::V4(address) => Some(u32::from(*address)),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// Whether the state itself has the interface.
@@ -69,6 +120,8 @@ pub(super) enum Origin {
 /// The rules of a list of groups.
 #[derive(Debug, Default)]
 pub(super) struct Profile {
+    /// Its number among the profiles of all states.
+    pub(super) number: usize,
     pub(super) ingress: Vec<CompiledRule>,
     pub(super) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
@@ -76,6 +129,16 @@ pub(super) struct Profile {
 }
 
 impl Profile {
+    /// Whether some record of the protocol may find rules in both readings that line 3 does not tell apart.
+    fn may_tie(&self, protocol: u8, timeline: &Timeline) -> bool {
+        let has = |direction, specific| {
+            let rules = self.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
+            rules.into_iter().any(|rule| timeline.rules[rule.rule.index()].is_specific() == specific)
+        };
+        let both = |specific| has(Direction::Ingress, specific) && has(Direction::Egress, specific);
+        both(true) || both(false)
+    }
+
     pub(super) fn rules(&self, direction: Direction) -> &[CompiledRule] {
         match direction {
             Direction::Ingress => &self.ingress,
@@ -122,15 +185,20 @@ pub(super) enum Doubt {
     Anybody,
 }
 
+impl Protocols {
+    fn holds(self, protocol: u8) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(own) => own == protocol,
+            Self::None => false,
+        }
+    }
+}
+
 impl CompiledRule {
     /// Whether protocol and port fit.
     pub(super) fn allows_port(&self, protocol: u8, port: u16) -> bool {
-        let protocol = match self.protocols {
-            Protocols::All => true,
-            Protocols::One(own) => own == protocol,
-            Protocols::None => false,
-        };
-        protocol && self.from <= port && port <= self.to
+        self.protocols.holds(protocol) && self.from <= port && port <= self.to
     }
 
     /// Whether the peer is among the members of an address class.
@@ -145,11 +213,17 @@ impl Index {
         let ids: BTreeSet<&String> =
             timeline.states.iter().flat_map(|state| state.interfaces.keys()).collect();
         let keepers = groups_that_keep_client_addresses(timeline);
-        let states = (0..timeline.states.len()).map(|at| compile(timeline, at, &ids, &keepers)).collect();
+        let look_up = if timeline.states.len() <= MOST_TABLES { LookUp::Table } else { LookUp::Search };
+        let mut states: Vec<StateIndex> =
+            (0..timeline.states.len()).map(|at| compile(timeline, at, &ids, &keepers, look_up)).collect();
+        let profiles = states.iter_mut().flat_map(|state| &mut state.profiles);
+        profiles.zip(0..).for_each(|(profile, number)| profile.number = number);
+        let may_wait = (0..ids.len()).map(|number| MayWait::of(&states, number, timeline)).collect();
         let numbers = ids.iter().zip(0..).map(|(id, n)| (id.as_bytes().into(), InterfaceNumber(n))).collect();
         Self {
             numbers,
             states,
+            may_wait,
             possible: timeline.rules.iter().map(Rule::is_one_icmp_type).collect(),
             specific: timeline.rules.iter().map(Rule::is_specific).collect(),
             own: OwnAddresses::of(timeline),
@@ -160,6 +234,11 @@ impl Index {
     /// The number of an interface, if any snapshot has it.
     pub fn number(&self, interface_id: &[u8]) -> Option<InterfaceNumber> {
         self.numbers.get(interface_id).copied()
+    }
+
+    /// Whether records of the interface may have to wait for the whole input (lines 5 and 6).
+    pub fn may_wait(&self, number: InterfaceNumber) -> MayWait {
+        self.may_wait[number.index()]
     }
 
     /// The VPC that has the address in one of its subnets.
@@ -188,7 +267,13 @@ fn groups_that_keep_client_addresses(timeline: &Timeline) -> BTreeSet<&str> {
     keepers.flat_map(|interface| interface.group_ids.iter().map(String::as_str)).collect()
 }
 
-fn compile(timeline: &Timeline, at: usize, ids: &BTreeSet<&String>, keepers: &BTreeSet<&str>) -> StateIndex {
+fn compile(
+    timeline: &Timeline,
+    at: usize,
+    ids: &BTreeSet<&String>,
+    keepers: &BTreeSet<&str>,
+    look_up: LookUp,
+) -> StateIndex {
     let state = &timeline.states[at];
     let mut peers = Peers::of(state);
     let mut profiles: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
@@ -205,13 +290,14 @@ fn compile(timeline: &Timeline, at: usize, ids: &BTreeSet<&String>, keepers: &BT
         });
         interfaces.push(Placed {
             interface: Arc::clone(interface),
+            v4: interface.addresses.iter().filter_map(v4).collect(),
             origin: if found == at { Origin::State } else { Origin::Neighbour },
             profile,
             acl: state.acls.get(&interface.subnet_id).cloned(),
             subnet: state.subnets.get(&interface.subnet_id).cloned(),
         });
     }
-    StateIndex { classes: AddressClasses::build(&peers.ranges), profiles: compiled, interfaces }
+    StateIndex { classes: AddressClasses::build(&peers.ranges, look_up), profiles: compiled, interfaces }
 }
 
 fn compile_profile(

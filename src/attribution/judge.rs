@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::acl::{self, AclVerdict};
-use super::index::{Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
+use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, TCP, Traffic, has_ports};
@@ -90,7 +90,14 @@ pub struct Judge<'a> {
     /// Rules whose peer the last ACCEPT casts doubt on: see `near_records`.
     pub near: Vec<RuleIndex>,
     matched: Vec<RuleIndex>,
+    /// Per profile and direction: which of its rules matched, as bits, and the set that is.
+    masks: Vec<Vec<(u64, SetId)>>,
 }
+
+/// Profiles with more rules in a direction go without masks.
+const MOST_MASKED: usize = 64;
+/// Beyond so many masks of a profile a hash table is faster than looking through them.
+const MOST_MASKS: usize = 16;
 
 /// Which readings the TCP flags leave in play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +130,15 @@ struct Case<'a> {
 impl<'a> Judge<'a> {
     /// A judge over a timeline and its index.
     pub fn new(timeline: &'a Timeline, index: &'a Index) -> Self {
-        Self { timeline, index, sets: SetTable::default(), near: Vec::new(), matched: Vec::new() }
+        let profiles: usize = index.states.iter().map(|state| state.profiles.len()).sum();
+        Self {
+            timeline,
+            index,
+            sets: SetTable::default(),
+            near: Vec::new(),
+            matched: Vec::new(),
+            masks: vec![Vec::new(); profiles * 2],
+        }
     }
 
     /// Judges one record of an interface (None: no snapshot knows it).
@@ -268,13 +283,29 @@ impl<'a> Judge<'a> {
         port: u16,
         members: &[u64],
     ) -> SetId {
-        self.matched.clear();
-        for rule in profile.rules(direction) {
-            if rule.allows_port(protocol, port) && rule.allows_peer(members) {
-                self.matched.push(rule.rule);
-            }
+        let rules = profile.rules(direction);
+        let matches = |rule: &CompiledRule| rule.allows_port(protocol, port) && rule.allows_peer(members);
+        if rules.len() > MOST_MASKED {
+            self.matched.clear();
+            self.matched.extend(rules.iter().filter(|rule| matches(rule)).map(|rule| rule.rule));
+            return self.sets.intern(&self.matched, self.index);
         }
-        self.sets.intern(&self.matched, self.index)
+        let mask = rules.iter().zip(0..).fold(0, |mask, (rule, at)| mask | u64::from(matches(rule)) << at);
+        if mask == 0 {
+            return SetId::EMPTY;
+        }
+        let masks = &mut self.masks[profile.number * 2 + direction as usize];
+        if let Some((_, set)) = masks.iter().find(|(known, _)| *known == mask) {
+            return *set;
+        }
+        self.matched.clear();
+        self.matched
+            .extend(rules.iter().zip(0..).filter(|(_, at)| mask >> at & 1 == 1).map(|(rule, _)| rule.rule));
+        let set = self.sets.intern(&self.matched, self.index);
+        if masks.len() < MOST_MASKS {
+            masks.push((mask, set));
+        }
+        set
     }
 
     /// The forward reading found nothing: rules that fit in all but the peer may have been used by it all the same.
@@ -362,12 +393,10 @@ fn by_reason(traffic: &Traffic) -> Option<Cause> {
 
 /// The record's own direction; else the end that is an address of the interface.
 fn direction(placed: &Placed, traffic: &Traffic) -> Option<Direction> {
-    traffic.direction.or_else(|| {
-        match (placed.interface.owns(traffic.dstaddr), placed.interface.owns(traffic.srcaddr)) {
-            (true, false) => Some(Direction::Ingress),
-            (false, true) => Some(Direction::Egress),
-            _ => None,
-        }
+    traffic.direction.or_else(|| match (placed.owns(traffic.dstaddr), placed.owns(traffic.srcaddr)) {
+        (true, false) => Some(Direction::Ingress),
+        (false, true) => Some(Direction::Egress),
+        _ => None,
     })
 }
 

@@ -9,10 +9,10 @@ use super::waiting::{ServiceKey, WaitingKey, service_end};
 use super::watch::PortWatch;
 use super::{Tally, UsageKey};
 use crate::attribution::Basis;
-use crate::attribution::index::{Index, InterfaceNumber};
+use crate::attribution::index::{Index, InterfaceNumber, MayWait};
 use crate::attribution::judge::{Judge, Judgement, Role, Verdict};
 use crate::attribution::sets::SetId;
-use crate::flow::{Action, Entry, Flow, Seconds, Traffic, has_ports};
+use crate::flow::{Action, Entry, Flow, Seconds, Traffic};
 use crate::ingest::{Place, RowFault, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 
@@ -52,6 +52,8 @@ pub struct Counter<'a> {
     tally: Tally,
     /// By slot: the number the index knows the interface by.
     numbers: Vec<Option<InterfaceNumber>>,
+    /// By slot: whether its records may wait, so that services must be counted.
+    may_wait: Vec<MayWait>,
     file: u32,
     part: u32,
     flow_log: u32,
@@ -66,6 +68,7 @@ impl<'a> Counter<'a> {
             judge: Judge::new(brief.timeline, brief.index),
             tally: Tally::default(),
             numbers: Vec::new(),
+            may_wait: Vec::new(),
             file: 0,
             part: 0,
             flow_log: 0,
@@ -98,7 +101,10 @@ impl<'a> Counter<'a> {
     fn slot(&mut self, id: &[u8]) -> u32 {
         let slot = self.tally.slots.slot(id);
         if slot as usize == self.numbers.len() {
-            self.numbers.push(self.brief.index.number(id));
+            let number = self.brief.index.number(id);
+            self.numbers.push(number);
+            self.may_wait
+                .push(number.map_or_else(MayWait::default, |number| self.brief.index.may_wait(number)));
             self.tally.interfaces.push(InterfaceTally::default());
         }
         slot
@@ -159,7 +165,8 @@ impl<'a> Counter<'a> {
                     Role::Forward => (traffic.dstport, set, SetId::EMPTY),
                     _ => (traffic.srcport, SetId::EMPTY, set),
                 };
-                if matches!(basis, Basis::TcpFlags | Basis::Rules) && has_ports(traffic.protocol) {
+                let shows = matches!(basis, Basis::TcpFlags | Basis::Rules);
+                if shows && self.may_wait[slot as usize].on(traffic.protocol) {
                     let end = service_end(role, direction);
                     let service = ServiceKey { interface: slot, protocol: traffic.protocol, port, end };
                     *self.tally.services.entry(service).or_default() += 1;

@@ -62,10 +62,20 @@ pub fn add_fault(faults: &mut Faults, fault: RowFault, other: FaultCount) {
 }
 
 /// A set of hours, 64 to a word.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Hours {
     words: BTreeMap<i64, u64>,
+    /// The word last written to, with its bits: records come in order of time, mostly.
+    last: (i64, u64),
 }
+
+impl PartialEq for Hours {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Hours {}
 
 impl Hours {
     /// Adds the hours a record touches.
@@ -82,7 +92,12 @@ impl Hours {
     }
 
     fn insert(&mut self, hour: i64) {
-        *self.words.entry(hour.div_euclid(64)).or_default() |= 1 << hour.rem_euclid(64);
+        let (at, bit) = (hour.div_euclid(64), 1 << hour.rem_euclid(64));
+        if self.last.0 != at || self.last.1 & bit == 0 {
+            let word = self.words.entry(at).or_default();
+            *word |= bit;
+            self.last = (at, *word);
+        }
     }
 
     /// Whether it holds the hour (since 1970).
@@ -95,6 +110,7 @@ impl Hours {
         for (at, word) in &other.words {
             *self.words.entry(*at).or_default() |= word;
         }
+        self.last = (0, 0);
     }
 
     /// How many of the hours `from..to` it holds.
@@ -246,13 +262,45 @@ impl InterfaceTally {
 /// Interface ids and their slots: dense numbers within one tally.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
+    /// Ids as long as AWS makes them, without a pointer to follow.
+    short: HashMap<ShortId, u32>,
     known: HashMap<Box<[u8]>, u32>,
     ids: Vec<Box<[u8]>>,
+}
+
+/// An id of at most 24 bytes, padded with zeros (which no id holds), as three words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct ShortId([u64; 3]);
+
+impl ShortId {
+    fn of(id: &[u8]) -> Option<Self> {
+        if id.len() > 24 || id.last() == Some(&0) {
+            return None;
+        }
+        let mut bytes = [0; 24];
+        bytes[..id.len()].copy_from_slice(id);
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at * 8 + byte]));
+        Some(Self([word(0), word(1), word(2)]))
+    }
 }
 
 impl Slots {
     /// The slot of an interface, new or known.
     pub fn slot(&mut self, id: &[u8]) -> u32 {
+        match ShortId::of(id) {
+            Some(short) => match self.short.get(&short) {
+                Some(slot) => *slot,
+                None => {
+                    let slot = self.long_slot(id);
+                    self.short.insert(short, slot);
+                    slot
+                }
+            },
+            None => self.long_slot(id),
+        }
+    }
+
+    fn long_slot(&mut self, id: &[u8]) -> u32 {
         if let Some(slot) = self.known.get(id) {
             return *slot;
         }

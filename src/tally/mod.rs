@@ -31,7 +31,7 @@ use waiting::{ServiceKey, WaitingKey};
 use watch::Exposure;
 
 /// What credits are grouped by: the pair of sets is the *signature*, from which sole use, redundancy and removal follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UsageKey {
     /// Interface slot.
     pub interface: u32,
@@ -43,6 +43,15 @@ pub struct UsageKey {
     pub reply: SetId,
     /// Whose traffic it is.
     pub exposure: Exposure,
+}
+
+/// Two words instead of five fields: the hash is taken once a record.
+impl std::hash::Hash for UsageKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let small = u64::from(self.exposure.code()) << 8 | self.role as u64;
+        state.write_u64(u64::from(self.interface) << 32 | u64::from(self.forward.0));
+        state.write_u64(u64::from(self.reply.0) << 32 | small);
+    }
 }
 
 /// How ACCEPT records (and, where said, REJECT records) ended.

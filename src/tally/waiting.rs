@@ -27,7 +27,7 @@ pub enum End {
 }
 
 /// A port that decided records show as a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceKey {
     /// Interface slot.
     pub interface: u32,
@@ -37,6 +37,13 @@ pub struct ServiceKey {
     pub port: u16,
     /// Whose port.
     pub end: End,
+}
+
+impl std::hash::Hash for ServiceKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let small = u64::from(self.protocol) << 24 | u64::from(self.port) << 8 | self.end as u64;
+        state.write_u64(u64::from(self.interface) << 32 | small);
+    }
 }
 
 /// What waiting records are summed by.

@@ -14,6 +14,11 @@ impl Exposure {
     pub const INTERNAL: Self = Self(0);
     const OTHER_PORT: Self = Self(1);
 
+    /// A number of its own.
+    pub(super) fn code(self) -> u8 {
+        self.0
+    }
+
     /// The same without saying which port.
     #[must_use]
     pub fn without_port(self) -> Self {
