@@ -76,7 +76,9 @@ struct PortTable {
 
 impl PortTable {
     fn row(&mut self, port: u16) -> &mut Row {
-        if self.rows.len() >= MOST_PORTS && !self.rows.contains_key(&self.slot(port)) {
+        let slot = self.slot(port);
+        self.rows.entry(slot).or_default();
+        while self.rows.len() > MOST_PORTS {
             self.widen();
         }
         let slot = self.slot(port);

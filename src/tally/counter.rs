@@ -229,12 +229,14 @@ impl Sink for Counter<'_> {
         let brief = self.brief;
         if brief.selection.leaves_out(flow, self.flow_log) {
             self.tally.records.duplicate += 1;
+            let slot = self.slot(flow.interface_id);
+            *self.tally.interfaces[slot as usize].left_out.entry(self.flow_log).or_default() += 1;
             return;
         }
         let slot = self.slot(flow.interface_id);
         let interface = &mut self.tally.interfaces[slot as usize];
         interface.add(flow);
-        if brief.selection.watches() && self.flow_log != 0 {
+        if brief.selection.watches() {
             interface.deliveries.entry(self.flow_log).or_default().add(flow);
         }
         match &flow.entry {

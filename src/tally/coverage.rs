@@ -10,6 +10,8 @@ use crate::ingest::{Place, RowFault};
 
 /// Seconds of an hour.
 pub const HOUR: Seconds = 3600;
+/// Deliveries are compared by this many seconds, the longest aggregation interval.
+pub const DELIVERY: Seconds = 600;
 /// No flow-log record lasts longer (aggregation is at most ten minutes): a longer one marks its ends only.
 const LONGEST_RECORD: Seconds = 2 * HOUR;
 
@@ -61,7 +63,7 @@ pub fn add_fault(faults: &mut Faults, fault: RowFault, other: FaultCount) {
     known.first = known.first.min(other.first);
 }
 
-/// A set of hours, 64 to a word.
+/// A set of numbered hours (or other units of time), 64 to a word.
 #[derive(Debug, Clone, Default)]
 pub struct Hours {
     words: BTreeMap<i64, u64>,
@@ -81,7 +83,8 @@ impl Hours {
     /// Adds the hours a record touches.
     pub fn add(&mut self, flow: &Flow<'_>) {
         let (Some(start), Some(end)) = (flow.start, flow.end) else { return };
-        let (from, to) = (start.div_euclid(HOUR), end.max(start).div_euclid(HOUR));
+        // A record that ends on the hour says nothing of the next one.
+        let (from, to) = (start.div_euclid(HOUR), (end - 1).max(start).div_euclid(HOUR));
         self.insert(from);
         if to != from {
             self.insert(to);
@@ -98,6 +101,11 @@ impl Hours {
             *word |= bit;
             self.last = (at, *word);
         }
+    }
+
+    /// Whether it shares any hour with another set.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.words.iter().any(|(at, word)| other.words.get(at).is_some_and(|theirs| theirs & word != 0))
     }
 
     /// Whether it holds the hour (since 1970).
@@ -133,7 +141,7 @@ impl Hours {
 pub struct Delivery {
     /// When.
     pub span: Span,
-    /// ACCEPT, REJECT, NODATA and SKIPDATA: how many, and the hours they start in.
+    /// ACCEPT, REJECT, NODATA and SKIPDATA: how many, and the units of [`DELIVERY`] they start in.
     pub kinds: [(u64, Hours); 4],
 }
 
@@ -156,7 +164,7 @@ impl Delivery {
         let (records, hours) = &mut self.kinds[kind_index(&flow.entry)];
         *records += 1;
         if let Some(start) = flow.start {
-            hours.insert(start.div_euclid(HOUR));
+            hours.insert(start.div_euclid(DELIVERY));
         }
     }
 
@@ -191,6 +199,8 @@ pub struct InterfaceTally {
     pub hours: Hours,
     /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log.
     pub deliveries: BTreeMap<u32, Delivery>,
+    /// Per flow log: records left out because a preferred one delivered them too.
+    pub left_out: BTreeMap<u32, u64>,
     /// Of an interface in no snapshot: where its ACCEPTs may belong.
     pub strays: Strays,
 }
@@ -249,6 +259,9 @@ impl InterfaceTally {
         self.hours.merge(&other.hours);
         for (flow_log, delivery) in other.deliveries {
             self.deliveries.entry(flow_log).or_default().merge(&delivery);
+        }
+        for (flow_log, records) in other.left_out {
+            *self.left_out.entry(flow_log).or_default() += records;
         }
         for id in other.strays.vpc_ids {
             note(&mut self.strays.vpc_ids, id.as_bytes());
