@@ -7,5 +7,7 @@
 )]
 
 mod fixture;
+mod reasons;
 mod regressions;
 mod regressions_traffic;
+mod verdicts;
