@@ -79,7 +79,7 @@ fn read_once_or_twice(
 ) -> Result<(Outcome, Vec<Overlap>), Error> {
     let outcome = read(&Selection::none(flow_logs.names.len() - 1))?;
     let (selection, overlaps) = Selection::of(&outcome.tally, preferred);
-    if overlaps.is_empty() {
+    if selection.is_empty() {
         return Ok((outcome, overlaps));
     }
     Ok((read(&selection)?, overlaps))

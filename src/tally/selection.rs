@@ -59,15 +59,20 @@ impl Selection {
                 continue;
             }
             let ranked = rank(deliveries, preferred);
-            overlaps.push(Overlap {
-                interface_id: String::from_utf8_lossy(id).into_owned(),
-                kept: ranked[0].0,
-                left_out: ranked[1..].iter().map(|(flow_log, _)| *flow_log).collect(),
-            });
+            let left_out = left_out(&ranked);
+            if !left_out.is_empty() {
+                let interface_id = String::from_utf8_lossy(id).into_owned();
+                overlaps.push(Overlap { interface_id, kept: ranked[0].0, left_out });
+            }
             selection.ranked.insert(id.clone(), ranked);
         }
         overlaps.sort();
         (selection, overlaps)
+    }
+
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.ranked.is_empty()
     }
 
     /// Whether a preferred flow log delivered such records of the interface in the hour.
@@ -91,6 +96,15 @@ fn overlap(a: &Delivery, b: &Delivery) -> bool {
     let shared = a1.min(b1) - a0.max(b0);
     let shorter = (a1 - a0).min(b1 - b0);
     shared >= 0 && (shared > TOUCH || shared * 2 >= shorter)
+}
+
+/// Flow logs that deliver traffic which a preferred one delivers too: not an ACCEPT-only one beside a REJECT-only one.
+fn left_out(ranked: &[(u32, [Hours; 4])]) -> Vec<u32> {
+    let twice = |(at, (_, [accepts, rejects, ..])): &(usize, &(u32, [Hours; 4]))| {
+        let mut better = ranked[..*at].iter();
+        better.any(|(_, [others, refused, ..])| others.meets(accepts) || refused.meets(rejects))
+    };
+    ranked.iter().enumerate().filter(twice).map(|(_, (flow_log, _))| *flow_log).collect()
 }
 
 fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<(u32, [Hours; 4])> {
