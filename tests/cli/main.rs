@@ -6,7 +6,10 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+mod containers;
+mod errors;
 mod fixture;
+mod inputs;
 mod reasons;
 mod regressions;
 mod regressions_traffic;
