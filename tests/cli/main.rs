@@ -13,4 +13,5 @@ mod inputs;
 mod reasons;
 mod regressions;
 mod regressions_traffic;
+mod snapshots;
 mod verdicts;
