@@ -10,7 +10,8 @@ use hashbrown::HashMap;
 
 use super::Tally;
 use super::coverage::{Delivery, HOUR, Hours, kind_index};
-use crate::flow::Flow;
+use super::credit::Span;
+use crate::flow::{Flow, Seconds};
 
 /// Deliveries may touch for this long and still follow each other: the longest aggregation interval.
 const TOUCH: i64 = 600;
@@ -19,8 +20,26 @@ const TOUCH: i64 = 600;
 #[derive(Debug, Default)]
 pub struct Selection {
     watching: bool,
-    /// Per interface: flow logs in order of preference with the hours each delivered.
-    ranked: HashMap<Box<[u8]>, Vec<(u32, [Hours; 4])>>,
+    /// Per interface: flow logs in order of preference.
+    ranked: HashMap<Box<[u8]>, Vec<Ranked>>,
+}
+
+/// What one flow log delivered of an interface: hours by kind of record, from its first record to its last.
+#[derive(Debug)]
+struct Ranked {
+    flow_log: u32,
+    span: Span,
+    hours: [Hours; 4],
+}
+
+impl Ranked {
+    /// Whether it delivered records of the kind at about this time. It has not begun before its first record: what
+    /// another one delivered earlier in that hour would be lost.
+    fn speaks_of(&self, kind: usize, start: Seconds) -> bool {
+        self.span.first().is_some_and(|first| first <= start)
+            && self.span.last().is_some_and(|last| start <= last)
+            && self.hours[kind].contains(start.div_euclid(HOUR))
+    }
 }
 
 /// One interface whose records came from several flow logs.
@@ -62,7 +81,7 @@ impl Selection {
             let left_out = left_out(&ranked);
             if !left_out.is_empty() {
                 let interface_id = String::from_utf8_lossy(id).into_owned();
-                overlaps.push(Overlap { interface_id, kept: ranked[0].0, left_out });
+                overlaps.push(Overlap { interface_id, kept: ranked[0].flow_log, left_out });
             }
             selection.ranked.insert(id.clone(), ranked);
         }
@@ -83,9 +102,8 @@ impl Selection {
         let (Some(ranked), Some(start)) = (self.ranked.get(flow.interface_id), flow.start) else {
             return false;
         };
-        let hour = start.div_euclid(HOUR);
-        let better = ranked.iter().take_while(|(other, _)| *other != flow_log);
-        better.into_iter().any(|(_, hours)| hours[kind_index(&flow.entry)].contains(hour))
+        let mut better = ranked.iter().take_while(|other| other.flow_log != flow_log);
+        better.any(|other| other.speaks_of(kind_index(&flow.entry), start))
     }
 }
 
@@ -99,15 +117,13 @@ fn overlap(a: &Delivery, b: &Delivery) -> bool {
 }
 
 /// Flow logs that deliver traffic which a preferred one delivers too: not an ACCEPT-only one beside a REJECT-only one.
-fn left_out(ranked: &[(u32, [Hours; 4])]) -> Vec<u32> {
-    let twice = |(at, (_, [accepts, rejects, ..])): &(usize, &(u32, [Hours; 4]))| {
-        let mut better = ranked[..*at].iter();
-        better.any(|(_, [others, refused, ..])| others.meets(accepts) || refused.meets(rejects))
-    };
-    ranked.iter().enumerate().filter(twice).map(|(_, (flow_log, _))| *flow_log).collect()
+fn left_out(ranked: &[Ranked]) -> Vec<u32> {
+    let share = |a: &Ranked, b: &Ranked| a.hours[..2].iter().zip(&b.hours).any(|(a, b)| a.meets(b));
+    let twice = |(at, it): &(usize, &Ranked)| ranked[..*at].iter().any(|better| share(better, it));
+    ranked.iter().enumerate().filter(twice).map(|(_, it)| it.flow_log).collect()
 }
 
-fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<(u32, [Hours; 4])> {
+fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<Ranked> {
     let mut order: Vec<(usize, std::cmp::Reverse<u64>, u32)> = deliveries
         .iter()
         .map(|(flow_log, delivery)| {
@@ -116,6 +132,9 @@ fn rank(deliveries: &BTreeMap<u32, Delivery>, preferred: &[u32]) -> Vec<(u32, [H
         })
         .collect();
     order.sort_unstable();
-    let hours = |flow_log: u32| deliveries[&flow_log].kinds.clone().map(|(_, hours)| hours);
-    order.into_iter().map(|(_, _, flow_log)| (flow_log, hours(flow_log))).collect()
+    let ranked = |flow_log: u32| {
+        let delivery = &deliveries[&flow_log];
+        Ranked { flow_log, span: delivery.span, hours: delivery.kinds.clone().map(|(_, hours)| hours) }
+    };
+    order.into_iter().map(|(_, _, flow_log)| ranked(flow_log)).collect()
 }
