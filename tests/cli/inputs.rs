@@ -246,6 +246,26 @@ fn flow_logs_that_follow_each_other_both_count() {
 }
 
 #[test]
+fn what_one_flow_log_delivered_alone_counts_beside_what_both_delivered() {
+    let minutes = |range: std::ops::Range<i64>| -> Vec<String> {
+        let flow = "eni-a 192.0.2.9 10.0.0.5 40000 443 6 ACCEPT";
+        range.step_by(10).map(|minute| row_at(T0 + 60 * minute, flow)).collect()
+    };
+    let fixture = fixture();
+    // The second begins at 06:20, the first ends at 06:50; only the first has the record of 06:05.
+    let mut first = minutes(0..420);
+    first.truncate(42);
+    first.push(row_at(T0 + 6 * HOUR + 300, "eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT"));
+    fixture.write(&delivered("fl-0aaa", "x"), text(&first));
+    fixture.write(&delivered("fl-0bbb", "x"), text(&minutes(380..1440)));
+    for options in [&[][..], &["--flow-log", "fl-0aaa"], &["--flow-log", "fl-0bbb"]] {
+        let run = report(&fixture, &[&["logs"], options].concat());
+        assert_eq!((run.verdict(SSH), run.usage(SSH, "records")), ("used".to_owned(), 1), "{options:?}");
+        assert_eq!(run.records("total"), 145, "{options:?}");
+    }
+}
+
+#[test]
 fn an_accept_only_and_a_reject_only_flow_log_both_count() {
     let fixture = fixture();
     let mut accepts = hourly(0..24, "eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT");
