@@ -130,6 +130,14 @@ fn logs_may_come_through_a_pipe() {
         let run = fixture.analyze_piped(&["-", "--snapshot", "snap"], &bytes).exit(0);
         assert_eq!(run.apart_from_files(), expected);
     }
+    // Files of two flow logs are read twice; a pipe cannot be.
+    let web = hourly(0..10, "eni-a 192.0.2.9 10.0.0.5 40000 443 6 ACCEPT");
+    fixture.write(&delivered("fl-0aaa", "x"), text(&web));
+    fixture.write(&delivered("fl-0bbb", "x"), text(&web));
+    let rows = [row("eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT")];
+    let run = fixture.analyze_piped(&["-", "logs", "--snapshot", "snap"], text(&rows).as_bytes()).exit(0);
+    assert_eq!((run.records("total"), run.usage(SSH, "records")), (11, 1));
+    assert_eq!(run.at("/coverage/files/read"), 3);
     let broken = fixture.analyze_piped(&["-", "--snapshot", "snap"], b"\x89PNG\r\n\x1a\n").exit(2);
     assert!(broken.stderr.contains("PNG"));
 }
