@@ -34,7 +34,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     let progress = Progress::default();
     let total = found.sources.iter().map(|source| source.bytes).sum();
     let options = ReadOptions { fields: fields(arguments)?, ..ReadOptions::default() };
-    let read = |selection: &Selection| {
+    let read = |selection: &Selection, pick: fn(&Source) -> bool| {
         let brief = Brief {
             timeline: &timeline,
             index: &index,
@@ -44,7 +44,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
             selection,
             progress: &progress,
         };
-        pipeline::run(&found.sources, &flow_logs.of_source, &options, arguments.threads, &brief)
+        pipeline::run(&found.sources, pick, &flow_logs.of_source, &options, arguments.threads, &brief)
     };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
     let preferred = flow_logs.numbers(&arguments.flow_log)?;
@@ -84,18 +84,21 @@ fn failure((file, failure): (String, ingest::FileFailure)) -> Failure {
     Failure { file, error: failure.to_string() }
 }
 
-/// Where several flow logs deliver the same interface at the same time, a second pass counts one of them.
+/// Where several flow logs deliver the same interface at the same time, a second pass over the files counts one of them.
+/// A pipe can be read only once, and its records are of no flow log that is known.
 fn read_once_or_twice(
     flow_logs: &FlowLogs,
     preferred: &[u32],
-    read: impl Fn(&Selection) -> Result<Outcome, Error>,
+    read: impl Fn(&Selection, fn(&Source) -> bool) -> Result<Outcome, Error>,
 ) -> Result<(Outcome, Vec<Overlap>), Error> {
-    let outcome = read(&Selection::none(flow_logs.names.len() - 1))?;
+    let all = Selection::none(flow_logs.names.len() - 1);
+    let mut outcome = read(&all, |source| !source.is_pipe())?;
     let (selection, overlaps) = Selection::of(&outcome.tally, preferred);
-    if overlaps.is_empty() {
-        return Ok((outcome, overlaps));
+    if !selection.is_empty() {
+        outcome = read(&selection, |source| !source.is_pipe())?;
     }
-    Ok((read(&selection)?, overlaps))
+    outcome.merge(read(&all, Source::is_pipe)?);
+    Ok((outcome, overlaps))
 }
 
 /// Numbers of the flow logs that the object names tell; 0 is "not known".

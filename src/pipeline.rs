@@ -24,6 +24,15 @@ pub struct Outcome {
     pub files_read: u64,
 }
 
+impl Outcome {
+    /// Takes in what reading other sources of the same run left.
+    pub fn merge(&mut self, other: Self) {
+        self.tally.merge(other.tally);
+        self.failures.extend(other.failures);
+        self.files_read += other.files_read;
+    }
+}
+
 /// One piece of work.
 #[derive(Debug)]
 struct Task {
@@ -31,12 +40,15 @@ struct Task {
     part: Part,
 }
 
-/// Reads every source and tallies it under the brief, on `threads` workers (0: one per core).
+/// Reads every source that is picked and tallies it under the brief, on `threads` workers (0: one per core).
+///
+/// Files may be read again for what they show only in the middle, so pipes are read in a run of their own.
 ///
 /// # Errors
 /// Only if the workers cannot be started.
 pub fn run(
     sources: &[Source],
+    pick: impl Fn(&Source) -> bool,
     flow_logs: &[u32],
     options: &ReadOptions,
     threads: usize,
@@ -48,26 +60,33 @@ pub fn run(
         .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
     let mut whole = BTreeSet::new();
     loop {
-        let plan = plan(sources, options, &whole);
+        let plan = plan(sources, &pick, options, &whole);
         let (tally, ends) = pool.install(|| fold(sources, flow_logs, options, brief, &plan.tasks));
         // A header that changes in mid-file governs what follows, which a part further on cannot know.
         let changed: BTreeSet<u32> =
             ends.iter().filter(|end| end.layout_changed).map(|end| end.file).collect();
         if changed.is_empty() {
-            return Ok(outcome(sources, tally, plan.failures, &ends));
+            return Ok(outcome(sources, plan.files, tally, plan.failures, &ends));
         }
         whole.extend(changed);
     }
 }
 
 struct Plan {
+    files: u64,
     tasks: Vec<Task>,
     failures: Vec<(u32, FileFailure)>,
 }
 
-fn plan(sources: &[Source], options: &ReadOptions, whole: &BTreeSet<u32>) -> Plan {
-    let mut plan = Plan { tasks: Vec::new(), failures: Vec::new() };
-    for (file, source) in (0..).zip(sources) {
+fn plan(
+    sources: &[Source],
+    pick: impl Fn(&Source) -> bool,
+    options: &ReadOptions,
+    whole: &BTreeSet<u32>,
+) -> Plan {
+    let mut plan = Plan { files: 0, tasks: Vec::new(), failures: Vec::new() };
+    for (file, source) in (0..).zip(sources).filter(|(_, source)| pick(source)) {
+        plan.files += 1;
         let split = if whole.contains(&file) { Split::Whole } else { options.split };
         match ingest::plan(source, &ReadOptions { split, ..options.clone() }) {
             Ok(parts) => plan.tasks.extend(parts.into_iter().map(|part| Task { file, part })),
@@ -136,7 +155,13 @@ fn read(
     }
 }
 
-fn outcome(sources: &[Source], tally: Tally, unplanned: Vec<(u32, FileFailure)>, ends: &[End]) -> Outcome {
+fn outcome(
+    sources: &[Source],
+    files: u64,
+    tally: Tally,
+    unplanned: Vec<(u32, FileFailure)>,
+    ends: &[End],
+) -> Outcome {
     let broken = ends.iter().filter_map(|end| Some((end.file, end.failure.clone()?)));
     let failed: BTreeSet<(u32, String)> =
         unplanned.into_iter().chain(broken).map(|(file, failure)| (file, failure.to_string())).collect();
@@ -145,6 +170,5 @@ fn outcome(sources: &[Source], tally: Tally, unplanned: Vec<(u32, FileFailure)>,
         .map(|(file, error)| Failure { file: sources[*file as usize].name.clone(), error: error.clone() })
         .collect();
     let unread: BTreeSet<u32> = failed.iter().map(|(file, _)| *file).collect();
-    let files_read = sources.len() - unread.len();
-    Outcome { tally, failures: failures.into_iter().collect(), files_read: files_read as u64 }
+    Outcome { tally, failures: failures.into_iter().collect(), files_read: files - unread.len() as u64 }
 }

@@ -28,6 +28,11 @@ impl Source {
         Self { name: shown(&path), path: Some(path), bytes, flow_log }
     }
 
+    /// Whether it can be read only once: the standard input, a pipe.
+    pub fn is_pipe(&self) -> bool {
+        !self.path.as_deref().is_some_and(Path::is_file)
+    }
+
     fn stdin() -> Self {
         Self { name: "-".to_owned(), path: None, bytes: 0, flow_log: None }
     }

@@ -113,6 +113,11 @@ impl Hours {
         self.words.get(&hour.div_euclid(64)).is_some_and(|word| word >> hour.rem_euclid(64) & 1 == 1)
     }
 
+    /// Whether the two have an hour in common.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.words.iter().any(|(at, word)| other.words.get(at).is_some_and(|theirs| theirs & word != 0))
+    }
+
     /// Takes in other hours.
     pub fn merge(&mut self, other: &Self) {
         for (at, word) in &other.words {

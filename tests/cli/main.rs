@@ -1,0 +1,17 @@
+//! The program from end to end: logs and snapshots in, JSON report and exit status out.
+#![allow(
+    clippy::format_collect,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking and says what it skips"
+)]
+
+mod containers;
+mod errors;
+mod fixture;
+mod inputs;
+mod reasons;
+mod regressions;
+mod regressions_traffic;
+mod snapshots;
+mod verdicts;
