@@ -1,6 +1,7 @@
 //! `flowaudit analyze`: from arguments to a report.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::attribution::index::Index;
 use crate::cli::Analyze;
@@ -14,7 +15,7 @@ use crate::report::{Failure, Report};
 use crate::rules::load::{self, DocumentNote};
 use crate::rules::timeline::Timeline;
 use crate::tally::counter::{Brief, Progress};
-use crate::tally::selection::{Overlap, Selection};
+use crate::tally::selection::{Duplicate, Selection};
 use crate::tally::watch::PortWatch;
 
 /// Reads the logs and the snapshots and reports on them.
@@ -25,10 +26,11 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     let config = Config::of(arguments)?;
     require_logs(arguments)?;
     let loaded = load::load(&required_snapshots(arguments)?)?;
+    refuse_empty_snapshots(arguments, &loaded.documents)?;
     let timeline = Timeline::build(loaded.snapshots);
     let index = Index::build(&timeline);
     let mut found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
-    leave_out_snapshots(&mut found.sources, &loaded.documents);
+    leave_out_snapshots(&mut found.sources, &loaded.documents, arguments.output.as_deref());
     let flow_logs = FlowLogs::of(&found.sources);
     let watch = PortWatch::new(config.settings.profile.services())?;
     let progress = Progress::default();
@@ -48,7 +50,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
     let preferred = flow_logs.numbers(&arguments.flow_log)?;
-    let (mut outcome, overlaps) =
+    let (mut outcome, duplicates) =
         progress::follow(show, total, &progress, || read_once_or_twice(&flow_logs, &preferred, read))?;
     outcome.failures.extend(found.failures.into_iter().map(failure));
     outcome.failures.sort();
@@ -63,17 +65,19 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
         files_read: outcome.files_read,
         failures: &outcome.failures,
         flow_logs: &flow_logs.names,
-        overlaps: &overlaps,
+        duplicates: &duplicates,
         settings: &config.settings,
         watch: &watch,
     }))
 }
 
 /// A folder may hold logs and the snapshot: what was read as a snapshot is no log that could not be read.
-fn leave_out_snapshots(sources: &mut Vec<Source>, documents: &[DocumentNote]) {
+/// Nor is the last run's report.
+fn leave_out_snapshots(sources: &mut Vec<Source>, documents: &[DocumentNote], output: Option<&Path>) {
     let understood = documents.iter().filter(|document| document.left_aside.is_none());
+    let documents = understood.map(|document| Path::new(&document.file));
     let paths: BTreeSet<_> =
-        understood.filter_map(|document| std::fs::canonicalize(&document.file).ok()).collect();
+        documents.chain(output).filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     sources.retain(|source| {
         let path = source.path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
         path.is_none_or(|path| !paths.contains(&path))
@@ -90,15 +94,16 @@ fn read_once_or_twice(
     flow_logs: &FlowLogs,
     preferred: &[u32],
     read: impl Fn(&Selection, fn(&Source) -> bool) -> Result<Outcome, Error>,
-) -> Result<(Outcome, Vec<Overlap>), Error> {
-    let all = Selection::none(flow_logs.names.len() - 1);
+) -> Result<(Outcome, Vec<Duplicate>), Error> {
+    let all = Selection::none(flow_logs.differ());
     let mut outcome = read(&all, |source| !source.is_pipe())?;
-    let (selection, overlaps) = Selection::of(&outcome.tally, preferred);
+    let selection = Selection::of(&outcome.tally, preferred);
     if !selection.is_empty() {
         outcome = read(&selection, |source| !source.is_pipe())?;
     }
     outcome.merge(read(&all, Source::is_pipe)?);
-    Ok((outcome, overlaps))
+    let duplicates = selection.duplicates(&outcome.tally);
+    Ok((outcome, duplicates))
 }
 
 /// Numbers of the flow logs that the object names tell; 0 is "not known".
@@ -116,6 +121,11 @@ impl FlowLogs {
             |id: &str| names.iter().zip(0..).find(|(name, _)| *name == id).map_or(0, |(_, number)| number);
         let of_source = sources.iter().map(|source| source.flow_log.as_deref().map_or(0, number)).collect();
         Self { names, of_source }
+    }
+
+    /// Whether the files come from more than one flow log, or from one and from files that do not tell.
+    fn differ(&self) -> bool {
+        self.of_source.iter().any(|number| Some(number) != self.of_source.first())
     }
 
     fn numbers(&self, chosen: &[String]) -> Result<Vec<u32>, Error> {
@@ -155,6 +165,23 @@ fn required_snapshots(arguments: &Analyze) -> Result<Vec<String>, Error> {
         ));
     }
     Ok(arguments.snapshot.clone())
+}
+
+/// Without a single document that was understood there is nothing to judge by.
+fn refuse_empty_snapshots(arguments: &Analyze, documents: &[DocumentNote]) -> Result<(), Error> {
+    if documents.iter().any(|document| document.left_aside.is_none()) {
+        return Ok(());
+    }
+    let paths = arguments.snapshot.join(", ");
+    let shown = documents.iter().take(5).map(|document| {
+        let why = document.left_aside.as_deref().unwrap_or_default();
+        format!("\n  {}: {why}", document.file)
+    });
+    let shown: String = shown.collect();
+    Err(Error::Input(format!(
+        "{paths}: no snapshot; expected the answers of aws ec2 describe-security-groups, \
+         describe-network-interfaces and so on{shown}"
+    )))
 }
 
 fn fields(arguments: &Analyze) -> Result<Option<Layout>, Error> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,6 +13,7 @@ use flowaudit::findings::Severity;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
 use flowaudit::{analyze, generate, render};
+use tempfile::NamedTempFile;
 
 /// What a run came to; see `flowaudit analyze --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
-    let mut out = Output::open(arguments)?;
+    let out = Output::open(arguments)?;
     let report = analyze::analyze(arguments)?;
     if !arguments.quiet {
         for failure in &report.coverage.files.failures {
@@ -86,34 +88,68 @@ fn run_generate(arguments: &Generate) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
-/// One line on stderr; what cannot be said there is not said.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "flowaudit: {line}");
+/// A message on stderr; what cannot be said there is not said. Paths and values in it may be anybody's.
+fn complain(message: &str) {
+    let lines: Vec<_> = message.split('\n').map(render::sanitize::terminal).collect();
+    let _ = writeln!(io::stderr().lock(), "flowaudit: {}", lines.join("\n"));
 }
 
-/// Where the report goes. Opened before the work, so that a typo does not cost an hour.
-struct Output {
-    name: String,
-    writer: Box<dyn Write>,
+/// Where the report goes. Opened before the work, so that a typo does not cost an hour; a file takes the place of the
+/// old one only when it is whole.
+enum Output {
+    Stream { name: String, writer: Box<dyn Write> },
+    File { path: PathBuf, file: NamedTempFile },
 }
 
 impl Output {
     fn open(arguments: &Analyze) -> Result<Self, Error> {
         let Some(path) = &arguments.output else {
-            return Ok(Self { name: "standard output".to_owned(), writer: Box::new(io::stdout().lock()) });
+            return Ok(Self::Stream {
+                name: "standard output".to_owned(),
+                writer: Box::new(io::stdout().lock()),
+            });
         };
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|source| Error::Write { path: name.clone(), source })?;
-        Ok(Self { name, writer: Box::new(file) })
+        let unwritable = |source| Error::Write { path: name.clone(), source };
+        // A device or a pipe is written to as it is.
+        if path.exists() && !path.is_file() {
+            let writer = Box::new(File::options().write(true).open(path).map_err(unwritable)?);
+            return Ok(Self::Stream { name, writer });
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = builder().tempfile_in(folder).map_err(unwritable)?;
+        Ok(Self::File { path: path.clone(), file })
     }
 
     /// A closed pipe is success: the reader has seen enough.
-    fn write(&mut self, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        let mut writer = BufWriter::new(&mut self.writer);
-        match render(&mut writer).and_then(|()| writer.flush()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            Err(source) => Err(Error::Write { path: self.name.clone(), source }),
-            Ok(()) => Ok(()),
+    fn write(self, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        match self {
+            Self::Stream { name, writer } => match write_all(writer, render) {
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                Err(source) => Err(Error::Write { path: name, source }),
+                Ok(()) => Ok(()),
+            },
+            Self::File { path, mut file } => {
+                let unwritable = |source| Error::Write { path: path.display().to_string(), source };
+                write_all(&mut file, render).map_err(unwritable)?;
+                file.persist(&path).map_err(|error| unwritable(error.error))?;
+                Ok(())
+            }
         }
     }
+}
+
+fn write_all(writer: impl Write, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut writer = BufWriter::new(writer);
+    render(&mut writer)?;
+    writer.flush()
+}
+
+/// Temporary files are for their owner alone; a report is a file like any other.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".flowaudit");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }

@@ -13,6 +13,9 @@ use crate::report::Failure;
 use crate::tally::Tally;
 use crate::tally::counter::{Brief, Counter};
 
+/// More threads than this only cost memory.
+const MOST_THREADS: usize = 256;
+
 /// What reading left.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -20,7 +23,7 @@ pub struct Outcome {
     pub tally: Tally,
     /// Files that could not be read to the end, in order.
     pub failures: Vec<Failure>,
-    /// Files of which something was read.
+    /// Files that were read to the end.
     pub files_read: u64,
 }
 
@@ -55,7 +58,7 @@ pub fn run(
     brief: &Brief<'_>,
 ) -> Result<Outcome, Error> {
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(threads.min(MOST_THREADS))
         .build()
         .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
     let mut whole = BTreeSet::new();

@@ -5,12 +5,13 @@
 mod account;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use account::account;
 use flowaudit::attribution::BASES;
 use flowaudit::attribution::index::Index;
 use flowaudit::attribution::naive::{Answer, attribute};
-use flowaudit::flow::OwnedFlow;
+use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::Tally;
@@ -23,7 +24,7 @@ use proptest::prelude::*;
 fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn(usize) -> usize) -> Tally {
     let index = Index::build(timeline);
     let watch = PortWatch::new(vec![(6, 22), (6, 443), (17, 53)]).unwrap();
-    let (selection, progress) = (Selection::none(0), Progress::default());
+    let (selection, progress) = (Selection::none(false), Progress::default());
     let brief = Brief {
         timeline,
         index: &index,
@@ -92,7 +93,13 @@ fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
             .internal
             .iter()
             .chain(row.external.iter())
-            .map(|(net, uses)| format!("{}={}", net.addr(), uses.records))
+            .map(|(net, uses)| {
+                if net.prefix_len() == net.max_prefix_len() {
+                    format!("{}={}", net.addr(), uses.records)
+                } else {
+                    format!("{net}={}", uses.records)
+                }
+            })
             .collect();
         peers.sort();
         let credit = &row.credit;
@@ -165,6 +172,48 @@ fn assert_same(got: &BTreeMap<String, String>, want: &BTreeMap<String, String>) 
         .map(|key| format!("{key}\n   got {:?}\n  want {:?}", got.get(key), want.get(key)))
         .collect();
     assert!(differing.is_empty(), "{} figures differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+/// A refused record on a port that widening sets apart from all others.
+fn refused(port: u16, peer: u32) -> OwnedFlow {
+    OwnedFlow {
+        interface_id: b"eni-1".to_vec(),
+        account_id: Vec::new(),
+        vpc_id: Vec::new(),
+        start: Some(1_767_225_600),
+        end: Some(1_767_225_660),
+        entry: Entry::Traffic(Traffic {
+            action: Action::Reject,
+            direction: Some(Direction::Ingress),
+            protocol: 6,
+            srcaddr: Ipv4Addr::from(peer).into(),
+            dstaddr: Ipv4Addr::new(10, 0, 0, 1).into(),
+            pkt_srcaddr: None,
+            pkt_dstaddr: None,
+            srcport: 40_000,
+            dstport: port,
+            packets: 1,
+            bytes: 40,
+            tcp_flags: None,
+            reject_reason: None,
+        }),
+    }
+}
+
+#[test]
+fn a_scan_of_every_port_ends_in_the_same_rows_whoever_counted_it() {
+    for ports in [1_000_u32, 1_024, 1_025, 1_026, 4_096] {
+        let flows: Vec<OwnedFlow> = (0..ports)
+            .map(|at| refused(u16::try_from(at * 16 % 65_536).unwrap(), 0x0100_0000 + at * 977))
+            .chain((0..2_000).map(|at| refused(7, 0x2000_0000 + at)))
+            .collect();
+        let timeline = Timeline::default();
+        let whole = figures(&timeline, &tally(&timeline, &flows, 1, |_| 0));
+        for workers in 2..5 {
+            assert_same(&figures(&timeline, &tally(&timeline, &flows, workers, |at| at)), &whole);
+            assert_same(&figures(&timeline, &tally(&timeline, &flows, workers, |at| at / 700)), &whole);
+        }
+    }
 }
 
 proptest! {

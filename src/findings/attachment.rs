@@ -20,7 +20,8 @@ pub struct Window {
 
 impl Window {
     fn hours(self) -> (i64, i64) {
-        (self.first.div_euclid(HOUR), self.last.div_euclid(HOUR) + 1)
+        // A window that ends on the hour does not reach into the next one.
+        (self.first.div_euclid(HOUR), (self.last - 1).max(self.first).div_euclid(HOUR) + 1)
     }
 }
 
@@ -76,7 +77,7 @@ impl<'a> Attachments<'a> {
         self.window
     }
 
-    /// Interfaces that carry the group in any state, by id, each as first met.
+    /// Interfaces that carry the group in any state, by id, each as last met.
     pub fn interfaces(&self, group: &str) -> BTreeMap<&'a str, &'a Interface> {
         let carried = self.by_group.get(group).into_iter().flatten();
         carried.map(|(_, interface)| (interface.id.as_str(), *interface)).collect()
@@ -109,12 +110,12 @@ impl<'a> Attachments<'a> {
         (from < to).then_some((from, to))
     }
 
-    /// States in force at some time within the window.
+    /// States in force at some time within the window; all of them where there is no window.
     pub fn states_in_window(&self) -> impl Iterator<Item = usize> {
         let states = &self.timeline.states;
         let window = self.window;
         (0..states.len()).filter(move |&at| {
-            let Some(window) = window else { return false };
+            let Some(window) = window else { return true };
             let began = at == 0 || states[at].from.is_none_or(|from| from <= window.last);
             let ended =
                 states.get(at + 1).is_some_and(|next| next.from.is_some_and(|from| from <= window.first));

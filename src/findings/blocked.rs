@@ -1,28 +1,46 @@
-//! Internal sources that are refused again and again: broken applications, not internet noise.
+//! Internal sources that are refused again and again: broken applications, or somebody looking around inside.
+//!
+//! The source of a refused ingress record is its peer, that of an egress record is the interface itself.
+
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
+use super::closest::{Attempt, Closest, closest_rule};
 use super::{Finding, FindingKind, Severity};
 use crate::attribution::Cause;
 use crate::flow::{Direction, protocol_name};
 use crate::rules::state::State;
 use crate::rules::timeline::Timeline;
-use crate::rules::{Peer, Rule};
 use crate::tally::Tally;
-use crate::tally::blocked::{BlockedKey, Row};
+use crate::tally::blocked::{BlockedKey, PeerUse, Row};
 use crate::time;
 
-/// So many refusals of one internal peer are "again and again".
+/// So many refusals of one peer are "again and again".
 const AGAIN: u64 = 3;
-/// Peers named in the evidence.
-const MOST_PEERS: usize = 10;
+/// One source refused on so many ports of an interface is looking around, not broken.
+const SCANNED_PORTS: usize = 10;
+/// Peers and ports named in the evidence.
+const MOST_NAMED: usize = 10;
 
-/// One finding per interface, direction, protocol, port and cause with internal peers that keep trying.
+type Rows<'a> = Vec<(&'a BlockedKey, (u16, u16), &'a Row)>;
+
+/// One finding per interface, direction, protocol, port and cause with a source that keeps trying, and one per internal
+/// source that tries many ports of an interface.
 pub fn blocked(timeline: &Timeline, tally: &Tally) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
-    let rows = tally.blocked.rows().filter(|(key, ..)| is_attempt(key.cause));
-    rows.filter_map(|(key, from, to, row)| finding(timeline, newest, tally, *key, (from, to), row)).collect()
+    let rows: Rows<'_> = tally
+        .blocked
+        .rows()
+        .filter(|(key, ..)| is_attempt(key.cause))
+        .map(|(key, from, to, row)| (key, (from, to), row))
+        .collect();
+    let scans = scans(&rows);
+    let mut findings: Vec<Finding> = scans.iter().map(|(who, ports)| scan(tally, who, ports)).collect();
+    let context = Context { timeline, newest, tally };
+    findings.extend(rows.iter().filter_map(|(key, ports, row)| context.finding(**key, *ports, row, &scans)));
+    findings
 }
 
 /// Causes that refuse a new connection.
@@ -37,62 +55,201 @@ fn is_attempt(cause: Cause) -> bool {
     )
 }
 
-fn finding(
-    timeline: &Timeline,
-    newest: &State,
-    tally: &Tally,
-    key: BlockedKey,
-    ports: (u16, u16),
-    row: &Row,
-) -> Option<Finding> {
-    let direction = key.direction?;
-    let mut peers: Vec<(&IpNet, u64)> = row
-        .internal
-        .iter()
-        .filter(|(_, uses)| uses.records >= AGAIN)
-        .map(|(net, uses)| (net, uses.records))
-        .collect();
-    if peers.is_empty() {
-        return None;
+/// Interface slot and internal source → ports it was refused on, with their records.
+type Scans = BTreeMap<(u32, IpNet), BTreeMap<(u8, u16), u64>>;
+
+fn scans(rows: &Rows<'_>) -> Scans {
+    let mut tried: Scans = BTreeMap::new();
+    for (key, (port, _), row) in rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress)) {
+        for (peer, uses) in row.internal.iter() {
+            let ports = tried.entry((key.interface, *peer)).or_default();
+            *ports.entry((key.protocol, *port)).or_default() += uses.records;
+        }
     }
-    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let interface_id = tally.slots.name(key.interface);
-    let protocol = protocol_name(key.protocol);
-    let records: u64 = peers.iter().map(|(_, records)| records).sum();
-    let attempt = Attempt { direction, protocol: key.protocol, port: ports.0, peer: *peers[0].0 };
-    let closest = closest_rule(timeline, newest, &interface_id, &attempt);
+    tried.retain(|_, ports| ports.len() >= SCANNED_PORTS);
+    tried
+}
+
+fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &BTreeMap<(u8, u16), u64>) -> Finding {
+    let interface_id = tally.slots.name(*slot);
+    let records: u64 = ports.values().sum();
+    let named = ports.iter().take(MOST_NAMED);
+    let named = named.map(|((protocol, port), records)| {
+        json!({"protocol": protocol_name(*protocol), "port": port, "records": records})
+    });
     let mut evidence = Map::new();
-    evidence.insert("cause".into(), json!(key.cause));
-    evidence.insert("direction".into(), json!(direction));
-    evidence.insert("protocol".into(), json!(protocol));
-    evidence.insert("port".into(), json!(ports.0));
+    evidence.insert("peer".into(), json!(shown(peer)));
+    evidence.insert("ports".into(), json!(ports.len()));
     evidence.insert("records".into(), json!(records));
-    let named =
-        peers.iter().take(MOST_PEERS).map(|(net, records)| json!({"peer": shown(net), "records": records}));
-    evidence.insert("peers".into(), Value::Array(named.collect()));
-    evidence.insert("first_seen".into(), json!(row.credit.span.first().map(time::format)));
-    evidence.insert("last_seen".into(), json!(row.credit.span.last().map(time::format)));
-    evidence.insert("closest_rule".into(), json!(closest.as_ref().map(|closest| closest.rule.key())));
-    evidence.insert("lacks".into(), json!(closest.as_ref().map(|closest| &closest.lacks)));
-    let (kind, recommendation) = advice(key.cause, closest.as_ref(), &attempt);
-    let port = if ports.0 == ports.1 { ports.0.to_string() } else { format!("{}-{}", ports.0, ports.1) };
-    let who = shown(peers[0].0);
-    let others = if peers.len() > 1 { format!(" and {} more", peers.len() - 1) } else { String::new() };
-    let (from, to) = match direction {
-        Direction::Ingress => (format!("{who}{others}"), interface_id.clone()),
-        Direction::Egress => (interface_id.clone(), format!("{who}{others}")),
-    };
-    Some(Finding {
-        id: format!("{}/{interface_id}:{direction}:{protocol}:{port}:{}", kind.as_str(), key.cause.as_str()),
-        kind,
+    evidence.insert("first_ports".into(), Value::Array(named.collect()));
+    let who = shown(peer);
+    Finding {
+        id: format!("scan/{interface_id}:{who}"),
+        kind: FindingKind::Scan,
         severity: Severity::Medium,
-        title: format!("{from} refused {records} times on {protocol}/{port} to {to}"),
+        title: format!("{who} was refused on {} ports of {interface_id}", ports.len()),
         group_id: None,
-        rule_key: closest.map(|closest| closest.rule.key()),
+        rule_key: None,
         interface_id: Some(interface_id),
         evidence,
-        recommendation,
-    })
+        recommendation:
+            "A source inside tries port after port: find out what runs there. A scanner of your own can be \
+                         left out by its address; anything else may be an intruder looking around."
+                .to_owned(),
+    }
+}
+
+/// What all findings of this kind look at.
+struct Context<'a> {
+    timeline: &'a Timeline,
+    newest: &'a State,
+    tally: &'a Tally,
+}
+
+impl Context<'_> {
+    fn finding(&self, key: BlockedKey, ports: (u16, u16), row: &Row, scans: &Scans) -> Option<Finding> {
+        let direction = key.direction?;
+        let peers = persistent(key, direction, row, scans);
+        let (first, _) = *peers.first()?;
+        let interface_id = self.tally.slots.name(key.interface);
+        let protocol = protocol_name(key.protocol);
+        let records: u64 = peers.iter().map(|(_, records)| records).sum();
+        let attempt = Attempt { direction, protocol: key.protocol, ports, peer: *first };
+        let closest = match key.cause {
+            Cause::NetworkAcl | Cause::NotSecurityGroup => None,
+            _ => closest_rule(self.timeline, self.newest, &interface_id, &attempt),
+        };
+        let port = port_words(key.protocol, ports);
+        let others = if peers.len() > 1 { format!(" and {} more", peers.len() - 1) } else { String::new() };
+        let far = format!("{}{others}", shown(first));
+        let (from, to) = match direction {
+            Direction::Ingress => (far.as_str(), interface_id.as_str()),
+            Direction::Egress => (interface_id.as_str(), far.as_str()),
+        };
+        let kind = if key.cause == Cause::NetworkAcl && self.has_groups(&interface_id) {
+            FindingKind::BlockedByNetworkAcl
+        } else {
+            FindingKind::BlockedAttempts
+        };
+        Some(Finding {
+            id: format!("{}/{interface_id}:{direction}:{port}:{}", kind.as_str(), key.cause.as_str()),
+            kind,
+            severity: Severity::Medium,
+            title: format!("{from} refused {} on {port} to {to}", times(records)),
+            group_id: None,
+            rule_key: closest.as_ref().map(|closest| closest.rule.key()),
+            evidence: evidence(key, direction, &protocol, ports, &peers, row, closest.as_ref()),
+            recommendation: self.advice(key.cause, closest.as_ref(), &attempt, &interface_id),
+            interface_id: Some(interface_id),
+        })
+    }
+
+    fn has_groups(&self, interface_id: &str) -> bool {
+        let interface = self.newest.interfaces.get(interface_id);
+        interface.is_some_and(|interface| !interface.group_ids.is_empty())
+    }
+
+    fn advice(
+        &self,
+        cause: Cause,
+        closest: Option<&Closest<'_>>,
+        attempt: &Attempt,
+        interface_id: &str,
+    ) -> String {
+        let peer = shown(&attempt.peer);
+        match cause {
+            Cause::NetworkAcl => format!(
+                "The network ACL of the subnet refuses this. If the connection to or from {peer} is wanted, add an allow \
+                 entry to the ACL, and one for the replies."
+            ),
+            Cause::NotSecurityGroup => "The rules in the snapshot allow this. Look at the network ACL, and whether the \
+                                        snapshot is of the time of the logs."
+                .to_owned(),
+            Cause::UnknownGroup => "A group of this interface is in no snapshot, so its rules are not known. Take a \
+                                    snapshot that has it and run again."
+                .to_owned(),
+            _ if !self.newest.interfaces.contains_key(interface_id) => {
+                "The interface is not in the newest snapshot, so it may be gone. If the source still tries, it looks \
+                 for something that moved."
+                    .to_owned()
+            }
+            _ => Self::missing_rule(closest, attempt),
+        }
+    }
+
+    fn missing_rule(closest: Option<&Closest<'_>>, attempt: &Attempt) -> String {
+        let lacks = match closest {
+            Some(closest) => format!(
+                "The closest rule, {}, lacks the {}.",
+                closest.rule.key(),
+                closest.lacks.join(" and the ")
+            ),
+            None => format!("No {} rule of its groups comes close.", attempt.direction),
+        };
+        match attempt.direction {
+            Direction::Ingress => format!(
+                "An internal source keeps trying, so an application is probably broken. {lacks} If the connection is \
+                 wanted, allow it from the source's security group; if not, stop the source."
+            ),
+            Direction::Egress => format!(
+                "This interface keeps trying, so what runs on it is probably broken, or should not try. {lacks} If the \
+                 connection is wanted, add an egress rule to a group of the interface; if not, stop what tries."
+            ),
+        }
+    }
+}
+
+/// Peers with so many refusals that somebody keeps trying, most first; scanners have a finding of their own.
+fn persistent<'a>(
+    key: BlockedKey,
+    direction: Direction,
+    row: &'a Row,
+    scans: &Scans,
+) -> Vec<(&'a IpNet, u64)> {
+    let internal = row.internal.iter().filter(|(net, _)| !scans.contains_key(&(key.interface, **net)));
+    let peers: Vec<(&IpNet, &PeerUse)> = match direction {
+        Direction::Ingress => internal.collect(),
+        // What an interface of ours sends is internal wherever it goes.
+        Direction::Egress => row.internal.iter().chain(row.external.iter()).collect(),
+    };
+    let again = |records: u64| match direction {
+        Direction::Ingress => records >= AGAIN,
+        Direction::Egress => row.credit.records >= AGAIN,
+    };
+    let mut peers: Vec<(&IpNet, u64)> = peers
+        .into_iter()
+        .map(|(net, uses)| (net, uses.records))
+        .filter(|(_, records)| again(*records))
+        .collect();
+    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    peers
+}
+
+fn evidence(
+    key: BlockedKey,
+    direction: Direction,
+    protocol: &str,
+    ports: (u16, u16),
+    peers: &[(&IpNet, u64)],
+    row: &Row,
+    closest: Option<&Closest<'_>>,
+) -> Map<String, Value> {
+    let named = peers.iter().take(MOST_NAMED);
+    let named = named.map(|(net, records)| json!({"peer": shown(net), "records": records}));
+    let records: u64 = peers.iter().map(|(_, records)| records).sum();
+    let figures = [
+        ("cause", json!(key.cause)),
+        ("direction", json!(direction)),
+        ("protocol", json!(protocol)),
+        ("port_range", json!([ports.0, ports.1])),
+        ("records", json!(records)),
+        ("peers", Value::Array(named.collect())),
+        ("first_seen", json!(row.credit.span.first().map(time::format))),
+        ("last_seen", json!(row.credit.span.last().map(time::format))),
+        ("closest_rule", json!(closest.map(|closest| closest.rule.key()))),
+        ("lacks", json!(closest.map(|closest| &closest.lacks))),
+    ];
+    figures.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// An address without its full-length prefix, or the prefix.
@@ -100,91 +257,16 @@ pub fn shown(net: &IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
-fn advice(cause: Cause, closest: Option<&Closest<'_>>, attempt: &Attempt) -> (FindingKind, String) {
-    let peer = shown(&attempt.peer);
-    match cause {
-        Cause::NetworkAcl => (
-            FindingKind::BlockedByNetworkAcl,
-            format!(
-                "The security groups let this through; the network ACL of the subnet refuses it. If {peer} should get \
-                 through, add an allow entry to the ACL, and one for the replies."
-            ),
-        ),
-        Cause::NotSecurityGroup => (
-            FindingKind::BlockedAttempts,
-            "The rules in the snapshot allow this. Look at the network ACL, and whether the snapshot is up to date."
-                .to_owned(),
-        ),
-        _ => {
-            let lacks = match closest {
-                Some(closest) => format!("The closest rule, {}, lacks the {}.", closest.rule.key(), closest.lacks.join(" and the ")),
-                None => "No rule of its groups is for this direction.".to_owned(),
-            };
-            let text = format!(
-                "An internal source keeps trying, so an application is probably broken. {lacks} If the connection is \
-                 wanted, allow it from the source's security group; if not, stop the source."
-            );
-            (FindingKind::BlockedAttempts, text)
-        }
+/// `tcp/22`, `tcp/0-15`, or `icmp`, which has no ports.
+fn port_words(protocol: u8, (from, to): (u16, u16)) -> String {
+    let name = protocol_name(protocol);
+    match (crate::flow::has_ports(protocol), from == to) {
+        (false, _) => name,
+        (true, true) => format!("{name}/{from}"),
+        (true, false) => format!("{name}/{from}-{to}"),
     }
 }
 
-struct Attempt {
-    direction: Direction,
-    protocol: u8,
-    port: u16,
-    peer: IpNet,
-}
-
-struct Closest<'a> {
-    rule: &'a Rule,
-    lacks: Vec<&'static str>,
-}
-
-/// The rule of the interface's groups that lacks least.
-fn closest_rule<'a>(
-    timeline: &'a Timeline,
-    newest: &State,
-    interface_id: &str,
-    attempt: &Attempt,
-) -> Option<Closest<'a>> {
-    let interface = newest.interfaces.get(interface_id)?;
-    let groups = interface.group_ids.iter().filter_map(|group| newest.groups.get(group));
-    let rules = groups.flat_map(|group| &group.rules).map(|rule| &timeline.rules[rule.index()]);
-    let candidates = rules.filter(|rule| rule.direction == attempt.direction).map(|rule| {
-        let mut lacks = Vec::new();
-        let protocol = match &rule.protocol {
-            crate::rules::RuleProtocol::All => true,
-            crate::rules::RuleProtocol::Number(number) => *number == attempt.protocol,
-            crate::rules::RuleProtocol::Unknown(_) => false,
-        };
-        if !protocol {
-            lacks.push("protocol");
-        }
-        let (from, to) = rule.ports();
-        if rule.protocol.tests_ports() && !(from..=to).contains(&attempt.port) {
-            lacks.push("port");
-        }
-        if !holds(newest, &rule.peer, &attempt.peer) {
-            lacks.push("peer");
-        }
-        Closest { rule, lacks }
-    });
-    candidates.min_by(|a, b| (a.lacks.len(), &a.lacks, a.rule).cmp(&(b.lacks.len(), &b.lacks, b.rule)))
-}
-
-/// Whether the peer of a rule holds all of a range, in this state.
-fn holds(state: &State, peer: &Peer, net: &IpNet) -> bool {
-    match peer {
-        Peer::Cidr(range) => range.contains(net),
-        Peer::BadCidr(_) => false,
-        Peer::PrefixList(list) => {
-            state.prefix_lists.get(list).is_some_and(|nets| nets.iter().any(|range| range.contains(net)))
-        }
-        Peer::Group(group) => {
-            let members = state.interfaces.values().filter(|interface| interface.group_ids.contains(group));
-            net.prefix_len() == net.max_prefix_len()
-                && members.into_iter().any(|member| member.owns(net.addr()))
-        }
-    }
+fn times(records: u64) -> String {
+    if records == 1 { "once".to_owned() } else { format!("{records} times") }
 }

@@ -6,13 +6,20 @@ use super::{Finding, FindingKind, Severity};
 use crate::attribution::Basis;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
-use crate::tally::selection::Overlap;
+use crate::tally::selection::{Duplicate, untold_duplicates};
 
 /// One finding per kind of gap.
-pub fn gaps(timeline: &Timeline, tally: &Tally, overlaps: &[Overlap], flow_logs: &[String]) -> Vec<Finding> {
+pub fn gaps(
+    timeline: &Timeline,
+    tally: &Tally,
+    duplicated: &[Duplicate],
+    flow_logs: &[String],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(one_action(tally));
-    findings.extend(duplicates(overlaps, flow_logs));
+    findings.extend(duplicates(duplicated, flow_logs));
+    findings.extend(untold(tally));
+    findings.extend(unknown_direction(tally));
     findings.extend(unknown_interfaces(tally));
     findings.extend(skipdata(tally));
     findings.extend(drift(tally));
@@ -63,32 +70,56 @@ fn one_action(tally: &Tally) -> Option<Finding> {
     Some(gap(subject, Severity::Medium, title.to_owned(), evidence, advice))
 }
 
-/// The same interface delivered by several flow logs at a time.
-fn duplicates(overlaps: &[Overlap], flow_logs: &[String]) -> Vec<Finding> {
+/// The same records delivered by several flow logs.
+fn duplicates(duplicates: &[Duplicate], flow_logs: &[String]) -> Vec<Finding> {
     let name = |number: u32| flow_logs.get(number as usize).cloned().unwrap_or_default();
-    let mut pairs: std::collections::BTreeMap<(String, String), Vec<&str>> =
-        std::collections::BTreeMap::new();
-    for overlap in overlaps {
-        for left_out in &overlap.left_out {
-            pairs.entry((name(overlap.kept), name(*left_out))).or_default().push(&overlap.interface_id);
-        }
-    }
-    let finding = |((kept, left_out), interfaces): ((String, String), Vec<&str>)| {
+    let finding = |duplicate: &Duplicate| {
+        let (kept, left_out) = (name(duplicate.kept), name(duplicate.left_out));
         let evidence = figures(&[
             ("counted", json!(kept)),
             ("left_out", json!(left_out)),
-            ("interfaces", json!(interfaces.len())),
-            ("first_interfaces", json!(interfaces.iter().take(10).collect::<Vec<_>>())),
+            ("records", json!(duplicate.records)),
+            ("interfaces", json!(duplicate.interface_ids.len())),
+            ("first_interfaces", json!(duplicate.interface_ids.iter().take(10).collect::<Vec<_>>())),
         ]);
         gap(
-            &format!("duplicate_flow_log:{left_out}"),
+            &format!("duplicate_flow_log:{left_out}:{kept}"),
             Severity::Info,
-            format!("{left_out} delivers what {kept} delivers: counted once, from {kept}"),
+            format!("{left_out} delivers what {kept} delivers: {} records counted once", duplicate.records),
             evidence,
-            "Nothing is lost. --flow-log ID chooses which one counts; deleting one of the two saves its cost.",
+            "--flow-log ID chooses which one counts; deleting one of the two saves its cost.",
         )
     };
-    pairs.into_iter().map(finding).collect()
+    duplicates.iter().map(finding).collect()
+}
+
+/// Named and unnamed files speak of the same interfaces at the same time.
+fn untold(tally: &Tally) -> Option<Finding> {
+    let interfaces = untold_duplicates(tally);
+    (!interfaces.is_empty()).then(|| {
+        gap(
+            "possible_duplicates",
+            Severity::Medium,
+            format!("{} interfaces may be counted twice", interfaces.len()),
+            figures(&[("first_interfaces", json!(interfaces.iter().take(10).collect::<Vec<_>>()))]),
+            "Files of a named flow log (fl-… in the name) and files without such a name hold records of the same \
+             interfaces at the same time. If they are copies, give only one of them.",
+        )
+    })
+}
+
+fn unknown_direction(tally: &Tally) -> Option<Finding> {
+    let unknown = tally.outcomes.unknown_direction;
+    (unknown > 0).then(|| {
+        gap(
+            "unknown_direction",
+            Severity::Low,
+            format!("the direction of {unknown} records cannot be told"),
+            figures(&[("records", json!(unknown))]),
+            "Neither end, or both, is an address of the interface in the snapshot, so they are joined to no rule. A flow \
+             log with the field flow-direction tells; so does a snapshot from the time of the logs.",
+        )
+    })
 }
 
 fn unknown_interfaces(tally: &Tally) -> Option<Finding> {

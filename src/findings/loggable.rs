@@ -11,6 +11,7 @@ use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::Interface;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleProtocol};
+use crate::tally::scope::{self, PeerScope};
 
 /// Whether flow logs can show the use of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub enum Loggable {
 /// Instance metadata, time and resolver addresses inside every VPC.
 const LINK_LOCAL: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16);
 const EC2_LOCAL: Ipv6Net = Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
+
+/// The Amazon Time Sync Service.
+const TIME_SYNC: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 123);
 
 /// Whether flow logs can show the use of the rule on these interfaces.
 pub fn loggable(
@@ -59,7 +63,21 @@ pub fn loggable(
         }
         _ => None,
     };
+    // Without the VPC's range its resolver is not known; port 53 to one private address may be it.
+    let may_be_resolver = matches!(&rule.peer, Peer::Cidr(net) if rule.direction == Direction::Egress
+        && net.prefix_len() == net.max_prefix_len()
+        && scope::of(net.addr()) == PeerScope::Internal)
+        && rule.protocol.tests_ports()
+        && (from, to) == (53, 53)
+        && interfaces.iter().any(|interface| !timeline.vpcs.contains_key(&interface.vpc_id));
+    let time_sync = udp
+        && rule.direction == Direction::Egress
+        && rule.is_specific()
+        && (from..=to).contains(&123)
+        && matches!(&rule.peer, Peer::Cidr(net) if net.contains(&IpAddr::V4(TIME_SYNC)));
     match dns {
+        _ if may_be_resolver => Loggable::Never,
+        _ if time_sync => Loggable::Partly,
         Some(net) if net.prefix_len() == net.max_prefix_len() && (from, to) == (53, 53) => Loggable::Never,
         Some(_) => Loggable::Partly,
         None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly,

@@ -2,6 +2,7 @@
 
 pub mod attachment;
 pub mod blocked;
+mod closest;
 pub mod gaps;
 pub mod loggable;
 pub mod managed;
@@ -9,6 +10,7 @@ pub mod over_broad;
 pub mod ports;
 pub mod settings;
 pub mod space;
+pub mod stale;
 pub mod unused;
 pub mod verdict;
 
@@ -58,6 +60,8 @@ pub enum FindingKind {
     UnattachedGroup,
     /// Internal sources that are refused again and again.
     BlockedAttempts,
+    /// An internal source that tries port after port.
+    Scan,
     /// Refused by a network ACL although the groups allow it.
     BlockedByNetworkAcl,
     /// A reference to a group or list that nothing resolves.
@@ -76,6 +80,7 @@ impl FindingKind {
             Self::UnusedRule => "unused_rule",
             Self::UnattachedGroup => "unattached_group",
             Self::BlockedAttempts => "blocked_attempts",
+            Self::Scan => "scan",
             Self::BlockedByNetworkAcl => "blocked_by_network_acl",
             Self::StaleReference => "stale_reference",
             Self::SnapshotDrift => "snapshot_drift",

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
+use super::managed;
 use super::verdict::{Confidence, Judged, Reason, Verdict};
 use super::{Finding, FindingKind, Severity};
 use crate::rules::RuleIndex;
+use crate::rules::state::State;
 use crate::rules::timeline::Timeline;
 
 /// One finding per unused rule of the newest state, and one per group that is on no interface.
@@ -25,7 +27,9 @@ pub fn unused(timeline: &Timeline, judged: &[Judged]) -> Vec<Finding> {
         }
     }
     findings.extend(
-        unattached.into_iter().map(|(group, rules)| unattached_group(timeline, group, &rules, judged)),
+        unattached
+            .into_iter()
+            .map(|(group, rules)| unattached_group(timeline, newest, group, &rules, judged)),
     );
     findings
 }
@@ -72,7 +76,13 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
     }
 }
 
-fn unattached_group(timeline: &Timeline, group: &str, rules: &[RuleIndex], judged: &[Judged]) -> Finding {
+fn unattached_group(
+    timeline: &Timeline,
+    newest: &State,
+    group: &str,
+    rules: &[RuleIndex],
+    judged: &[Judged],
+) -> Finding {
     let doubtful = rules.iter().any(|rule| judged[rule.index()].reasons.contains(&Reason::UnknownInterfaces));
     let keys: Vec<String> = rules.iter().map(|rule| timeline.rules[rule.index()].key()).collect();
     let mut evidence = Map::new();
@@ -80,7 +90,15 @@ fn unattached_group(timeline: &Timeline, group: &str, rules: &[RuleIndex], judge
     evidence.insert("snapshots".into(), json!(timeline.states.len()));
     evidence
         .insert("reasons".into(), json!(if doubtful { vec![Reason::UnknownInterfaces] } else { Vec::new() }));
-    let recommendation = if doubtful {
+    let description = newest.groups.get(group);
+    let service =
+        rules.first().and_then(|rule| managed::requires(&timeline.rules[rule.index()], description, &[]));
+    let recommendation = if description.is_some_and(|group| group.name == "default") {
+        "The default group of a VPC cannot be deleted. Revoke its rules, so that nothing launched without a group of its \
+         own is open."
+    } else if service.is_some() {
+        "An AWS service made the group and may need it again, with a cluster that is off: leave it to the service."
+    } else if doubtful {
         "Do not delete it yet: the logs hold accepted traffic on interfaces that no snapshot knows, and the group may be \
          on one of them. Take a snapshot with every interface (--include-managed-resources) and run again."
     } else {

@@ -13,7 +13,7 @@ use super::settings::Settings;
 use crate::flow::Direction;
 use crate::rules::state::{Group, Interface};
 use crate::rules::timeline::Timeline;
-use crate::rules::{Peer, Rule, RuleIndex};
+use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
 use crate::tally::Tally;
 use crate::tally::usage::RuleUse;
 
@@ -85,6 +85,8 @@ pub enum Reason {
     YoungRule,
     /// Less than half of the attached interface-hours are covered.
     CoveredTooLittle,
+    /// The protocol is a word nobody knows, so its traffic cannot be told.
+    UnknownProtocol,
     /// SKIPDATA records on attached interfaces.
     Skipdata,
     /// Some attached interface has no record at all.
@@ -99,7 +101,7 @@ pub enum Reason {
     ChangedInWindow,
     /// ACCEPTs in its VPC on interfaces that no snapshot knows.
     UnknownInterfaces,
-    /// Some rows could not be read.
+    /// Some rows, or some logs, could not be read.
     MalformedRows,
     /// World-open both ways: replies pass by this rule, not by tracking.
     CarriesUntrackedReplies,
@@ -129,17 +131,20 @@ pub struct Bench<'a> {
     tally: &'a Tally,
     attachments: &'a Attachments<'a>,
     settings: &'a Settings,
+    /// Whether some log could not be read, or not to its end.
+    unread: bool,
     stray_vpcs: BTreeSet<&'a str>,
     stray_accounts: BTreeSet<&'a str>,
 }
 
 impl<'a> Bench<'a> {
-    /// A bench over a run's figures.
+    /// A bench over a run's figures; `failures` is how many logs could not be read to their end.
     pub fn new(
         timeline: &'a Timeline,
         tally: &'a Tally,
         attachments: &'a Attachments<'a>,
         settings: &'a Settings,
+        failures: usize,
     ) -> Self {
         let strays = || tally.interfaces.iter().map(|interface| &interface.strays);
         Self {
@@ -147,6 +152,7 @@ impl<'a> Bench<'a> {
             tally,
             attachments,
             settings,
+            unread: failures > 0,
             stray_vpcs: strays().flat_map(|strays| strays.vpc_ids.iter().map(String::as_str)).collect(),
             stray_accounts: strays()
                 .flat_map(|strays| strays.account_ids.iter().map(String::as_str))
@@ -203,7 +209,8 @@ impl<'a> Bench<'a> {
         let proven = matches!(content.peer, Peer::Cidr(_) | Peer::BadCidr(_)) || uses.near_records == 0;
         forbid(Reason::PeerUnproven, !proven);
         forbid(Reason::YoungRule, self.is_young(rule, content));
-        forbid(Reason::CoveredTooLittle, covered.share().is_some_and(|share| share < 5_000));
+        forbid(Reason::CoveredTooLittle, covered.share().is_none_or(|share| share < 5_000));
+        forbid(Reason::UnknownProtocol, matches!(content.protocol, RuleProtocol::Unknown(_)));
         match loggable::loggable(content, interfaces, self.attachments, self.timeline) {
             Loggable::Never => forbid(Reason::NotLoggable, true),
             Loggable::Partly => partly.push(Reason::NotLoggable),
@@ -233,9 +240,10 @@ impl<'a> Bench<'a> {
         weaken(Reason::WindowShort, length < self.settings.review_period);
         weaken(Reason::HistoryUnknown, window.is_none_or(|window| !self.known_since(content, window.first)));
         let in_window: Vec<usize> = self.attachments.states_in_window().collect();
-        weaken(Reason::ChangedInWindow, in_window.iter().any(|&state| !self.attachments.holds(state, rule)));
+        let lacks = |&state: &usize| !self.attachments.holds(state, rule) && self.speaks_of(content, state);
+        weaken(Reason::ChangedInWindow, in_window.iter().any(lacks));
         weaken(Reason::UnknownInterfaces, self.unknown_interfaces(content));
-        weaken(Reason::MalformedRows, !self.tally.faults.is_empty());
+        weaken(Reason::MalformedRows, self.unread || !self.tally.faults.is_empty());
         weaken(Reason::CarriesUntrackedReplies, self.carries_untracked_replies(content, interfaces));
         weaken(Reason::RareByName, self.is_rare_by_name(rule, content));
         let group = self.newest_group(content);
@@ -247,8 +255,10 @@ impl<'a> Bench<'a> {
         self.attachments.tally(&interface.id).is_some_and(|tally| tally.accepted > 0)
     }
 
+    /// A flow log that the snapshot names proves nothing if not one ACCEPT was given.
     fn logs_accepts(&self, interface: &Interface) -> bool {
-        self.timeline.flow_logs.iter().any(|flow_log| flow_log.logs_accepts_of(interface))
+        let given = self.tally.records.accepted > 0;
+        given && self.timeline.flow_logs.iter().any(|flow_log| flow_log.logs_accepts_of(interface))
     }
 
     /// Whether some state in force within the window does not say who the peer is.
@@ -264,25 +274,41 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// The rule, or every attachment of its group, came inside the window, and an earlier snapshot lacks it.
+    /// The rule, or every attachment of its group, came inside the window, by a snapshot that lacks it.
     fn is_young(&self, rule: RuleIndex, content: &Rule) -> bool {
-        let Some(window) = self.attachments.window() else { return false };
-        let states = &self.timeline.states;
-        let inside = |at: usize| at > 0 && states[at].from.is_some_and(|from| from > window.first);
-        let Some((first, _)) = self.timeline.life(rule) else { return false };
-        let lacks = |at: usize| self.speaks_of(content, at - 1);
-        let attached = (0..states.len()).find(|&at| self.attachments.is_attached(&content.group_id, at));
-        inside(first) && lacks(first) || attached.is_some_and(|at| inside(at) && lacks(at))
+        let group = content.group_id.as_str();
+        self.came_inside(|at| self.attachments.holds(at, rule), |at| self.speaks_of(content, at))
+            || self.came_inside(
+                |at| self.attachments.is_attached(group, at),
+                |at| self.speaks_of_interfaces(content, at),
+            )
     }
 
-    /// Whether a state describes the account of the rule's group at all.
+    /// Whether the first state from the window's start on that has something began inside the window, while the state
+    /// before it could have had it.
+    fn came_inside(&self, has: impl Fn(usize) -> bool, could_have: impl Fn(usize) -> bool) -> bool {
+        let (Some(window), Some(start)) =
+            (self.attachments.window(), self.attachments.states_in_window().next())
+        else {
+            return false;
+        };
+        let Some(first) = (start..self.timeline.states.len()).find(|&at| has(at)) else { return false };
+        let began_inside = self.timeline.states[first].from.is_some_and(|from| from > window.first);
+        first > start && began_inside && could_have(first - 1)
+    }
+
+    /// Whether a state describes groups of the account and region of the rule's group.
     fn speaks_of(&self, content: &Rule, state: usize) -> bool {
         let groups = &self.timeline.states[state].groups;
-        let owner = self.newest_group(content).map(|group| group.owner_id.as_str()).unwrap_or_default();
-        groups.contains_key(&content.group_id)
-            || groups
-                .values()
-                .any(|group| owner.is_empty() || group.owner_id.is_empty() || group.owner_id == owner)
+        let Some(own) = self.newest_group(content) else { return !groups.is_empty() };
+        groups.contains_key(&content.group_id) || groups.values().any(|group| group.is_near(own))
+    }
+
+    /// Whether a state describes interfaces where the rule's group is.
+    fn speaks_of_interfaces(&self, content: &Rule, state: usize) -> bool {
+        let interfaces = &self.timeline.states[state].interfaces;
+        let vpc = self.newest_group(content).map(|group| group.vpc_id.as_str()).unwrap_or_default();
+        interfaces.values().any(|it| vpc.is_empty() || it.vpc_id.is_empty() || it.vpc_id == vpc)
     }
 
     fn newest_group(&self, content: &Rule) -> Option<&'a Group> {

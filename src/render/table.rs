@@ -7,7 +7,7 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 /// How a column is aligned, and whether it gives way when the page is too narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
-    /// Text as wide as it is.
+    /// Text that is cut only when nothing else can give way.
     Fixed(&'static str),
     /// Text that is cut when the page is too narrow.
     Flexible(&'static str),
@@ -26,7 +26,7 @@ impl Column {
 /// Space between columns.
 const GAP: usize = 2;
 /// A flexible column is never cut below this.
-const NARROWEST: usize = 12;
+const NARROWEST: usize = 4;
 
 /// Rows under a head. Cells are already safe for a terminal, and may be coloured.
 #[derive(Debug)]
@@ -70,12 +70,16 @@ impl Table {
         let gaps = GAP * self.columns.len().saturating_sub(1);
         // The widest flexible column gives way first.
         while widths.iter().sum::<usize>() + gaps > page {
-            let flexible =
-                self.columns.iter().zip(&widths).enumerate().filter(|(_, (column, width))| {
-                    matches!(column, Column::Flexible(_)) && **width > NARROWEST
-                });
-            let Some((widest, _)) = flexible.max_by_key(|(_, (_, width))| **width) else { break };
-            widths[widest] -= 1;
+            let widest = |gives_way: fn(&Column) -> bool| {
+                let columns = self.columns.iter().zip(&widths).enumerate();
+                let columns = columns.filter(|(_, (column, width))| gives_way(column) && **width > NARROWEST);
+                columns.max_by_key(|(_, (_, width))| **width).map(|(at, _)| at)
+            };
+            let flexible = widest(|column| matches!(column, Column::Flexible(_)));
+            let Some(at) = flexible.or_else(|| widest(|column| matches!(column, Column::Fixed(_)))) else {
+                break;
+            };
+            widths[at] -= 1;
         }
         widths
     }

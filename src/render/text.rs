@@ -10,7 +10,8 @@ use std::io::{self, Write};
 
 use console::Style;
 
-use crate::findings::{FindingKind, Severity};
+use crate::findings::{Finding, FindingKind, Severity};
+use crate::render::sanitize;
 use crate::report::Report;
 
 /// How the text report is laid out.
@@ -49,25 +50,63 @@ impl Page {
     }
 
     fn heading(self, out: &mut dyn Write, text: &str) -> io::Result<()> {
-        writeln!(out, "\n{}", self.style(Style::new().bold(), text))
+        writeln!(out)?;
+        for line in wrapped(text, self.width) {
+            writeln!(out, "{}", self.style(Style::new().bold(), &line))?;
+        }
+        Ok(())
     }
 
     /// A paragraph, wrapped at the page and indented by two spaces.
     fn paragraph(self, out: &mut dyn Write, text: &str) -> io::Result<()> {
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            let longer = console::measure_text_width(&line) + 1 + console::measure_text_width(word);
-            if !line.is_empty() && longer + 2 > self.width {
-                writeln!(out, "  {line}")?;
-                line.clear();
+        for line in wrapped(text, self.width.saturating_sub(2)) {
+            writeln!(out, "  {line}")?;
+        }
+        Ok(())
+    }
+
+    /// What to do about findings, each advice once.
+    fn advice<'a>(self, out: &mut dyn Write, findings: impl Iterator<Item = &'a Finding>) -> io::Result<()> {
+        let mut said = std::collections::BTreeSet::new();
+        for finding in findings {
+            if said.insert(&finding.recommendation) {
+                writeln!(out)?;
+                let subject =
+                    finding.rule_key.as_deref().or(finding.group_id.as_deref()).unwrap_or(&finding.id);
+                let text = format!("{subject}: {}", finding.recommendation);
+                self.paragraph(out, &sanitize::terminal(&text))?;
             }
+        }
+        Ok(())
+    }
+}
+
+/// Lines no wider than said; a word wider than that is broken.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
+        let last = lines.last().map_or(0, |line| console::measure_text_width(line));
+        if last > 0 && last + 1 + console::measure_text_width(&word) > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
         }
-        writeln!(out, "  {line}")
     }
+    lines
+}
+
+/// A word in pieces that fit. A coloured word is never wide.
+fn pieces(word: &str, width: usize) -> Vec<String> {
+    if console::measure_text_width(word) <= width {
+        return vec![word.to_owned()];
+    }
+    let characters: Vec<char> = word.chars().collect();
+    characters.chunks(width).map(|piece| piece.iter().collect()).collect()
 }
 
 /// Writes the report.
@@ -81,28 +120,34 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
 
 /// What the logs and snapshots do not show, and what could not be read.
 fn gaps(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let kinds = [FindingKind::CoverageGap, FindingKind::SnapshotDrift];
+    let kinds = [FindingKind::CoverageGap, FindingKind::SnapshotDrift, FindingKind::StaleReference];
     let gaps: Vec<_> = report.findings.iter().filter(|finding| kinds.contains(&finding.kind)).collect();
     let files = &report.coverage.files.failures;
     let faults = &report.coverage.faults;
-    if gaps.is_empty() && files.is_empty() && faults.is_empty() {
+    let aside = report.coverage.snapshots.iter().any(|file| file.left_aside.is_some());
+    if gaps.is_empty() && files.is_empty() && faults.is_empty() && !aside {
         return Ok(());
     }
     page.heading(out, "What this report cannot see")?;
+    for file in report.coverage.snapshots.iter().take(page.limit) {
+        if let Some(why) = &file.left_aside {
+            let text = format!("snapshot file {} left aside: {why}", file.file);
+            page.paragraph(out, &sanitize::terminal(&text))?;
+        }
+    }
     for finding in gaps {
-        let title = super::sanitize::terminal(&finding.title);
+        let title = sanitize::terminal(&finding.title);
         let line = format!("{}: {title}. {}", page.severity(finding.severity), finding.recommendation);
         page.paragraph(out, &line)?;
     }
     for fault in faults.iter().take(page.limit) {
         let place = fault.first.line.or(fault.first.row).unwrap_or(0);
-        let file = super::sanitize::terminal(&fault.first.file);
+        let file = sanitize::terminal(&fault.first.file);
         let count = figures::count(fault.count, "row");
         page.paragraph(out, &format!("{count} not read: {} (first at {file}:{place})", fault.reason))?;
     }
     for failure in files.iter().take(page.limit) {
-        let (file, error) =
-            (super::sanitize::terminal(&failure.file), super::sanitize::terminal(&failure.error));
+        let (file, error) = (sanitize::terminal(&failure.file), sanitize::terminal(&failure.error));
         page.paragraph(out, &format!("{file}: {error}"))?;
     }
     match files.len().saturating_sub(page.limit) {

@@ -9,7 +9,7 @@ use super::{BlockedRow, BlockedSummary, InterfaceCount, PeerCount, PortCount};
 use crate::attribution::Cause;
 use crate::findings::blocked::shown;
 use crate::findings::ports::PortProfile;
-use crate::flow::protocol_name;
+use crate::flow::{Direction, protocol_name};
 use crate::tally::Tally;
 use crate::tally::blocked::{PeerTable, PeerUse, Row};
 
@@ -62,6 +62,7 @@ fn top_peers(row: &Row) -> Vec<PeerCount> {
 pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
     let mut internal: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
     let mut internet: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
+    let mut egress: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
     let mut ports: BTreeMap<(u8, [u16; 2]), u64> = BTreeMap::new();
     let mut interfaces: BTreeMap<String, u64> = BTreeMap::new();
     let add = |sums: &mut BTreeMap<IpNet, PeerUse>, peers: &PeerTable| {
@@ -75,14 +76,20 @@ pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
         if !is_attempt(key.cause, key.protocol, from, to, profile) {
             continue;
         }
-        add(&mut internal, &row.internal);
-        add(&mut internet, &row.external);
+        if key.direction == Some(Direction::Egress) {
+            add(&mut egress, &row.internal);
+            add(&mut egress, &row.external);
+        } else {
+            add(&mut internal, &row.internal);
+            add(&mut internet, &row.external);
+        }
         *ports.entry((key.protocol, [from, to])).or_default() += row.credit.records;
         *interfaces.entry(tally.slots.name(key.interface)).or_default() += row.credit.records;
     }
     BlockedSummary {
         internal_peers: peers(&internal),
         internet_peers: peers(&internet),
+        egress_peers: peers(&egress),
         ports: top(ports)
             .map(|((protocol, port_range), records)| PortCount {
                 protocol: protocol_name(protocol),

@@ -4,12 +4,12 @@ use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, 
 use crate::findings::attachment::Attachments;
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged};
-use crate::findings::{self, Finding, blocked, gaps, over_broad, unused};
+use crate::findings::{self, Finding, blocked, gaps, over_broad, stale, unused};
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
-use crate::tally::selection::Overlap;
+use crate::tally::selection::Duplicate;
 use crate::tally::watch::PortWatch;
 use crate::time;
 
@@ -24,14 +24,14 @@ pub struct Run<'a> {
     pub tally: &'a Tally,
     /// Names of the log files, by number.
     pub files: &'a [String],
-    /// Files that were read, at least in part.
+    /// Files that were read to the end.
     pub files_read: u64,
     /// Files that could not be read to the end.
     pub failures: &'a [Failure],
     /// Ids of the flow logs, by number.
     pub flow_logs: &'a [String],
-    /// Interfaces that several flow logs delivered.
-    pub overlaps: &'a [Overlap],
+    /// Flow logs whose records another one delivered too.
+    pub duplicates: &'a [Duplicate],
     /// What findings are judged by.
     pub settings: &'a Settings,
     /// Ports whose exposure was kept apart.
@@ -43,13 +43,14 @@ pub fn report(run: &Run<'_>) -> Report {
     let (timeline, tally) = (run.timeline, run.tally);
     let uses = tally.rule_uses(&timeline.rules, run.watch);
     let attachments = Attachments::of(timeline, tally);
-    let bench = Bench::new(timeline, tally, &attachments, run.settings);
+    let bench = Bench::new(timeline, tally, &attachments, run.settings, run.failures.len());
     let judged: Vec<Judged> =
         uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
     let mut findings: Vec<Finding> = over_broad::over_broad(timeline, &uses, &run.settings.profile);
     findings.extend(unused::unused(timeline, &judged));
     findings.extend(blocked::blocked(timeline, tally));
-    findings.extend(gaps::gaps(timeline, tally, run.overlaps, run.flow_logs));
+    findings.extend(stale::stale(timeline));
+    findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
     findings::sort(&mut findings);
     Report {
         schema_version: "1",

@@ -68,7 +68,7 @@ pub struct Coverage {
 /// Log files.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Files {
-    /// Files of which something was read.
+    /// Files that were read to the end.
     pub read: u64,
     /// Files that could not be read, or not to the end.
     pub failed: u64,
@@ -325,10 +325,12 @@ pub struct BlockedRow {
 /// Who was refused most, where. Attempts only: no late packets, no replies.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct BlockedSummary {
-    /// Peers of private networks.
+    /// Peers of private networks that tried to come in.
     pub internal_peers: Vec<PeerCount>,
-    /// Peers of the internet.
+    /// Peers of the internet that tried to come in.
     pub internet_peers: Vec<PeerCount>,
+    /// Where interfaces of ours tried to go.
+    pub egress_peers: Vec<PeerCount>,
     /// Destination ports.
     pub ports: Vec<PortCount>,
     /// Interfaces.

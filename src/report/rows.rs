@@ -125,7 +125,9 @@ pub fn faults(tally: &Tally, files: &[String]) -> Vec<Fault> {
         count: count.count,
         first: place(tally, files, count),
     });
-    rows.collect()
+    let mut rows: Vec<Fault> = rows.collect();
+    rows.sort_by(|a, b| a.reason.cmp(&b.reason));
+    rows
 }
 
 fn place(tally: &Tally, files: &[String], count: &FaultCount) -> FaultPlace {

@@ -1,9 +1,11 @@
 //! `--snapshot [TIME=]PATH` → snapshots: finds the files, reads them, says which were understood.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 use super::aws::{Objects, Recognised};
@@ -13,7 +15,7 @@ use crate::flow::Seconds;
 use crate::time;
 
 /// No snapshot document comes near this size; a compressed one that unpacks to more is refused.
-const LARGEST_DOCUMENT: u64 = 1 << 31;
+const LARGEST_DOCUMENT: u64 = 1 << 30;
 
 /// One file of a snapshot and whether it was understood.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,14 +52,10 @@ pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
                 path.display()
             )));
         }
-        let dated = if at.is_none() { dated_folders(&path)? } else { Vec::new() };
-        if dated.is_empty() {
-            loaded.add(at, &path)?;
+        if at.is_none() && holds_dated_folders(&path, 0)? {
+            loaded.add_dated(&path)?;
         } else {
-            loaded.note_loose_files(&path)?;
-            for (at, folder) in dated {
-                loaded.add(Some(at), &folder)?;
-            }
+            loaded.add(at, &path)?;
         }
     }
     loaded.documents.sort();
@@ -75,33 +73,55 @@ fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
     }
 }
 
-/// The subfolders named by times, if every name that could be one is.
-fn dated_folders(path: &Path) -> Result<Vec<(Seconds, PathBuf)>, Error> {
-    if !path.is_dir() {
-        return Ok(Vec::new());
+/// Folders of accounts and regions may lie above those named by times, but not deeper than this.
+const DEEPEST: usize = 6;
+
+/// Whether folders named by times lie in a folder, at any depth.
+fn holds_dated_folders(path: &Path, depth: usize) -> Result<bool, Error> {
+    if depth > DEEPEST || !path.is_dir() {
+        return Ok(false);
     }
-    let mut dated = Vec::new();
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let at = entry.file_name().to_str().and_then(time::parse);
-        if let (Some(at), true) = (at, entry.path().is_dir()) {
-            dated.push((at, entry.path()));
+    for entry in entries(path)? {
+        if entry.is_dir() && (folder_time(&entry).is_some() || holds_dated_folders(&entry, depth + 1)?) {
+            return Ok(true);
         }
     }
-    dated.sort();
-    Ok(dated)
+    Ok(false)
+}
+
+fn folder_time(path: &Path) -> Option<Seconds> {
+    path.file_name().and_then(|name| name.to_str()).and_then(time::parse)
+}
+
+/// What lies in a folder, in name order, without what is hidden.
+fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            entries.push(entry.path());
+        }
+    }
+    entries.sort();
+    Ok(entries)
 }
 
 impl Loaded {
-    /// Files beside folders of snapshots belong to none of them.
-    fn note_loose_files(&mut self, path: &Path) -> Result<(), Error> {
-        let unreadable = |source| Error::Read { path: path.to_owned(), source };
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?.path();
-            if entry.is_file() {
-                let left_aside = Some("beside folders named by times, so in none of them".to_owned());
-                self.documents.push(DocumentNote { at: None, file: entry.display().to_string(), left_aside });
+    /// Adds the folders named by times below a folder, each as a snapshot. What lies beside them belongs to none.
+    fn add_dated(&mut self, path: &Path) -> Result<(), Error> {
+        for entry in entries(path)? {
+            match folder_time(&entry).filter(|_| entry.is_dir()) {
+                Some(at) => self.add(Some(at), &entry)?,
+                None if holds_dated_folders(&entry, 0)? => self.add_dated(&entry)?,
+                None => {
+                    let left_aside = Some("beside folders named by times, so in none of them".to_owned());
+                    self.documents.push(DocumentNote {
+                        at: None,
+                        file: entry.display().to_string(),
+                        left_aside,
+                    });
+                }
             }
         }
         Ok(())
@@ -131,12 +151,11 @@ impl Loaded {
 
 /// Reads one file into the objects; answers why it was left aside, if it was.
 fn add_file(objects: &mut Objects, path: &Path) -> Result<Option<String>, Error> {
-    let bytes = read_document(path)?;
+    let bytes = match read_document(path)? {
+        Document::Json(bytes) => bytes,
+        Document::LeftAside(why) => return Ok(Some(why.to_owned())),
+    };
     let text = text_of(&bytes);
-    let Some(first) = text.trim_start().chars().next() else { return Ok(Some("empty".to_owned())) };
-    if first != '{' && first != '[' {
-        return Ok(Some("not JSON".to_owned()));
-    }
     let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
     let mut recognised = Recognised::No;
     // Pages written one after the other into one file are a stream of documents.
@@ -169,16 +188,34 @@ fn without_position(message: &str) -> String {
     message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
-fn read_document(path: &Path) -> Result<Vec<u8>, Error> {
+enum Document {
+    Json(Vec<u8>),
+    LeftAside(&'static str),
+}
+
+/// How much of a file is read to tell what it is.
+const HEAD: u64 = 64 * 1024;
+
+/// Reads a document, unpacked. What does not begin as JSON is not read to its end: a log may lie beside the snapshot.
+fn read_document(path: &Path) -> Result<Document, Error> {
     let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    let mut bytes = std::fs::read(path).map_err(unreadable)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = Vec::new();
-        let mut reader = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(LARGEST_DOCUMENT);
-        reader.read_to_end(&mut unpacked).map_err(unreadable)?;
-        bytes = unpacked;
+    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
+    let mut reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut bytes = Vec::new();
+    let head = reader.by_ref().take(HEAD).read_to_end(&mut bytes);
+    match text_of(&bytes).trim_start().chars().next() {
+        Some('{' | '[') => {}
+        Some(_) => return Ok(Document::LeftAside("not JSON")),
+        None if head.is_ok() => return Ok(Document::LeftAside("empty")),
+        None => {}
     }
-    Ok(bytes)
+    head.and_then(|_| reader.take(LARGEST_DOCUMENT).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 >= LARGEST_DOCUMENT {
+        let message = format!("expected a snapshot of less than {} MiB, found more", LARGEST_DOCUMENT >> 20);
+        return Err(Error::Snapshot { path: path.display().to_string(), message });
+    }
+    Ok(Document::Json(bytes))
 }
 
 /// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.

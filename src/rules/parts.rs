@@ -100,6 +100,10 @@ impl<T> Kind<T> {
     fn all(&self) -> impl Iterator<Item = &T> {
         self.0.values().flatten()
     }
+
+    fn scoped(&self) -> impl Iterator<Item = (&Scope, &T)> {
+        self.0.iter().flat_map(|(scope, objects)| objects.iter().map(move |object| (scope, object)))
+    }
 }
 
 /// The documents in force, per kind and scope.
@@ -168,16 +172,21 @@ impl Parts {
     /// The state that the documents in force make.
     pub(super) fn state(&self, from: Option<Seconds>, catalogue: &[Rule]) -> State {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        for document in self.groups.all() {
+        for (scope, document) in self.groups.scoped() {
             let group = groups.entry(document.id.clone()).or_default();
             group.name.clone_from(&document.name);
             group.description.clone_from(&document.description);
             group.vpc_id.clone_from(&document.vpc_id);
-            group.owner_id.clone_from(&document.owner_id);
+            group.owner_id.clone_from(&scope.account);
+            group.region.clone_from(&scope.region);
             group.tags.clone_from(&document.tags);
         }
-        for document in self.rules.all() {
-            let group = groups.entry(document.rule.group_id.clone()).or_default();
+        for (scope, document) in self.rules.scoped() {
+            let group = groups.entry(document.rule.group_id.clone()).or_insert_with(|| Group {
+                owner_id: scope.account.clone(),
+                region: scope.region.clone(),
+                ..Group::default()
+            });
             group.rules.extend(catalogue.binary_search(&document.rule).ok().map(rule_index));
         }
         for group in groups.values_mut() {

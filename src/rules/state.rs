@@ -35,8 +35,10 @@ pub struct Group {
     pub description: String,
     /// `VpcId`, empty where unknown.
     pub vpc_id: String,
-    /// `OwnerId`, empty where unknown.
+    /// Account, from `OwnerId` or from its VPC; empty where unknown.
     pub owner_id: String,
+    /// Region, from an ARN or from its VPC; empty where unknown.
+    pub region: String,
     /// `Tags`.
     pub tags: Vec<(String, String)>,
     /// Its rules, ascending.
@@ -44,7 +46,7 @@ pub struct Group {
 }
 
 /// One network interface (ENI).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interface {
     /// `NetworkInterfaceId`.
     pub id: String,
@@ -74,6 +76,14 @@ pub struct Interface {
     pub instance_id: String,
 }
 
+impl Group {
+    /// Whether it may lie in the same account and region as another; what is not known fits.
+    pub fn is_near(&self, other: &Self) -> bool {
+        let fits = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
+        fits(&self.owner_id, &other.owner_id) && fits(&self.region, &other.region)
+    }
+}
+
 impl Interface {
     /// Whether the address is one of its private addresses or in a delegated prefix.
     pub fn owns(&self, address: IpAddr) -> bool {
@@ -90,7 +100,7 @@ impl Interface {
 }
 
 /// One network ACL, its entries by ascending rule number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NetworkAcl {
     /// `NetworkAclId`.
     pub id: String,
@@ -105,7 +115,7 @@ pub struct NetworkAcl {
 }
 
 /// One entry of a network ACL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AclEntry {
     /// `RuleNumber`.
     pub number: u32,
@@ -124,7 +134,7 @@ pub struct AclEntry {
 }
 
 /// What an ACL entry does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AclAction {
     /// `allow`.
     Allow,
@@ -133,7 +143,7 @@ pub enum AclAction {
 }
 
 /// One subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subnet {
     /// `SubnetId`.
     pub id: String,

@@ -164,5 +164,10 @@ fn add_up(all: impl Iterator<Item = Objects>) -> Objects {
         sum.rules_described |= objects.rules_described;
         sum.prefix_lists.extend(objects.prefix_lists);
     }
+    // Documents of one time may contradict each other; which of them counts must not depend on the order given.
+    sum.groups.iter_mut().for_each(|groups| groups.sort());
+    sum.interfaces.iter_mut().for_each(|interfaces| interfaces.sort());
+    sum.acls.iter_mut().for_each(|acls| acls.sort());
+    sum.subnets.iter_mut().for_each(|subnets| subnets.sort());
     sum
 }

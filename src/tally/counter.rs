@@ -229,8 +229,10 @@ impl Sink for Counter<'_> {
         let brief = self.brief;
         if brief.selection.leaves_out(flow, self.flow_log) {
             self.tally.records.duplicate += 1;
-            let slot = self.slot(flow.interface_id);
-            *self.tally.interfaces[slot as usize].left_out.entry(self.flow_log).or_default() += 1;
+            if let Entry::Traffic(_) = flow.entry {
+                let slot = self.slot(flow.interface_id);
+                *self.tally.interfaces[slot as usize].left_out.entry(self.flow_log).or_default() += 1;
+            }
             return;
         }
         let slot = self.slot(flow.interface_id);

@@ -113,11 +113,6 @@ impl Hours {
         self.words.get(&hour.div_euclid(64)).is_some_and(|word| word >> hour.rem_euclid(64) & 1 == 1)
     }
 
-    /// Whether the two have an hour in common.
-    pub fn meets(&self, other: &Self) -> bool {
-        self.words.iter().any(|(at, word)| other.words.get(at).is_some_and(|theirs| theirs & word != 0))
-    }
-
     /// Takes in other hours.
     pub fn merge(&mut self, other: &Self) {
         for (at, word) in &other.words {
@@ -204,7 +199,7 @@ pub struct InterfaceTally {
     pub hours: Hours,
     /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log.
     pub deliveries: BTreeMap<u32, Delivery>,
-    /// Per flow log: records left out because a preferred one delivered them too.
+    /// Per flow log: ACCEPT and REJECT records left out because a preferred one delivered them too.
     pub left_out: BTreeMap<u32, u64>,
     /// Of an interface in no snapshot: where its ACCEPTs may belong.
     pub strays: Strays,
@@ -305,17 +300,13 @@ impl ShortId {
 impl Slots {
     /// The slot of an interface, new or known.
     pub fn slot(&mut self, id: &[u8]) -> u32 {
-        match ShortId::of(id) {
-            Some(short) => match self.short.get(&short) {
-                Some(slot) => *slot,
-                None => {
-                    let slot = self.long_slot(id);
-                    self.short.insert(short, slot);
-                    slot
-                }
-            },
-            None => self.long_slot(id),
+        let Some(short) = ShortId::of(id) else { return self.long_slot(id) };
+        if let Some(slot) = self.short.get(&short) {
+            return *slot;
         }
+        let slot = self.long_slot(id);
+        self.short.insert(short, slot);
+        slot
     }
 
     fn long_slot(&mut self, id: &[u8]) -> u32 {

@@ -60,7 +60,9 @@ impl Selection {
             // 0 stands for files whose name tells no flow log: they cannot be told apart.
             let named: BTreeMap<u32, &Delivery> =
                 interface.deliveries.range(1..).map(|(flow_log, delivery)| (*flow_log, delivery)).collect();
-            let pairs = named.iter().flat_map(|(a, first)| named.range(a + 1..).map(move |(_, second)| (first, second)));
+            let pairs = named
+                .iter()
+                .flat_map(|(a, first)| named.range(a + 1..).map(move |(_, second)| (first, second)));
             if pairs.into_iter().any(|(first, second)| overlap(first, second)) {
                 selection.ranked.insert(id.clone(), rank(&named, preferred));
             }
@@ -73,7 +75,9 @@ impl Selection {
         if self.ranked.is_empty() || flow_log == 0 {
             return false;
         }
-        let (Some(ranked), Some(start)) = (self.ranked.get(flow.interface_id), flow.start) else { return false };
+        let (Some(ranked), Some(start)) = (self.ranked.get(flow.interface_id), flow.start) else {
+            return false;
+        };
         let (kind, unit) = (kind_index(&flow.entry), start.div_euclid(DELIVERY));
         let better = ranked.iter().take_while(|(other, _)| *other != flow_log);
         better.into_iter().any(|(_, delivery)| {
@@ -109,7 +113,8 @@ pub fn untold_duplicates(tally: &Tally) -> Vec<String> {
         let unnamed = deliveries.get(&0);
         unnamed.is_some_and(|unnamed| deliveries.range(1..).any(|(_, named)| overlap(unnamed, named)))
     };
-    let ids = tally.slots.ids().iter().zip(&tally.interfaces).filter(|(_, interface)| both(&interface.deliveries));
+    let ids =
+        tally.slots.ids().iter().zip(&tally.interfaces).filter(|(_, interface)| both(&interface.deliveries));
     let mut ids: Vec<String> = ids.map(|(id, _)| String::from_utf8_lossy(id).into_owned()).collect();
     ids.sort();
     ids

@@ -26,14 +26,24 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         peers.iter().map(|peer| (peer.records, terminal(&peer.peer).into_owned())).collect::<Vec<_>>()
     };
     page.heading(out, "Who was refused most, where")?;
-    tip(page, out, "INTERNAL PEER", &peers(&summary.internal_peers))?;
-    tip(page, out, "INTERNET PEER", &peers(&summary.internet_peers))?;
     let ports: Vec<_> = summary.ports.iter().map(|port| (port.records, ports(port))).collect();
-    tip(page, out, "PORT", &ports)?;
     let interfaces = summary.interfaces.iter();
     let interfaces: Vec<_> =
         interfaces.map(|row| (row.records, terminal(&row.interface_id).into_owned())).collect();
-    tip(page, out, "INTERFACE", &interfaces)
+    let tips = [
+        ("INTERNAL PEER", peers(&summary.internal_peers)),
+        ("INTERNET PEER", peers(&summary.internet_peers)),
+        ("ON THE WAY OUT TO", peers(&summary.egress_peers)),
+        ("PORT", ports),
+        ("INTERFACE", interfaces),
+    ];
+    for (at, (head, rows)) in tips.iter().filter(|(_, rows)| !rows.is_empty()).enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        tip(page, out, head, rows)?;
+    }
+    Ok(())
 }
 
 fn causes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -52,7 +62,7 @@ fn causes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn broken(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let kinds = [FindingKind::BlockedAttempts, FindingKind::BlockedByNetworkAcl];
+    let kinds = [FindingKind::BlockedAttempts, FindingKind::BlockedByNetworkAcl, FindingKind::Scan];
     let broken: Vec<_> = report.findings.iter().filter(|finding| kinds.contains(&finding.kind)).collect();
     if broken.is_empty() {
         return Ok(());
@@ -68,15 +78,11 @@ fn broken(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn tip(page: Page, out: &mut dyn Write, head: &'static str, rows: &[(u64, String)]) -> io::Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let mut table = Table::new(&[Column::Number("RECORDS"), Column::Flexible(head)]);
     for (records, key) in rows.iter().take(TIP) {
         table.row(vec![thousands(*records), key.clone()]);
     }
-    table.write(out, page.width, TIP)?;
-    writeln!(out)
+    table.write(out, page.width, TIP)
 }
 
 fn ports(row: &PortCount) -> String {

@@ -1,7 +1,9 @@
 //! Figures and rules as people read them.
 
+use std::collections::BTreeMap;
+
 use crate::render::sanitize::terminal;
-use crate::report::RuleRow;
+use crate::report::{Report, RuleRow};
 
 /// `1,234,567`.
 pub(super) fn thousands(number: u64) -> String {
@@ -33,10 +35,23 @@ pub(super) fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
-/// The group by its name, or by its id where it has none.
-pub(super) fn group(row: &RuleRow) -> String {
-    let name = if row.group_name.is_empty() { &row.group_id } else { &row.group_name };
-    terminal(name).into_owned()
+/// Groups by id as people know them: the name, with the id where several groups have it; the id where there is no name.
+pub(super) fn names(report: &Report) -> BTreeMap<&str, String> {
+    let names: BTreeMap<&str, &str> =
+        report.rules.iter().map(|row| (row.group_id.as_str(), row.group_name.as_str())).collect();
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in names.values() {
+        *uses.entry(name).or_default() += 1;
+    }
+    let shown = names.iter().map(|(id, name)| {
+        let text = match *name {
+            "" => (*id).to_owned(),
+            name if uses[name] > 1 => format!("{name} {id}"),
+            name => name.to_owned(),
+        };
+        (*id, terminal(&text).into_owned())
+    });
+    shown.collect()
 }
 
 /// `in  tcp/22 from 0.0.0.0/0`.

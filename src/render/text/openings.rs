@@ -1,21 +1,19 @@
 //! The over-broad openings, worst first.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use super::Page;
-use super::figures::{group, thousands};
-use crate::findings::{Finding, FindingKind, Severity};
+use super::figures::{names, thousands};
+use crate::findings::{Finding, FindingKind};
 use crate::render::sanitize::terminal;
 use crate::render::table::{Column, Table};
 use crate::report::Report;
 
 pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     page.heading(out, "Over-broad openings")?;
-    let names: BTreeMap<&str, String> =
-        report.rules.iter().map(|row| (row.group_id.as_str(), group(row))).collect();
+    let names = names(report);
     let open: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.kind == FindingKind::OverBroad).collect();
     if open.is_empty() {
@@ -37,12 +35,7 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         ]);
     }
     table.write(out, page.width, page.limit)?;
-    for finding in open.iter().filter(|finding| finding.severity >= Severity::High).take(page.limit) {
-        let subject = finding.rule_key.as_deref().unwrap_or(&finding.id);
-        writeln!(out)?;
-        page.paragraph(out, &format!("{}: {}", terminal(subject), terminal(&finding.recommendation)))?;
-    }
-    Ok(())
+    page.advice(out, open.iter().take(page.limit).copied())
 }
 
 fn exposure(finding: &Finding) -> String {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::Page;
 use super::figures::{count, minute, percent, thousands};
+use super::{Page, wrapped};
 use crate::findings::Severity;
 use crate::findings::verdict::Verdict;
 use crate::report::Report;
@@ -16,7 +16,10 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         _ => "no traffic records".to_owned(),
     };
     let name = page.style(console::Style::new().bold(), report.generator.name);
-    writeln!(out, "{name} {}   {window}\n", report.generator.version)?;
+    for line in wrapped(&format!("{name} {}: {window}", report.generator.version), page.width) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)?;
     for (label, text) in [
         ("Read", read(report)),
         ("Explained", explained(report)),

@@ -1,9 +1,11 @@
 //! Rules nobody was seen to use, and rules of which the logs cannot tell.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Page;
-use super::figures::{count, group, rule};
+use super::figures::{count, names, rule};
+use crate::findings::FindingKind;
 use crate::findings::verdict::{Confidence, Reason, Verdict};
 use crate::render::table::{Column, Table};
 use crate::report::{Report, RuleRow};
@@ -15,15 +17,20 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
             report.rules.iter().filter(move |row| row.usage.verdict == verdict && row.in_force.to.is_none());
         rows.collect::<Vec<_>>()
     };
+    let names = names(report);
     page.heading(out, "Unused rules")?;
     let mut unused = of(Verdict::NotSeen);
     if unused.is_empty() {
-        writeln!(out, "  none seen to be unused")?;
+        let text =
+            if report.rules.is_empty() { "the snapshot holds no rules" } else { "none seen to be unused" };
+        writeln!(out, "  {text}")?;
     } else {
         unused.sort_by_key(|row| std::cmp::Reverse(row.usage.confidence.unwrap_or(Confidence::Low)));
-        rules(&unused, page, out, "CONFIDENCE", |row| {
+        rules(&unused, &names, page, out, "CONFIDENCE", |row| {
             row.usage.confidence.map_or("", Confidence::as_str).to_owned()
         })?;
+        let findings = report.findings.iter().filter(|finding| finding.kind == FindingKind::UnusedRule);
+        page.advice(out, findings.take(page.limit))?;
     }
     for (verdict, heading) in [
         (Verdict::CannotDecide, "Not seen, but the logs cannot tell"),
@@ -37,9 +44,11 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         page.heading(out, heading)?;
         match verdict {
             Verdict::PossiblyUsed => {
-                rules(&rows, page, out, "RECORDS", |row| count(row.usage.possible_records, "record"))?;
+                rules(&rows, &names, page, out, "RECORDS", |row| {
+                    count(row.usage.possible_records, "record")
+                })?;
             }
-            _ => rules(&rows, page, out, "COVERED", covered)?,
+            _ => rules(&rows, &names, page, out, "COVERED", covered)?,
         }
     }
     Ok(())
@@ -47,6 +56,7 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
 
 fn rules(
     rows: &[&RuleRow],
+    names: &BTreeMap<&str, String>,
     page: Page,
     out: &mut dyn Write,
     head: &'static str,
@@ -57,7 +67,12 @@ fn rules(
     let mut table = Table::new(&columns);
     for row in rows {
         let reasons: Vec<&str> = row.usage.reasons.iter().map(|reason| words(*reason)).collect();
-        table.row(vec![group(row), rule(row), figure(row), reasons.join(", ")]);
+        table.row(vec![
+            names.get(row.group_id.as_str()).cloned().unwrap_or_default(),
+            rule(row),
+            figure(row),
+            reasons.join(", "),
+        ]);
     }
     table.write(out, page.width, page.limit)
 }
@@ -75,6 +90,7 @@ fn words(reason: Reason) -> &'static str {
         Reason::NotLoggable => "flow logs leave such traffic out",
         Reason::YoungRule => "newer than the window",
         Reason::CoveredTooLittle => "under half covered",
+        Reason::UnknownProtocol => "unknown protocol",
         Reason::Skipdata => "records were skipped",
         Reason::InterfacePartlySilent => "an interface without records",
         Reason::Gap => "gaps in the logs",

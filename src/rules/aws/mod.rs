@@ -41,7 +41,7 @@ pub struct Objects {
 }
 
 /// One security group without its rules.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupDocument {
     /// `GroupId`.
     pub id: String,
@@ -131,11 +131,13 @@ impl Objects {
             ("PrefixListId", "PrefixLists"),
             ("SubnetId", "Subnets"),
             ("GroupId", "SecurityGroups"),
+            ("VpcId", "Vpcs"),
         ];
         let fits = |key: &str| match key {
             "SubnetId" => map.contains_key("CidrBlock") || map.contains_key("Ipv6CidrBlockAssociationSet"),
             "GroupId" => map.contains_key("IpPermissions") || map.contains_key("IpPermissionsEgress"),
             "PrefixListId" => !map.contains_key("GroupId"),
+            "VpcId" => map.contains_key("CidrBlock"),
             _ => true,
         };
         if let Some((_, wrapper)) = single.iter().find(|(key, _)| map.contains_key(*key) && fits(key)) {
@@ -145,7 +147,7 @@ impl Objects {
         let mut recognised = Recognised::No;
         for wrapper in WRAPPERS {
             match map.get(wrapper) {
-                Some(Value::Array(items)) => {
+                Some(Value::Array(items)) if holds(wrapper, items) => {
                     self.add_list(wrapper, items, list_id)?;
                     recognised = Recognised::Yes;
                 }
@@ -327,6 +329,22 @@ impl Objects {
         self.prefix_lists.push((list_id.to_owned(), nets));
         Ok(())
     }
+}
+
+/// Whether a list holds what its name says: other answers use some of the names for other things.
+fn holds(wrapper: &str, items: &[Value]) -> bool {
+    let key = match wrapper {
+        "SecurityGroups" | "SecurityGroupRules" => "GroupId",
+        "NetworkInterfaces" => "NetworkInterfaceId",
+        "PrefixLists" => "PrefixListId",
+        "NetworkAcls" => "NetworkAclId",
+        "Subnets" => "SubnetId",
+        "FlowLogs" => "FlowLogId",
+        "Vpcs" => "VpcId",
+        "Entries" => "Cidr",
+        _ => return false,
+    };
+    items.iter().all(|item| item.get(key).is_some())
 }
 
 /// A stale reference may come without its group id; the account that held the group then names it.
