@@ -1,6 +1,6 @@
 //! The slow and obvious reading of a row, kept for ever as the measure of the fast one.
 //!
-//! Nothing here is tuned and nothing is shared with [`super::text`] or [`super::cells`]: a mistake would have to be made
+//! Nothing here is tuned and nothing is shared with [`super::text`] or `cells`: a mistake would have to be made
 //! twice to go unseen.
 
 use std::fs::File;

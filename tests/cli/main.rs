@@ -6,6 +6,8 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+mod blocked;
+mod cases;
 mod containers;
 mod errors;
 mod fixture;
@@ -14,4 +16,6 @@ mod reasons;
 mod regressions;
 mod regressions_traffic;
 mod snapshots;
+mod terminal;
+mod timeline;
 mod verdicts;
