@@ -36,7 +36,13 @@ fn expected_rows(expected: &Value) -> Rows {
     let mut rows = Rows::new();
     for row in expected["blocked"].as_array().unwrap() {
         let direction = row[1].as_str().map(str::to_owned);
-        let key = (text(&row[0]), direction, protocol(row[2].as_u64().unwrap()), row[3].as_u64().unwrap(), text(&row[4]));
+        let key = (
+            text(&row[0]),
+            direction,
+            protocol(row[2].as_u64().unwrap()),
+            row[3].as_u64().unwrap(),
+            text(&row[4]),
+        );
         *rows.entry(key).or_default() += row[5].as_u64().unwrap();
     }
     rows
@@ -80,9 +86,16 @@ fn compare(name: &str, logs: &str, expected: &str, snapshots: &[(&str, &str)]) {
     ] {
         assert_eq!(run.outcome(figure), outcome(figure), "{name}: {figure}");
     }
-    for basis in
-        ["tcp_flags", "rules", "rule_ports", "low_port", "known_service", "fan_in", "ambiguous", "contradicted"]
-    {
+    for basis in [
+        "tcp_flags",
+        "rules",
+        "rule_ports",
+        "low_port",
+        "known_service",
+        "fan_in",
+        "ambiguous",
+        "contradicted",
+    ] {
         assert_eq!(run.basis(basis), expected["basis"][basis].as_u64().unwrap_or(0), "{name}: {basis}");
     }
     assert_eq!(reported_rows(&run), expected_rows(&expected), "{name}");
@@ -95,9 +108,15 @@ fn rules(name: &str, run: &Run, expected: &Value) {
     assert_eq!(run.keys().into_iter().collect::<BTreeSet<_>>(), wanted, "{name}");
     for (key, want) in expected {
         let usage = &run.rule(key)["usage"];
-        for figure in
-            ["records", "reply_records", "possible_records", "sole_records", "possible_sole_records", "bytes", "packets"]
-        {
+        for figure in [
+            "records",
+            "reply_records",
+            "possible_records",
+            "sole_records",
+            "possible_sole_records",
+            "bytes",
+            "packets",
+        ] {
             assert_eq!(usage[figure], want[figure], "{name}: {key}: {figure}");
         }
         for figure in ["first_seen", "last_seen"] {
@@ -105,7 +124,12 @@ fn rules(name: &str, run: &Run, expected: &Value) {
         }
         // The reference knows no reason to withhold a verdict.
         let withheld = want["verdict"] == "not_seen" && usage["verdict"] == "cannot_decide";
-        assert!(withheld || usage["verdict"] == want["verdict"], "{name}: {key}: {} {}", usage["verdict"], want["verdict"]);
+        assert!(
+            withheld || usage["verdict"] == want["verdict"],
+            "{name}: {key}: {} {}",
+            usage["verdict"],
+            want["verdict"]
+        );
     }
 }
 
@@ -134,7 +158,8 @@ fn no_rule_that_admitted_connections_is_called_unused() {
     let truth: Value = serde_json::from_slice(&std::fs::read(folder.join("truth.json")).unwrap()).unwrap();
     let used = truth["used"].as_object().unwrap();
     for log in ["v2.log", "v5.log"] {
-        let (log, snapshot) = (folder.join(log).display().to_string(), folder.join("snap-0").display().to_string());
+        let (log, snapshot) =
+            (folder.join(log).display().to_string(), folder.join("snap-0").display().to_string());
         let run = Fixture::new().analyze(&[&log, "--snapshot", &snapshot]).exit(0);
         for key in run.keys() {
             let verdict = run.rule(key)["usage"]["verdict"].as_str().unwrap();
