@@ -14,7 +14,8 @@ use crate::flow::{Direction, protocol_name};
 use crate::rules::state::State;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
-use crate::tally::blocked::{BlockedKey, PeerUse, Row};
+use crate::tally::blocked::{BlockedKey, Row};
+use crate::tally::peers::PeerUse;
 use crate::time;
 
 /// So many refusals of one peer are "again and again".
@@ -62,7 +63,7 @@ fn scans(rows: &Rows<'_>) -> Scans {
     let mut tried: Scans = BTreeMap::new();
     for (key, (port, _), row) in rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress)) {
         for (peer, uses) in row.internal.iter() {
-            let ports = tried.entry((key.interface, *peer)).or_default();
+            let ports = tried.entry((key.interface, peer)).or_default();
             *ports.entry((key.protocol, *port)).or_default() += uses.records;
         }
     }
@@ -114,14 +115,14 @@ impl Context<'_> {
         let interface_id = self.tally.slots.name(key.interface);
         let protocol = protocol_name(key.protocol);
         let records: u64 = peers.iter().map(|(_, records)| records).sum();
-        let attempt = Attempt { direction, protocol: key.protocol, ports, peer: *first };
+        let attempt = Attempt { direction, protocol: key.protocol, ports, peer: first };
         let closest = match key.cause {
             Cause::NetworkAcl | Cause::NotSecurityGroup => None,
             _ => closest_rule(self.timeline, self.newest, &interface_id, &attempt),
         };
         let port = port_words(key.protocol, ports);
         let others = if peers.len() > 1 { format!(" and {} more", peers.len() - 1) } else { String::new() };
-        let far = format!("{}{others}", shown(first));
+        let far = format!("{}{others}", shown(&first));
         let (from, to) = match direction {
             Direction::Ingress => (far.as_str(), interface_id.as_str()),
             Direction::Egress => (interface_id.as_str(), far.as_str()),
@@ -200,14 +201,9 @@ impl Context<'_> {
 }
 
 /// Peers with so many refusals that somebody keeps trying, most first; scanners have a finding of their own.
-fn persistent<'a>(
-    key: BlockedKey,
-    direction: Direction,
-    row: &'a Row,
-    scans: &Scans,
-) -> Vec<(&'a IpNet, u64)> {
-    let internal = row.internal.iter().filter(|(net, _)| !scans.contains_key(&(key.interface, **net)));
-    let peers: Vec<(&IpNet, &PeerUse)> = match direction {
+fn persistent(key: BlockedKey, direction: Direction, row: &Row, scans: &Scans) -> Vec<(IpNet, u64)> {
+    let internal = row.internal.iter().filter(|(net, _)| !scans.contains_key(&(key.interface, *net)));
+    let peers: Vec<(IpNet, PeerUse)> = match direction {
         Direction::Ingress => internal.collect(),
         // What an interface of ours sends is internal wherever it goes.
         Direction::Egress => row.internal.iter().chain(row.external.iter()).collect(),
@@ -216,12 +212,12 @@ fn persistent<'a>(
         Direction::Ingress => records >= AGAIN,
         Direction::Egress => row.credit.records >= AGAIN,
     };
-    let mut peers: Vec<(&IpNet, u64)> = peers
+    let mut peers: Vec<(IpNet, u64)> = peers
         .into_iter()
         .map(|(net, uses)| (net, uses.records))
         .filter(|(_, records)| again(*records))
         .collect();
-    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     peers
 }
 
@@ -230,7 +226,7 @@ fn evidence(
     direction: Direction,
     protocol: &str,
     ports: (u16, u16),
-    peers: &[(&IpNet, u64)],
+    peers: &[(IpNet, u64)],
     row: &Row,
     closest: Option<&Closest<'_>>,
 ) -> Map<String, Value> {

@@ -11,7 +11,9 @@ use crate::findings::blocked::shown;
 use crate::findings::ports::PortProfile;
 use crate::flow::{Direction, protocol_name};
 use crate::tally::Tally;
-use crate::tally::blocked::{PeerTable, PeerUse, Row};
+use crate::tally::blocked::Row;
+use crate::tally::peers::{PeerTable, PeerUse};
+use hashbrown::HashMap;
 
 /// Peers listed per row.
 const TOP_PEERS: usize = 10;
@@ -54,22 +56,21 @@ fn distinct_peers(row: &Row) -> Option<u64> {
 
 fn top_peers(row: &Row) -> Vec<PeerCount> {
     let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
-    peers.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(b.0)));
-    peers.into_iter().take(TOP_PEERS).map(|(net, uses)| peer(net, uses)).collect()
+    peers.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(&b.0)));
+    peers.iter().take(TOP_PEERS).map(|(net, uses)| peer(net, uses)).collect()
 }
 
 /// Who was refused most, where.
 pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
-    let mut internal: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
-    let mut internet: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
-    let mut egress: BTreeMap<IpNet, PeerUse> = BTreeMap::new();
+    // There may be millions of peers, of which a few are shown.
+    let mut internal: HashMap<IpNet, PeerUse> = HashMap::new();
+    let mut internet: HashMap<IpNet, PeerUse> = HashMap::new();
+    let mut egress: HashMap<IpNet, PeerUse> = HashMap::new();
     let mut ports: BTreeMap<(u8, [u16; 2]), u64> = BTreeMap::new();
     let mut interfaces: BTreeMap<String, u64> = BTreeMap::new();
-    let add = |sums: &mut BTreeMap<IpNet, PeerUse>, peers: &PeerTable| {
+    let add = |sums: &mut HashMap<IpNet, PeerUse>, peers: &PeerTable| {
         for (net, uses) in peers.iter() {
-            let sum = sums.entry(*net).or_default();
-            sum.records += uses.records;
-            sum.span.merge(uses.span);
+            sums.entry(net).or_default().merge(&uses);
         }
     };
     for (key, from, to, row) in tally.blocked.rows() {
@@ -121,10 +122,16 @@ fn top<K: Ord>(sums: BTreeMap<K, u64>) -> impl Iterator<Item = (K, u64)> {
     sums.into_iter().take(TOP)
 }
 
-fn peers(sums: &BTreeMap<IpNet, PeerUse>) -> Vec<PeerCount> {
-    let mut sums: Vec<(&IpNet, &PeerUse)> = sums.iter().collect();
-    sums.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(b.0)));
-    sums.into_iter().take(TOP).map(|(net, uses)| peer(net, uses)).collect()
+fn peers(sums: &HashMap<IpNet, PeerUse>) -> Vec<PeerCount> {
+    let mut sums: Vec<(IpNet, PeerUse)> = sums.iter().map(|(net, uses)| (*net, *uses)).collect();
+    let order =
+        |a: &(IpNet, PeerUse), b: &(IpNet, PeerUse)| b.1.records.cmp(&a.1.records).then(a.0.cmp(&b.0));
+    if sums.len() > TOP {
+        sums.select_nth_unstable_by(TOP, order);
+        sums.truncate(TOP);
+    }
+    sums.sort_by(order);
+    sums.iter().map(|(net, uses)| peer(net, uses)).collect()
 }
 
 fn peer(net: &IpNet, uses: &PeerUse) -> PeerCount {

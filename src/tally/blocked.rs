@@ -6,17 +6,15 @@
 //! internet does not blur them.
 
 use hashbrown::HashMap;
-use ipnet::IpNet;
 use std::net::IpAddr;
 
-use super::credit::{Credit, Span};
+use super::credit::Credit;
+use super::peers::PeerTable;
 use super::scope::{self, PeerScope};
 use super::unordered;
 use crate::attribution::Cause;
 use crate::flow::{Direction, Flow, Traffic, has_ports};
 
-/// Distinct peers kept per row and scope before they are widened.
-const MOST_PEERS: usize = 256;
 /// Distinct ports (or ranges) kept per interface, direction, protocol and cause before they are widened.
 const MOST_PORTS: usize = 1024;
 
@@ -137,93 +135,4 @@ impl Row {
         self.internal.merge(other.internal);
         self.external.merge(other.external);
     }
-}
-
-/// Records of one peer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PeerUse {
-    /// How many.
-    pub records: u64,
-    /// When.
-    pub span: Span,
-}
-
-/// Peers, as addresses or as prefixes of one step of the ladder.
-#[derive(Debug, Clone, Default)]
-pub struct PeerTable {
-    step: usize,
-    peers: HashMap<IpNet, PeerUse>,
-}
-
-/// Prefix lengths by step, IPv4 and IPv6.
-const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
-
-impl PeerTable {
-    fn add(&mut self, peer: IpAddr, flow: &Flow<'_>) {
-        let entry = self.peers.entry(widened(IpNet::from(peer), self.step)).or_default();
-        entry.records += 1;
-        entry.span.add(flow);
-        self.fit();
-    }
-
-    fn fit(&mut self) {
-        while self.peers.len() > MOST_PEERS && self.step + 1 < LADDER.len() {
-            self.widen();
-        }
-    }
-
-    fn widen(&mut self) {
-        self.step += 1;
-        for (net, uses) in unordered(std::mem::take(&mut self.peers)) {
-            merge_peer(&mut self.peers, widened(net, self.step), uses);
-        }
-    }
-
-    fn merge(&mut self, mut other: Self) {
-        while self.step < other.step {
-            self.widen();
-        }
-        while other.step < self.step {
-            other.widen();
-        }
-        for (net, uses) in unordered(other.peers) {
-            merge_peer(&mut self.peers, net, uses);
-        }
-        self.fit();
-    }
-
-    /// Whether every peer is still an address.
-    pub fn is_exact(&self) -> bool {
-        self.step == 0
-    }
-
-    /// Peers and their records, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&IpNet, &PeerUse)> {
-        self.peers.iter()
-    }
-
-    /// How many peers (or prefixes) there are.
-    pub fn len(&self) -> usize {
-        self.peers.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.peers.is_empty()
-    }
-}
-
-fn merge_peer(peers: &mut HashMap<IpNet, PeerUse>, net: IpNet, uses: PeerUse) {
-    let entry = peers.entry(net).or_default();
-    entry.records += uses.records;
-    entry.span.merge(uses.span);
-}
-
-fn widened(net: IpNet, step: usize) -> IpNet {
-    let (v4, v6) = LADDER[step];
-    let length = match net {
-        IpNet::V4(_) => v4,
-        IpNet::V6(_) => v6,
-    };
-    IpNet::new(net.addr(), length).map_or(net, |net| net.trunc())
 }

@@ -282,8 +282,14 @@ pub struct Slots {
 }
 
 /// An id of at most 24 bytes, padded with zeros (which no id holds), as three words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ShortId([u64; 3]);
+
+impl std::hash::Hash for ShortId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.iter().for_each(|word| state.write_u64(*word));
+    }
+}
 
 impl ShortId {
     fn of(id: &[u8]) -> Option<Self> {
