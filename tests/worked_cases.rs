@@ -1,10 +1,13 @@
 //! The worked cases of the definition: figures of an independent implementation, which `naive` must give exactly.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on says so")]
 
+#[path = "common/shared.rs"]
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flowaudit::attribution::naive::{Answer, attribute};
 use flowaudit::attribution::{BASES, Cause};
@@ -12,18 +15,6 @@ use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, RejectReason, TCP, Tr
 use flowaudit::rules::load;
 use flowaudit::rules::timeline::Timeline;
 use serde_json::Value;
-
-/// The folder of one case; None where the cases are not at hand.
-fn case(name: &str) -> Option<PathBuf> {
-    let base = std::env::var("FLOWAUDIT_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
-    let folder = Path::new(&base).join("cases").join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is not there", folder.display());
-    None
-}
 
 fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -209,7 +200,7 @@ const TWO: [(&str, &str); 2] = [("2026-01-01T00:00:00Z=", "snap-0"), ("2026-01-0
 #[test]
 fn one_snapshot() {
     for name in ["one-snapshot", "default-format"] {
-        let Some(folder) = case(name) else { return };
+        let Some(folder) = shared::shared(&format!("cases/{name}")) else { return };
         check(&folder, &timeline(&folder, &[("", "snap-0")]), "logs", "expected.json");
     }
 }
@@ -217,14 +208,14 @@ fn one_snapshot() {
 #[test]
 fn two_snapshots() {
     for name in ["two-snapshots", "default-format-two-snapshots"] {
-        let Some(folder) = case(name) else { return };
+        let Some(folder) = shared::shared(&format!("cases/{name}")) else { return };
         check(&folder, &timeline(&folder, &TWO), "logs", "expected.json");
     }
 }
 
 #[test]
 fn believable_traffic_and_the_truth_about_it() {
-    let Some(folder) = case("believable") else { return };
+    let Some(folder) = shared::shared("cases/believable") else { return };
     let timeline = timeline(&folder, &[("", "snap-0")]);
     let truth = json(&folder.join("truth.json"));
     for (log, figures) in [("v2.log", "expected-v2.json"), ("v5.log", "expected-v5.json")] {

@@ -1,21 +1,15 @@
 //! The worked cases, through the program: every figure of an independent implementation.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::fixture::{Fixture, Run};
+use crate::shared::shared;
 
 fn case(name: &str) -> Option<PathBuf> {
-    let base = std::env::var("FLOWAUDIT_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
-    let folder = Path::new(&base).join("cases").join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is not there", folder.display());
-    None
+    shared(&format!("cases/{name}"))
 }
 
 fn seconds(time: &Value) -> Option<i64> {

@@ -15,6 +15,8 @@ mod inputs;
 mod reasons;
 mod regressions;
 mod regressions_traffic;
+#[path = "../common/shared.rs"]
+mod shared;
 mod snapshots;
 mod terminal;
 mod timeline;

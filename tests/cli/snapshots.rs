@@ -1,6 +1,6 @@
 //! Snapshots in every shape: pages, single objects, rules apart from groups, several times, several accounts.
 
-use std::path::PathBuf;
+use crate::shared::shared;
 
 use serde_json::{Value, json};
 
@@ -268,18 +268,6 @@ fn prefix_lists_come_by_file_name_or_as_aws_describes_them() {
     assert!(run.stderr.contains("unknown/entries.json") && run.stderr.contains("pl-"));
 }
 
-/// A folder of third-party data, where it is at hand.
-fn shared(name: &str) -> Option<PathBuf> {
-    let base = std::env::var("FLOWAUDIT_SHARED")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared").to_owned());
-    let folder = PathBuf::from(base).join("data").join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("skipped: {} is not there", folder.display());
-    None
-}
-
 /// Every permission times its sources, in the raw document.
 fn sources(groups: &Value) -> usize {
     let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
@@ -292,7 +280,7 @@ fn sources(groups: &Value) -> usize {
 
 #[test]
 fn every_rule_of_accounts_that_nobody_here_made_is_accounted_for() {
-    let Some(folder) = shared("batfish") else { return };
+    let Some(folder) = shared("data/batfish") else { return };
     let mut accounts = 0;
     for account in std::fs::read_dir(folder).unwrap() {
         let account = account.unwrap().path();

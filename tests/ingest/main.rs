@@ -13,6 +13,8 @@ mod finding;
 mod hostile;
 mod parts;
 mod rows;
+#[path = "../common/shared.rs"]
+mod shared;
 mod support;
 mod text;
 mod third_party;

@@ -1,7 +1,6 @@
 //! Files that others wrote, with what their own tests say is in them. Skipped where they are not at hand.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use flowaudit::flow::Entry;
 use flowaudit::ingest::Layout;
@@ -9,22 +8,12 @@ use flowaudit::ingest::ReadOptions;
 use flowaudit::ingest::plain::{flow_of, read_fields};
 use serde_json::Value;
 
+use crate::shared::shared;
 use crate::support::collect;
-
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("FLOWAUDIT_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")), PathBuf::from)
-        .join("data/flowlogs-reader");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: {} is not there", folder.display());
-    None
-}
 
 #[test]
 fn fields_are_those_that_flowlogs_reader_expects() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = shared("data/flowlogs-reader") else { return };
     let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let cases = [
@@ -55,7 +44,7 @@ fn fields_are_those_that_flowlogs_reader_expects() {
 
 #[test]
 fn flows_are_those_of_the_slow_reading() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = shared("data/flowlogs-reader") else { return };
     for (file, faults) in [("v2_records.log", 0), ("v2_millisecond_timestamps.log", 0), ("v5_file.log", 1)] {
         let path = folder.join(file);
         let all = collect(&path, &ReadOptions::default());
@@ -72,7 +61,7 @@ fn flows_are_those_of_the_slow_reading() {
 
 #[test]
 fn parquet_that_aws_did_not_write_is_read() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = shared("data/flowlogs-reader") else { return };
     let all = collect(&folder.join("flows.parquet"), &ReadOptions::default());
     assert_eq!((all.failure.as_ref(), all.faults.as_slice()), (None, [].as_slice()));
     let ids: Vec<&[u8]> = all.flows.iter().map(|flow| flow.interface_id.as_slice()).collect();
@@ -84,7 +73,7 @@ fn parquet_that_aws_did_not_write_is_read() {
 
 #[test]
 fn logs_that_cannot_be_joined_say_so() {
-    let Some(folder) = shared() else { return };
+    let Some(folder) = shared("data/flowlogs-reader") else { return };
     let cases = [
         ("v3_file.log", "no column interface-id, action"),
         ("v4_file.log", "no column interface-id, action"),
