@@ -195,6 +195,7 @@ fn refused(port: u16, peer: u32) -> OwnedFlow {
             packets: 1,
             bytes: 40,
             tcp_flags: None,
+            ports: flowaudit::flow::PortFields::Logged,
             reject_reason: None,
         }),
     }

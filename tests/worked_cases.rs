@@ -84,6 +84,7 @@ fn flow(fields: &BTreeMap<&str, &str>) -> OwnedFlow {
             tcp_flags: number("tcp-flags")
                 .filter(|_| protocol == Some(TCP))
                 .map(|flags| u8::try_from(flags).unwrap()),
+            ports: flowaudit::flow::PortFields::Logged,
             reject_reason: text("reject-reason").and_then(|word| match word {
                 "BPA" => Some(RejectReason::BlockPublicAccess),
                 "EC" => Some(RejectReason::EncryptionControl),

@@ -20,6 +20,7 @@ pub fn gaps(
     findings.extend(duplicates(duplicated, flow_logs));
     findings.extend(untold(tally));
     findings.extend(unknown_direction(tally));
+    findings.extend(portless(tally));
     findings.extend(unknown_interfaces(tally));
     findings.extend(skipdata(tally));
     findings.extend(drift(tally));
@@ -118,6 +119,21 @@ fn unknown_direction(tally: &Tally) -> Option<Finding> {
             figures(&[("records", json!(unknown))]),
             "Neither end, or both, is an address of the interface in the snapshot, so they are joined to no rule. A flow \
              log with the field flow-direction tells; so does a snapshot from the time of the logs.",
+        )
+    })
+}
+
+/// Rules are about ports; without them every tcp and udp record looks like port 0.
+fn portless(tally: &Tally) -> Option<Finding> {
+    let records: u64 = tally.interfaces.iter().map(|interface| interface.portless).sum();
+    (records > 0).then(|| {
+        gap(
+            "ports_not_logged",
+            Severity::High,
+            format!("{records} accepted tcp and udp records do not say their ports"),
+            figures(&[("records", json!(records))]),
+            "The flow log's format leaves srcport or dstport out, so no tcp or udp rule can be judged. Create a flow log \
+             with both fields (a flow log cannot be changed).",
         )
     })
 }

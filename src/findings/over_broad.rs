@@ -77,28 +77,47 @@ impl<'a> Context<'a> {
         }
         let attached = self.attached_to(id);
         for union in &unions {
-            let mut finding = self.union_finding(id, union, attached);
+            let mut finding = self.union_finding(id, Direction::Ingress, union, attached);
             finding.group_id = Some(id.to_owned());
             self.step_down_if_unattached(&mut finding, id);
             findings.push(finding);
         }
-        let egress = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
-        findings.extend(egress.filter_map(|candidate| self.egress_finding(&candidate)));
+        self.egress(id, group, findings);
     }
 
-    /// Openings that only the groups of one interface make together.
+    /// Everything may go out, by one rule or by several together.
+    fn egress(&self, id: &str, group: &Group, findings: &mut Vec<Finding>) {
+        let all = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
+        let egress: Vec<_> = all.filter(|candidate| candidate.rule.direction == Direction::Egress).collect();
+        findings.extend(egress.iter().filter_map(|candidate| self.egress_finding(candidate)));
+        let parts: Vec<_> = egress.chunks(1).collect();
+        for union in union::unions(&parts, self.profile) {
+            if !matches!(union.target, Target::AllProtocols | Target::AllPorts(TCP)) {
+                continue;
+            }
+            let mut finding = self.union_finding(id, Direction::Egress, &union, self.attached_to(id));
+            finding.severity = Severity::Info;
+            finding.group_id = Some(id.to_owned());
+            "Where what may leave matters, replace these rules by the ports and ranges that are used."
+                .clone_into(&mut finding.recommendation);
+            findings.push(finding);
+        }
+    }
+
+    /// Openings that only the groups of one interface make together: one finding for all interfaces with those groups.
     fn interfaces(&self, findings: &mut Vec<Finding>) {
-        let mut known: BTreeMap<Vec<&str>, Vec<Union<'_, '_, '_>>> = BTreeMap::new();
-        for (id, interface) in &self.state.interfaces {
+        let mut carriers: BTreeMap<Vec<&str>, Vec<&Arc<Interface>>> = BTreeMap::new();
+        for interface in self.state.interfaces.values() {
             let ids: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
-            let ids: Vec<&str> = ids.into_iter().collect();
-            let unions = known.entry(ids).or_insert_with_key(|ids| {
-                let parts: Vec<_> = ids.iter().map(|id| self.ingress_of(id)).collect();
-                union::unions(&parts, self.profile)
-            });
-            for union in unions.iter() {
-                let mut finding = self.union_finding(id, union, std::slice::from_ref(&interface));
-                finding.interface_id = Some(id.clone());
+            carriers.entry(ids.into_iter().collect()).or_default().push(interface);
+        }
+        for (ids, interfaces) in carriers {
+            let parts: Vec<_> = ids.iter().map(|id| self.ingress_of(id)).collect();
+            for union in union::unions(&parts, self.profile) {
+                let mut finding = self.union_finding(&ids.join("+"), Direction::Ingress, &union, &interfaces);
+                if let [interface] = interfaces[..] {
+                    finding.interface_id = Some(interface.id.clone());
+                }
                 finding
                     .recommendation
                     .push_str(" The figures are those of the rules on every interface that carries them.");
@@ -158,6 +177,14 @@ impl<'a> Context<'a> {
         if let Width::Wide(ranges) = width {
             evidence.insert("ranges".to_owned(), texts(ranges));
         }
+        let private = candidate.private_blocks();
+        let advice = if matches!(width, Width::Private(_)) || private.is_empty() {
+            advice
+        } else {
+            // Taking the public ranges away would not be all.
+            evidence.insert("private_ranges".to_owned(), private.as_slice().into());
+            format!("{advice} It opens whole private ranges too: {}.", private.join(", "))
+        };
         self.describe_rule(candidate, &families, &mut evidence);
         let mut finding = Finding {
             id: String::new(),
@@ -209,6 +236,7 @@ impl<'a> Context<'a> {
     fn union_finding(
         &self,
         subject: &str,
+        direction: Direction,
         union: &Union<'a, '_, '_>,
         attached: &[&Arc<Interface>],
     ) -> Finding {
@@ -229,7 +257,7 @@ impl<'a> Context<'a> {
         self.describe_opening(&[union.family], attached, &mut evidence);
         Finding {
             id: format!(
-                "{}/{subject}:ingress:union:{}:{}",
+                "{}/{subject}:{direction}:union:{}:{}",
                 FindingKind::OverBroad.as_str(),
                 union.target.id(),
                 union.family.as_str()
@@ -237,8 +265,9 @@ impl<'a> Context<'a> {
             kind: FindingKind::OverBroad,
             severity: figures.severity(&opened, &Width::World(vec![union.family])),
             title: format!(
-                "{} open to the internet ({}) by {} rules together",
+                "{} open{} to the internet ({}) by {} rules together",
                 opened.phrase(),
+                if direction == Direction::Egress { " for egress" } else { "" },
                 union.family,
                 union.rules.len()
             ),

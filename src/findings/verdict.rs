@@ -87,6 +87,8 @@ pub enum Reason {
     CoveredTooLittle,
     /// The protocol is a word nobody knows, so its traffic cannot be told.
     UnknownProtocol,
+    /// The logs of an attached interface leave the ports out, which the rule is about.
+    PortsNotLogged,
     /// SKIPDATA records on attached interfaces.
     Skipdata,
     /// Some attached interface has no record at all.
@@ -210,6 +212,9 @@ impl<'a> Bench<'a> {
         forbid(Reason::PeerUnproven, !proven);
         forbid(Reason::YoungRule, self.is_young(rule, content));
         forbid(Reason::CoveredTooLittle, covered.share().is_none_or(|share| share < 5_000));
+        let portless =
+            |it: &&Interface| self.attachments.tally(&it.id).is_some_and(|tally| tally.portless > 0);
+        forbid(Reason::PortsNotLogged, content.protocol.tests_ports() && interfaces.iter().any(portless));
         forbid(Reason::UnknownProtocol, matches!(content.protocol, RuleProtocol::Unknown(_)));
         match loggable::loggable(content, interfaces, self.attachments, self.timeline) {
             Loggable::Never => forbid(Reason::NotLoggable, true),

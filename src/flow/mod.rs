@@ -174,6 +174,15 @@ pub enum Entry {
     SkipData,
 }
 
+/// Whether the log of a record says its ports: a flow log may leave the fields out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortFields {
+    /// Both are said.
+    Logged,
+    /// One or both are absent or `-`, and read as 0.
+    Missing,
+}
+
 /// The packets of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traffic {
@@ -195,6 +204,8 @@ pub struct Traffic {
     pub srcport: u16,
     /// `dstport`; `-` is 0.
     pub dstport: u16,
+    /// Whether the log says both ports.
+    pub ports: PortFields,
     /// `packets`; absent or `-` is 0.
     pub packets: u64,
     /// `bytes`; absent or `-` is 0.

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::RowFault;
-use crate::flow::{self, Action, Direction, Entry, Field, Flow, RejectReason, Seconds, Traffic};
+use crate::flow::{self, Action, Direction, Entry, Field, Flow, PortFields, RejectReason, Seconds, Traffic};
 
 /// A cell read as an unsigned number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,16 +79,28 @@ fn traffic<'a>(cells: &impl Cells<'a>) -> Result<Traffic, RowFault> {
         Number::Bad => return Err(RowFault::NotANumber(Field::Protocol)),
     };
     let required = |field| optional_address(cells, field)?.ok_or(RowFault::NoValue(field));
+    let (srcaddr, dstaddr) = (required(Field::Srcaddr)?, required(Field::Dstaddr)?);
+    let pkt_srcaddr = optional_address(cells, Field::PktSrcaddr)?;
+    let pkt_dstaddr = optional_address(cells, Field::PktDstaddr)?;
+    let (srcport, dstport) = (port(cells, Field::Srcport)?, port(cells, Field::Dstport)?);
+    // A port of 0 is rare enough to look twice.
+    let missing = |number: u16, field| number == 0 && cells.number(field) == Number::Absent;
+    let ports = if missing(srcport, Field::Srcport) || missing(dstport, Field::Dstport) {
+        PortFields::Missing
+    } else {
+        PortFields::Logged
+    };
     Ok(Traffic {
         action,
         direction,
         protocol,
-        srcaddr: required(Field::Srcaddr)?,
-        dstaddr: required(Field::Dstaddr)?,
-        pkt_srcaddr: optional_address(cells, Field::PktSrcaddr)?,
-        pkt_dstaddr: optional_address(cells, Field::PktDstaddr)?,
-        srcport: port(cells, Field::Srcport)?,
-        dstport: port(cells, Field::Dstport)?,
+        srcaddr,
+        dstaddr,
+        pkt_srcaddr,
+        pkt_dstaddr,
+        srcport,
+        dstport,
+        ports,
         packets: count(cells, Field::Packets)?,
         bytes: count(cells, Field::Bytes)?,
         tcp_flags: tcp_flags(cells, protocol),

@@ -82,7 +82,7 @@ pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<Re
         let total = table.metadata.metadata().row_group(group).num_rows().max(1).cast_unsigned();
         let mut reader = table.group(group)?;
         while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {
-            deliver(&batch, &table.columns, rows, sink);
+            deliver(&batch, &table.columns, rows, sink)?;
             rows += batch.num_rows() as u64;
             let share = u128::from(size) * u128::from(rows - before) / u128::from(total);
             let fresh = u64::try_from(share).unwrap_or(size).min(size) - reported;
@@ -94,10 +94,15 @@ pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<Re
     Ok(ReadSummary { places: rows, layout_changed: false })
 }
 
-fn deliver<S: Sink>(batch: &RecordBatch, fields: &[(usize, Field)], before: u64, sink: &mut S) {
+fn deliver<S: Sink>(
+    batch: &RecordBatch,
+    fields: &[(usize, Field)],
+    before: u64,
+    sink: &mut S,
+) -> Result<(), FileFailure> {
     let mut columns = Columns::default();
     for ((_, field), array) in fields.iter().zip(batch.columns()) {
-        columns.set(*field, array);
+        columns.set(*field, array)?;
     }
     for row in 0..batch.num_rows() {
         match cells::flow(&BatchRow { columns: &columns, row }) {
@@ -105,6 +110,7 @@ fn deliver<S: Sink>(batch: &RecordBatch, fields: &[(usize, Field)], before: u64,
             Err(fault) => sink.fault(fault, Place::Row(before + row as u64 + 1)),
         }
     }
+    Ok(())
 }
 
 /// An open file and which of its columns are read.
@@ -185,11 +191,13 @@ fn columns(schema: &SchemaDescriptor) -> Result<Vec<(usize, Field)>, FileFailure
     Layout::from_names(roots.iter().map(|root| root.name())).check()?;
     let mut columns: Vec<(usize, Field)> = Vec::with_capacity(FIELDS.len());
     for (leaf, column) in schema.columns().iter().enumerate() {
-        let [name] = column.path().parts() else { continue };
-        if column.max_rep_level() > 0 {
-            continue;
-        }
+        let Some((name, below)) = column.path().parts().split_first() else { continue };
         let field = Field::from_name(name).filter(|field| NEEDED.contains(field));
+        if field.is_some() && (!below.is_empty() || column.max_rep_level() > 0) {
+            return Err(FileFailure(format!(
+                "Parquet: column {name}: expected one value a row, found several"
+            )));
+        }
         if let Some(field) = field.filter(|field| columns.iter().all(|(_, known)| known != field)) {
             columns.push((leaf, field));
         }

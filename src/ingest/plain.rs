@@ -12,7 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field as Cell;
 
 use super::{FileFailure, Layout, RowFault};
-use crate::flow::{Action, Direction, Entry, Field, OwnedFlow, RejectReason, Seconds, Traffic};
+use crate::flow::{Action, Direction, Entry, Field, OwnedFlow, PortFields, RejectReason, Seconds, Traffic};
 
 /// The fields of a row that have a value.
 pub fn fields_of<'a>(layout: &Layout, line: &'a str) -> Result<Vec<(Field, &'a str)>, RowFault> {
@@ -108,6 +108,10 @@ fn traffic_of<'a>(value: &dyn Fn(Field) -> Option<&'a str>) -> Result<Traffic, R
         pkt_dstaddr: address(Field::PktDstaddr)?,
         srcport: narrow(number(Field::Srcport, 65535)?.unwrap_or(0)),
         dstport: narrow(number(Field::Dstport, 65535)?.unwrap_or(0)),
+        ports: match (value(Field::Srcport), value(Field::Dstport)) {
+            (Some(_), Some(_)) => PortFields::Logged,
+            _ => PortFields::Missing,
+        },
         packets: number(Field::Packets, u64::MAX)?.unwrap_or(0),
         bytes: number(Field::Bytes, u64::MAX)?.unwrap_or(0),
         tcp_flags: match number(Field::TcpFlags, 65535) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::credit::Span;
-use crate::flow::{Action, Entry, Flow, Seconds};
+use crate::flow::{Action, Entry, Flow, PortFields, Seconds, has_ports};
 use crate::ingest::{Place, RowFault};
 
 /// Seconds of an hour.
@@ -189,6 +189,8 @@ pub struct InterfaceTally {
     pub accepted: u64,
     /// REJECT.
     pub rejected: u64,
+    /// ACCEPTs of tcp and udp whose ports the log does not say.
+    pub portless: u64,
     /// NODATA.
     pub no_data: u64,
     /// SKIPDATA.
@@ -240,7 +242,11 @@ impl InterfaceTally {
             }
             Entry::Traffic(traffic) => {
                 match traffic.action {
-                    Action::Accept => self.accepted += 1,
+                    Action::Accept => {
+                        self.accepted += 1;
+                        let portless = traffic.ports == PortFields::Missing && has_ports(traffic.protocol);
+                        self.portless += u64::from(portless);
+                    }
                     Action::Reject => self.rejected += 1,
                 }
                 self.span.add(flow);
@@ -253,6 +259,7 @@ impl InterfaceTally {
     pub fn merge(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.rejected += other.rejected;
+        self.portless += other.portless;
         self.no_data += other.no_data;
         self.skip_data += other.skip_data;
         self.span.merge(other.span);

@@ -187,3 +187,33 @@ fn two_snapshots_of_one_time_that_contradict_each_other_count_the_same_in_any_or
     let other = fixture.analyze(&["log", "--snapshot", "b", "--snapshot", "a"]).exit(0);
     assert_eq!(one.at("/rules"), other.at("/rules"));
 }
+
+#[test]
+fn logs_without_ports_judge_no_tcp_rule_and_say_so() {
+    let formats = [
+        (
+            "version account-id interface-id srcaddr dstaddr protocol start end action log-status",
+            "10.0.0.9 10.0.0.5 6",
+        ),
+        (
+            "version account-id interface-id srcaddr dstaddr dstport protocol start end action log-status",
+            "10.0.0.9 10.0.0.5 443 6",
+        ),
+    ];
+    for (header, flow) in formats {
+        let rows: Vec<String> = (0..25)
+            .map(|hour| T0 + hour * HOUR)
+            .map(|start| format!("2 {ACCOUNT} eni-a {flow} {start} {} ACCEPT OK", start + 60))
+            .collect();
+        let fixture = Fixture::new();
+        fixture.snapshot("snap", &[with_rule().egress("-1", -1, -1, "0.0.0.0/0"), eni()]);
+        fixture.write("log", crate::fixture::text_with(header, &rows));
+        let run = fixture.analyze(&["log", "--snapshot", "snap", "--review-period", "1d"]).exit(0);
+        assert_eq!(
+            (verdict(&run, UNUSED), reasons(&run)),
+            ("cannot_decide", vec!["ports_not_logged".to_owned()])
+        );
+        assert_eq!(run.finding("coverage_gap/ports_not_logged")["evidence"]["records"], 25);
+        assert!(run.finding_ids("unused_rule").iter().all(|id| !id.contains(":tcp:")));
+    }
+}

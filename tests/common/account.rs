@@ -663,6 +663,7 @@ impl Estate {
                 packets: if huge { u64::MAX } else { dice.next() % 100 },
                 bytes: if huge { u64::MAX - 5 } else { dice.next() % 100_000 },
                 tcp_flags: None,
+                ports: flowaudit::flow::PortFields::Logged,
                 reject_reason: (action == Action::Reject && dice.chance(6))
                     .then(|| dice.pick(&[RejectReason::BlockPublicAccess, RejectReason::EncryptionControl])),
             }),

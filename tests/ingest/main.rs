@@ -8,6 +8,7 @@
     reason = "a test fails by panicking and says what it skips"
 )]
 
+mod columns;
 mod containers;
 mod finding;
 mod hostile;

@@ -43,8 +43,8 @@ fn evidence_grades_an_opening() {
         // Of the records of all protocols, flags tell of tcp only.
         ("-1 - 0.0.0.0/0", dns, "9 5 0 2", "reached_answer_unknown critical 0, 9 records came"),
         ("-1 - 0.0.0.0/0", ssh, "9 0 0 9", "reached critical 0, 9 records came"),
-        // Somebody in on another port does not expose this one.
-        ("tcp 22-23 0.0.0.0/0", (TCP, 443), "9 9 9 9", "not_shown high null, Exposure is not"),
+        // Somebody in on another port does not expose this one, but shows that the rule is reached.
+        ("tcp 22-23 0.0.0.0/0", (TCP, 443), "9 9 9 9", "not_shown high null, 9 records came"),
     ];
     for (rule, service, seen, expected) in cases {
         assert_eq!(graded(rule, service, seen), expected, "{rule} {service:?} {seen}");

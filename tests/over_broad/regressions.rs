@@ -131,7 +131,7 @@ fn r07_groups_of_one_interface_add_up() {
     };
     let findings = groups("tcp 22 0.0.0.0/1", "tcp 22 128.0.0.0/1");
     let union = findings.iter().find(|finding| finding.id.contains("union")).unwrap();
-    assert_eq!(union.id, "over_broad/eni-1:ingress:union:tcp:22:ipv4");
+    assert_eq!(union.id, "over_broad/sg-1+sg-2:ingress:union:tcp:22:ipv4");
     assert_eq!((union.interface_id.as_deref(), &union.group_id), (Some("eni-1"), &None));
     assert_eq!(union.evidence["attached_interfaces"], json!(["eni-1"]));
     // Where one group does alone, the interface adds nothing.

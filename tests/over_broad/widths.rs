@@ -75,3 +75,22 @@ fn profiles_decide_which_ports_matter() {
     assert_eq!(short(&findings), ["critical sg-1:ingress:tcp:4444-4444:0.0.0.0/0"]);
     assert_eq!(findings[0].evidence["port_profile"], "own");
 }
+
+#[test]
+fn everything_out_to_the_world_by_two_rules_is_found() {
+    let timeline =
+        timeline(&[json!({ "SecurityGroups": [group("sg-1", "", "-1 - 0.0.0.0/1, -1 - 128.0.0.0/1")] })]);
+    let findings = over_broad(&timeline, &unused(&timeline), &PortProfile::named("cis").unwrap());
+    assert_eq!(short(&findings), ["info sg-1:egress:union:all:all:ipv4"]);
+}
+
+#[test]
+fn private_blocks_beside_a_wide_public_range_are_named_too() {
+    let timeline = timeline(&[
+        json!({ "SecurityGroups": [group("sg-1", "tcp 5432 pl-1", "")] }),
+        json!({ "PrefixLists": [{ "PrefixListId": "pl-1", "Cidrs": ["10.0.0.0/8", "52.0.0.0/8"] }] }),
+    ]);
+    let findings = over_broad(&timeline, &unused(&timeline), &PortProfile::named("default").unwrap());
+    assert_eq!(findings[0].evidence["private_ranges"], json!(["10.0.0.0/8"]));
+    assert!(findings[0].recommendation.contains("whole private ranges too: 10.0.0.0/8"));
+}

@@ -51,6 +51,8 @@ impl Grade {
 pub(super) struct Figures<'a> {
     grade: Grade,
     internet: Exposed,
+    /// What of the internet came in by these rules on ports that the opening is not about.
+    elsewhere: u64,
     services: Vec<(&'a SensitivePort, Exposed)>,
 }
 
@@ -65,9 +67,12 @@ impl<'a> Figures<'a> {
                 let services: Vec<_> =
                     services.iter().map(|service| (*service, service_figures(service))).collect();
                 let grades = services.iter().map(|(service, seen)| Grade::of(seen, service.protocol == TCP));
+                let internet = sum(services.iter().map(|(_, seen)| seen));
+                let all = sum(uses.iter().map(|used| &used.internet));
                 Self {
                     grade: grades.max().unwrap_or(Grade::NotShown),
-                    internet: sum(services.iter().map(|(_, seen)| seen)),
+                    internet,
+                    elsewhere: all.records.saturating_sub(internet.records),
                     services,
                 }
             }
@@ -77,6 +82,7 @@ impl<'a> Figures<'a> {
                 Self {
                     grade: Grade::of(&internet, *opened == Opened::AllPorts(TCP)),
                     internet,
+                    elsewhere: 0,
                     services: seen.filter(|(_, seen)| *seen != Exposed::default()).collect(),
                 }
             }
@@ -89,6 +95,9 @@ impl<'a> Figures<'a> {
         evidence.insert("internet_records".to_owned(), self.internet.records.into());
         evidence.insert("internet_reply_records".to_owned(), self.internet.reply_records.into());
         evidence.insert("answered_records".to_owned(), answered(&self.internet));
+        if self.elsewhere > 0 {
+            evidence.insert("internet_records_on_other_ports".to_owned(), self.elsewhere.into());
+        }
         let services = self.services.iter().map(|(service, seen)| {
             let mut row = name_service(service);
             row["records"] = seen.records.into();
@@ -141,6 +150,11 @@ impl<'a> Figures<'a> {
                 "{records} records came in from the internet and {} went back; without TCP flags they do not tell \
                  whether anything answered. Check what listens, then {narrow}.",
                 self.internet.reply_records
+            ),
+            Grade::NotShown if self.elsewhere > 0 => format!(
+                "{} records came in from the internet by this rule on other ports, so it is exposed; on these ports \
+                 nobody was seen in the window. Close them if nobody needs them, or {narrow}.",
+                self.elsewhere
             ),
             Grade::NotShown => format!(
                 "Exposure is not shown in the window, which does not prove that nobody can come in (load balancers and \

@@ -165,8 +165,14 @@ impl<'a> Candidate<'a> {
         if !wide.is_empty() {
             return Some(Width::Wide(wide));
         }
-        let private = space::private_blocks(self.nets);
+        let private = self.private_blocks();
         (!private.is_empty()).then_some(Width::Private(private))
+    }
+
+    /// Private blocks that its peer holds whole; none where it is the world, which holds everything.
+    pub(super) fn private_blocks(&self) -> Vec<&'static str> {
+        let world = Family::ALL.into_iter().any(|family| self.public(family).is_world());
+        if world { Vec::new() } else { space::private_blocks(self.nets) }
     }
 
     /// The families its ranges are of.

@@ -91,6 +91,7 @@ fn words(reason: Reason) -> &'static str {
         Reason::YoungRule => "newer than the window",
         Reason::CoveredTooLittle => "under half covered",
         Reason::UnknownProtocol => "unknown protocol",
+        Reason::PortsNotLogged => "ports not logged",
         Reason::Skipdata => "records were skipped",
         Reason::InterfacePartlySilent => "an interface without records",
         Reason::Gap => "gaps in the logs",
