@@ -50,8 +50,9 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
     let preferred = flow_logs.numbers(&arguments.flow_log)?;
-    let (mut outcome, duplicates) =
-        progress::follow(show, total, &progress, || read_once_or_twice(&flow_logs, &preferred, read))?;
+    let (mut outcome, duplicates) = progress::follow(show, total, &progress, || {
+        read_once_or_twice(&found.sources, &flow_logs, &preferred, read)
+    })?;
     outcome.failures.extend(found.failures.into_iter().map(failure));
     outcome.failures.sort();
     refuse_nothing(arguments, &found.sources, &outcome)?;
@@ -91,6 +92,7 @@ fn failure((file, failure): (String, ingest::FileFailure)) -> Failure {
 /// Where several flow logs deliver the same interface at the same time, a second pass over the files counts one of them.
 /// A pipe can be read only once, and its records are of no flow log that is known.
 fn read_once_or_twice(
+    sources: &[Source],
     flow_logs: &FlowLogs,
     preferred: &[u32],
     read: impl Fn(&Selection, fn(&Source) -> bool) -> Result<Outcome, Error>,
@@ -101,7 +103,9 @@ fn read_once_or_twice(
     if !selection.is_empty() {
         outcome = read(&selection, |source| !source.is_pipe())?;
     }
-    outcome.merge(read(&all, Source::is_pipe)?);
+    if sources.iter().any(Source::is_pipe) {
+        outcome.merge(read(&all, Source::is_pipe)?);
+    }
     let duplicates = selection.duplicates(&outcome.tally);
     Ok((outcome, duplicates))
 }

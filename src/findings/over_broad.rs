@@ -9,16 +9,18 @@ mod opening;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::ports::PortProfile;
-use super::space::{self, Family};
+use super::space::Family;
 use super::{Finding, FindingKind, Severity};
 use crate::flow::{Direction, TCP};
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::timeline::Timeline;
+use crate::tally::scope;
 use crate::tally::usage::RuleUse;
 use grade::Figures;
 use opening::{Candidate, Opened, Target, Width};
@@ -309,7 +311,9 @@ impl<'a> Context<'a> {
         let public: BTreeSet<_> = attached
             .iter()
             .flat_map(|interface| {
-                let global = interface.addresses.iter().filter(|address| space::is_global_v6(**address));
+                let global = interface.addresses.iter().filter(
+                    |address| matches!(address, IpAddr::V6(address) if scope::is_global_v6(*address)),
+                );
                 interface.public_addresses.iter().chain(global).copied()
             })
             .filter(of_family)

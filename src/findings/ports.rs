@@ -196,11 +196,6 @@ impl PortProfile {
     pub fn services(&self) -> Vec<Service> {
         self.services.iter().map(SensitivePort::service).collect()
     }
-
-    /// What the default profile says of a port, so that the user's own list may name ports only.
-    pub fn describe(service: Service) -> Option<SensitivePort> {
-        known().into_iter().find(|known| known.service() == service)
-    }
 }
 
 fn known() -> Vec<SensitivePort> {

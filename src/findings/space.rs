@@ -4,7 +4,7 @@
 //! for 0.0.0.0/0 has all of it. Unions add up: 0.0.0.0/1 and 128.0.0.0/1 are the whole internet.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 use ipnet::IpNet;
@@ -226,13 +226,6 @@ pub fn private_blocks(nets: &[IpNet]) -> Vec<&'static str> {
         .filter(|(_, octets, prefix)| whole(*octets, *prefix))
         .map(|(name, ..)| name)
         .collect()
-}
-
-/// Whether the address is an IPv6 address of the global unicast space.
-pub fn is_global_v6(address: IpAddr) -> bool {
-    let IpAddr::V6(address) = address else { return false };
-    let bits = Ipv6Addr::to_bits(address);
-    UNICAST_V6.iter().any(|(first, last)| (*first..=*last).contains(&bits))
 }
 
 #[cfg(test)]

@@ -33,19 +33,6 @@ pub enum Verdict {
     NotSeen,
 }
 
-impl Verdict {
-    /// As reports write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Used => "used",
-            Self::PossiblyUsed => "possibly_used",
-            Self::Unattached => "unattached",
-            Self::CannotDecide => "cannot_decide",
-            Self::NotSeen => "not_seen",
-        }
-    }
-}
-
 /// How far to trust "not seen".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -107,11 +107,6 @@ impl Timeline {
         later.chain(earlier).find_map(|(index, state)| Some((index, state.interfaces.get(id)?)))
     }
 
-    /// The index of a rule by content.
-    pub fn find(&self, rule: &Rule) -> Option<RuleIndex> {
-        self.rules.binary_search(rule).ok().map(rule_index)
-    }
-
     /// First and last state (by index) that hold the rule, whatever lies between.
     pub fn life(&self, rule: RuleIndex) -> Option<(usize, usize)> {
         let holds = |state: &State| {

@@ -38,7 +38,7 @@ fn is_internal_v4(address: Ipv4Addr) -> bool {
 }
 
 /// `2000::/3`, the global unicast space in use.
-fn is_global_v6(address: Ipv6Addr) -> bool {
+pub fn is_global_v6(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xe000 == 0x2000
 }
 
