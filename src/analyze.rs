@@ -28,11 +28,11 @@ pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
     let loaded = load::load(&required_snapshots(arguments)?)?;
     refuse_empty_snapshots(arguments, &loaded.documents)?;
     let timeline = Timeline::build(loaded.snapshots);
+    let watch = PortWatch::new(config.settings.profile.services())?;
     let index = Index::build(&timeline);
     let mut found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     leave_out_snapshots(&mut found.sources, &loaded.documents, arguments.output.as_deref());
     let flow_logs = FlowLogs::of(&found.sources);
-    let watch = PortWatch::new(config.settings.profile.services())?;
     let progress = Progress::default();
     let total = found.sources.iter().map(|source| source.bytes).sum();
     let options = ReadOptions { fields: fields(arguments)?, ..ReadOptions::default() };

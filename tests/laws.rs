@@ -22,8 +22,8 @@ use proptest::prelude::*;
 
 /// Tallies flows in so many workers' hands; `deal` says which worker gets which flow.
 fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn(usize) -> usize) -> Tally {
-    let index = Index::build(timeline);
     let watch = PortWatch::new(vec![(6, 22), (6, 443), (17, 53)]).unwrap();
+    let index = Index::build(timeline);
     let (selection, progress) = (Selection::none(false), Progress::default());
     let brief = Brief {
         timeline,

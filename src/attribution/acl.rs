@@ -6,12 +6,12 @@
 
 use std::net::IpAddr;
 
-use crate::flow::{Direction, Traffic};
+use crate::flow::Direction;
 use crate::rules::state::{AclAction, NetworkAcl, Subnet};
 
 /// What the ACL says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AclVerdict {
+pub enum AclVerdict {
     /// It lets the packet pass, or is not asked.
     Allows,
     /// It refuses the packet.
@@ -26,7 +26,7 @@ pub(super) fn ask(
     subnet: Option<&Subnet>,
     direction: Direction,
     peer: IpAddr,
-    traffic: &Traffic,
+    (protocol, dstport): (u8, u16),
 ) -> AclVerdict {
     let Some(acl) = acl else { return AclVerdict::NotKnown };
     if subnet.is_some_and(|subnet| subnet.ranges.iter().any(|range| range.contains(&peer))) {
@@ -35,9 +35,9 @@ pub(super) fn ask(
     let mut possible = None;
     for entry in &acl.entries {
         let matches = entry.direction == direction
-            && entry.protocol.is_none_or(|protocol| protocol == traffic.protocol)
+            && entry.protocol.is_none_or(|own| own == protocol)
             && entry.net.contains(&peer)
-            && entry.ports.is_none_or(|(from, to)| (from..=to).contains(&traffic.dstport));
+            && entry.ports.is_none_or(|(from, to)| (from..=to).contains(&dstport));
         if !matches {
             continue;
         }

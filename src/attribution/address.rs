@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 /// A class of addresses: all belong to the same peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Class(u32);
+pub(super) struct Class(pub(super) u32);
 
 /// Index of a peer within one state.
 pub(super) type PeerIndex = u32;
@@ -19,10 +19,13 @@ pub(super) type PeerIndex = u32;
 #[derive(Debug, Default)]
 pub(super) struct AddressClasses {
     v4: Intervals<u32>,
+    /// None: `v4` is searched.
+    table: Option<V4Table>,
     v6: Intervals<u128>,
     /// Per class one bit per peer, `words` words a class.
     members: Vec<u64>,
     words: usize,
+    peers: usize,
 }
 
 /// Ascending starts of intervals, each with its class; the first start is 0.
@@ -30,11 +33,9 @@ pub(super) struct AddressClasses {
 struct Intervals<A> {
     starts: Vec<A>,
     classes: Vec<Class>,
-    /// Per /16 of IPv4: how many starts lie before it. Empty: all starts are searched.
-    blocks: Vec<u32>,
 }
 
-/// How addresses are looked up: a table costs 256 KiB a state and saves most of the search.
+/// How IPv4 addresses are looked up: a table costs 128 KiB a state and more, and saves the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookUp {
     Table,
@@ -62,26 +63,47 @@ impl AddressClasses {
                 }
             }
         }
-        let mut v4 = intervals(v4, words, &mut interner);
-        if look_up == LookUp::Table {
-            v4.tabulate();
-        }
+        let v4 = intervals(v4, words, &mut interner);
+        let table = (look_up == LookUp::Table).then(|| V4Table::build(&v4));
         let v6 = intervals(v6, words, &mut interner);
-        Self { v4, v6, members: interner.members, words }
+        Self { v4, table, v6, members: interner.members, words, peers: peers.len() }
     }
 
     /// The class of an address.
     pub(super) fn class(&self, address: IpAddr) -> Class {
         match address {
-            IpAddr::V4(address) => self.v4.class_v4(u32::from(address)),
+            IpAddr::V4(address) => self.class_v4(u32::from(address)),
             IpAddr::V6(address) => self.v6.class(u128::from(address)),
         }
     }
 
+    /// The class of an IPv4 address.
+    #[inline]
+    pub(super) fn class_v4(&self, address: u32) -> Class {
+        let found = self.table.as_ref().and_then(|table| table.class(address));
+        found.unwrap_or_else(|| self.v4.class(address))
+    }
+
     /// The peers a class belongs to, one bit each.
     pub(super) fn members(&self, class: Class) -> &[u64] {
-        let at = class.0 as usize * self.words;
+        self.members_of(class.0 as usize)
+    }
+
+    /// The peers that the class of this number belongs to.
+    pub(super) fn members_of(&self, class: usize) -> &[u64] {
+        let at = class * self.words;
         &self.members[at..at + self.words]
+    }
+
+    /// How many classes there are.
+    pub(super) fn count(&self) -> usize {
+        self.members.len() / self.words
+    }
+
+    /// The numbers of the last two peers given.
+    pub(super) fn last_two_peers(&self) -> (PeerIndex, PeerIndex) {
+        let number = |back| PeerIndex::try_from(self.peers.saturating_sub(back)).unwrap_or(PeerIndex::MAX);
+        (number(2), number(1))
     }
 }
 
@@ -92,21 +114,99 @@ impl<A: Ord + Copy> Intervals<A> {
     }
 }
 
-impl Intervals<u32> {
-    fn tabulate(&mut self) {
-        let before = |block: u32| self.starts.partition_point(|start| *start >> 16 < block);
-        let blocks = (0..=1 << 16).map(|block| u32::try_from(before(block)).unwrap_or(u32::MAX));
-        self.blocks = blocks.collect();
+/// The class of IPv4 addresses in at most four steps: by their first 16 bits, the next 8, the last 8.
+#[derive(Debug)]
+struct V4Table {
+    /// By the first 16 bits: which of the entries.
+    blocks: Vec<u16>,
+    entries: Vec<Entry>,
+    /// 256 entries for each /16 that is not of one class.
+    third: Vec<Entry>,
+    /// 256 classes for each /24 that is not of one class.
+    fourth: Vec<Class>,
+}
+
+/// What is known of the addresses of one prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Entry {
+    /// All are of one class.
+    Class(Class),
+    /// See the next table, from here on.
+    Next(u32),
+    /// The tables are full: to be searched.
+    Search,
+}
+
+/// So many /24 are looked up by their last byte, 1 KiB each; beyond that they are searched.
+const MOST_LEAVES: usize = 1 << 14;
+/// So many /16 are cut into /24, 2 KiB each.
+const MOST_CUT: usize = 1 << 12;
+
+impl V4Table {
+    fn build(intervals: &Intervals<u32>) -> Self {
+        let mut table =
+            Self { blocks: Vec::with_capacity(1 << 16), entries: Vec::new(), third: Vec::new(), fourth: Vec::new() };
+        let mut known: HashMap<Entry, u16> = HashMap::new();
+        let mut first = 0;
+        for block in 0..1_u32 << 16 {
+            // Intervals that start in the block, and the class at its start.
+            let count = intervals.starts[first..].partition_point(|start| *start >> 16 <= block);
+            let inside = first..first + count;
+            let entry = table.block(block << 16, intervals, inside.clone());
+            first = inside.end;
+            let next = u16::try_from(table.entries.len()).unwrap_or(u16::MAX);
+            let number = *known.entry(entry).or_insert_with(|| {
+                table.entries.push(entry);
+                next
+            });
+            table.blocks.push(number);
+        }
+        table
     }
 
-    fn class_v4(&self, address: u32) -> Class {
-        let block = (address >> 16) as usize;
-        let [from, to] = match self.blocks.get(block..block + 2) {
-            Some(bounds) => [bounds[0] as usize, bounds[1] as usize],
-            None => return self.class(address),
+    fn block(&mut self, from: u32, intervals: &Intervals<u32>, inside: std::ops::Range<usize>) -> Entry {
+        let starts = &intervals.starts[inside.clone()];
+        let class_at = |address: u32| {
+            let after = inside.start + starts.partition_point(|start| *start <= address);
+            intervals.classes[after - 1]
         };
-        let within = self.starts[from..to].partition_point(|start| *start <= address);
-        self.classes[from + within - 1]
+        if starts.iter().all(|start| *start == from) {
+            return Entry::Class(class_at(from));
+        }
+        if self.third.len() / 256 >= MOST_CUT {
+            return Entry::Search;
+        }
+        let third = u32::try_from(self.third.len()).unwrap_or(u32::MAX);
+        for byte in 0..256 {
+            let from = from + byte * 256;
+            let count = |until: u32| starts.partition_point(|start| *start <= until);
+            let entry = if count(from) == count(from + 255) {
+                Entry::Class(class_at(from))
+            } else if self.fourth.len() / 256 >= MOST_LEAVES {
+                Entry::Search
+            } else {
+                let fourth = u32::try_from(self.fourth.len()).unwrap_or(u32::MAX);
+                self.fourth.extend((0..256).map(|last| class_at(from + last)));
+                Entry::Next(fourth)
+            };
+            self.third.push(entry);
+        }
+        Entry::Next(third)
+    }
+
+    /// None: it must be searched.
+    #[inline]
+    fn class(&self, address: u32) -> Option<Class> {
+        let [_, _, third, fourth] = address.to_be_bytes();
+        match self.entries[usize::from(self.blocks[(address >> 16) as usize])] {
+            Entry::Class(class) => Some(class),
+            Entry::Search => None,
+            Entry::Next(at) => match self.third[at as usize + usize::from(third)] {
+                Entry::Class(class) => Some(class),
+                Entry::Search => None,
+                Entry::Next(at) => Some(self.fourth[at as usize + usize::from(fourth)]),
+            },
+        }
     }
 }
 
@@ -145,7 +245,7 @@ fn intervals<A: Ord + Copy + Default>(
     let mut depth = vec![0_u32; words * 64];
     let mut bits = vec![0_u64; words];
     let mut built =
-        Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)], blocks: Vec::new() };
+        Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)] };
     for (at, bound, peer) in bounds {
         match bound {
             Bound::Enter => depth[peer] += 1,

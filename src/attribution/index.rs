@@ -10,11 +10,14 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
 
+use super::acl::{self, AclVerdict};
 use super::address::{AddressClasses, LookUp, PeerIndex};
+use super::port_classes::PortClasses;
 use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
+use crate::tally::scope;
 
 /// Number of an interface that some snapshot knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +37,8 @@ const MOST_TABLES: usize = 16;
 pub struct Index {
     numbers: HashMap<Box<[u8]>, InterfaceNumber>,
     pub(super) states: Vec<StateIndex>,
+    /// Of all profiles, each once.
+    pub(super) port_classes: Vec<PortClasses>,
     /// By interface number.
     may_wait: Vec<MayWait>,
     /// Rules that match possibly, never surely.
@@ -79,6 +84,10 @@ pub(super) struct StateIndex {
     pub(super) profiles: Vec<Profile>,
     /// By interface number.
     pub(super) interfaces: Vec<Placed>,
+    /// By interface number: what the commonest records ask of it.
+    pub(super) seats: Vec<Seat>,
+    /// Per profile that folds classes, the [`Kin`] of each class.
+    pub(super) kin: Vec<u16>,
 }
 
 /// An interface as a state has it.
@@ -103,6 +112,52 @@ impl Placed {
     }
 }
 
+/// What the commonest records ask of an interface, in half a cache line.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// Its IPv4 addresses, the first one repeated.
+    own: [u32; 4],
+    /// Whether those are all.
+    own_all: bool,
+    profile: Option<u32>,
+    pub(super) origin: Origin,
+}
+
+impl Seat {
+    fn of(placed: &Placed) -> Self {
+        let first = placed.v4.first().copied().unwrap_or_default();
+        let own = std::array::from_fn(|at| placed.v4.get(at).copied().unwrap_or(first));
+        let own_all = (1..=own.len()).contains(&placed.v4.len()) && placed.interface.prefixes.is_empty();
+        let has_groups = !placed.interface.group_ids.is_empty();
+        Self { own, own_all, profile: u32::try_from(placed.profile).ok().filter(|_| has_groups), origin: placed.origin }
+    }
+
+    /// The profile; None: no groups.
+    #[inline]
+    pub(super) fn profile(&self) -> Option<usize> {
+        self.profile.map(|profile| profile as usize)
+    }
+}
+
+impl StateIndex {
+    /// The direction that the addresses of a record tell.
+    #[inline]
+    pub(super) fn direction(&self, number: InterfaceNumber, srcaddr: u32, dstaddr: u32) -> Option<Direction> {
+        let seat = &self.seats[number.index()];
+        let owns = |address: u32| seat.own.iter().fold(false, |owns, own| owns | (*own == address));
+        let owned = if seat.own_all {
+            (owns(dstaddr), owns(srcaddr))
+        } else {
+            let placed = &self.interfaces[number.index()];
+            let owns = |address: u32| placed.owns(IpAddr::V4(address.into()));
+            (owns(dstaddr), owns(srcaddr))
+        };
+        // One of two, without a guess which.
+        let direction = if owned.0 { Direction::Ingress } else { Direction::Egress };
+        (owned.0 != owned.1).then_some(direction)
+    }
+}
+
 fn v4(address: &IpAddr) -> Option<u32> {
     match address {
         IpAddr::V4(address) => Some(u32::from(*address)),
@@ -112,8 +167,10 @@ fn v4(address: &IpAddr) -> Option<u32> {
 
 /// Whether the state itself has the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub enum Origin {
+    /// It has.
     State,
+    /// A neighbouring one has.
     Neighbour,
 }
 
@@ -126,7 +183,24 @@ pub(super) struct Profile {
     pub(super) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
     pub(super) lacks_group: bool,
+    /// Which classes of addresses it cannot tell apart.
+    pub(super) kin: Kin,
+    /// By direction, then tcp and udp: index into [`Index::port_classes`]. None: its records are judged one by one.
+    pub(super) ports: Option<[[u32; 2]; 2]>,
 }
+
+/// How a profile names the classes of addresses.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Kin {
+    /// By the class itself.
+    #[default]
+    Class,
+    /// Classes that its rules do not tell apart have one number, at this place plus the class in [`StateIndex::kin`].
+    Folded(usize),
+}
+
+/// So many classes times profiles, over all states, are folded.
+const MOST_FOLDED: usize = 1 << 20;
 
 impl Profile {
     /// Whether some record of the protocol may find rules in both readings that line 3 does not tell apart.
@@ -203,8 +277,12 @@ impl CompiledRule {
 
     /// Whether the peer is among the members of an address class.
     pub(super) fn allows_peer(&self, members: &[u64]) -> bool {
-        members[self.peer as usize / 64] >> (self.peer % 64) & 1 == 1
+        holds(members, self.peer)
     }
+}
+
+fn holds(members: &[u64], peer: PeerIndex) -> bool {
+    members[peer as usize / 64] >> (peer % 64) & 1 == 1
 }
 
 impl Index {
@@ -213,20 +291,33 @@ impl Index {
         let ids: BTreeSet<&String> =
             timeline.states.iter().flat_map(|state| state.interfaces.keys()).collect();
         let keepers = groups_that_keep_client_addresses(timeline);
+        let own = OwnAddresses::of(timeline);
+        let own_ranges = own.ranges();
         let look_up = if timeline.states.len() <= MOST_TABLES { LookUp::Table } else { LookUp::Search };
-        let mut states: Vec<StateIndex> =
-            (0..timeline.states.len()).map(|at| compile(timeline, at, &ids, &keepers, look_up)).collect();
-        let profiles = states.iter_mut().flat_map(|state| &mut state.profiles);
-        profiles.zip(0..).for_each(|(profile, number)| profile.number = number);
+        let mut states: Vec<StateIndex> = (0..timeline.states.len())
+            .map(|at| compile(timeline, at, &ids, &keepers, &own_ranges, look_up))
+            .collect();
+        let mut port_classes = PortClassTable::default();
+        let mut left = MOST_FOLDED;
+        let mut number = 0;
+        for state in &mut states {
+            for profile in &mut state.profiles {
+                profile.number = number;
+                number += 1;
+                profile.ports = port_classes.of_profile(profile);
+            }
+            state.fold_classes(&mut left);
+        }
         let may_wait = (0..ids.len()).map(|number| MayWait::of(&states, number, timeline)).collect();
         let numbers = ids.iter().zip(0..).map(|(id, n)| (id.as_bytes().into(), InterfaceNumber(n))).collect();
         Self {
             numbers,
             states,
+            port_classes: port_classes.all,
             may_wait,
             possible: timeline.rules.iter().map(Rule::is_one_icmp_type).collect(),
             specific: timeline.rules.iter().map(Rule::is_specific).collect(),
-            own: OwnAddresses::of(timeline),
+            own,
             subnets: subnets(timeline),
         }
     }
@@ -239,6 +330,19 @@ impl Index {
     /// Whether records of the interface may have to wait for the whole input (lines 5 and 6).
     pub fn may_wait(&self, number: InterfaceNumber) -> MayWait {
         self.may_wait[number.index()]
+    }
+
+    /// What the network ACL of the interface's subnet says of a packet (protocol, `dstport`).
+    pub fn ask_acl(
+        &self,
+        state: usize,
+        number: InterfaceNumber,
+        direction: Direction,
+        peer: IpAddr,
+        packet: (u8, u16),
+    ) -> AclVerdict {
+        let placed = &self.states[state].interfaces[number.index()];
+        acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), direction, peer, packet)
     }
 
     /// The VPC that has the address in one of its subnets.
@@ -272,6 +376,7 @@ fn compile(
     at: usize,
     ids: &BTreeSet<&String>,
     keepers: &BTreeSet<&str>,
+    own: &[IpNet],
     look_up: LookUp,
 ) -> StateIndex {
     let state = &timeline.states[at];
@@ -297,7 +402,67 @@ fn compile(
             subnet: state.subnets.get(&interface.subnet_id).cloned(),
         });
     }
-    StateIndex { classes: AddressClasses::build(&peers.ranges, look_up), profiles: compiled, interfaces }
+    // Besides the peers of rules, two things are asked of every address.
+    peers.ranges.push(scope::internal_ranges());
+    peers.ranges.push(own.to_vec());
+    let seats = interfaces.iter().map(Seat::of).collect();
+    let classes = AddressClasses::build(&peers.ranges, look_up);
+    StateIndex { classes, profiles: compiled, interfaces, seats, kin: Vec::new() }
+}
+
+impl StateIndex {
+    /// Gives classes that a profile cannot tell apart one number.
+    fn fold_classes(&mut self, left: &mut usize) {
+        let count = self.classes.count();
+        let (internal, own) = self.classes.last_two_peers();
+        for profile in &mut self.profiles {
+            if count > *left {
+                return;
+            }
+            *left -= count;
+            let rules = profile.ingress.iter().chain(&profile.egress);
+            let peers: BTreeSet<PeerIndex> = rules.map(|rule| rule.peer).chain([internal, own]).collect();
+            let mut known: HashMap<Vec<bool>, u16> = HashMap::new();
+            profile.kin = Kin::Folded(self.kin.len());
+            self.kin.extend((0..count).map(|class| {
+                let members = self.classes.members_of(class);
+                let held: Vec<bool> = peers.iter().map(|peer| holds(members, *peer)).collect();
+                let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
+                *known.entry(held).or_insert(next)
+            }));
+        }
+    }
+}
+
+/// The port classes of all profiles, each once.
+#[derive(Default)]
+struct PortClassTable {
+    known: HashMap<PortClasses, u32>,
+    all: Vec<PortClasses>,
+}
+
+impl PortClassTable {
+    fn of_profile(&mut self, profile: &Profile) -> Option<[[u32; 2]; 2]> {
+        let mut numbers = [[0; 2]; 2];
+        for direction in [Direction::Ingress, Direction::Egress] {
+            for (transport, protocol) in [TCP, UDP].into_iter().enumerate() {
+                let rules = profile.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
+                let ranges: Vec<(u16, u16)> = rules.map(|rule| (rule.from, rule.to)).collect();
+                numbers[direction as usize][transport] = self.number(PortClasses::build(&ranges)?);
+            }
+        }
+        Some(numbers)
+    }
+
+    fn number(&mut self, classes: PortClasses) -> u32 {
+        if let Some(number) = self.known.get(&classes) {
+            return *number;
+        }
+        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        self.all.push(classes.clone());
+        self.known.insert(classes, number);
+        number
+    }
 }
 
 fn compile_profile(
@@ -407,6 +572,11 @@ impl OwnAddresses {
             addresses: interfaces().flat_map(|it| it.addresses.iter().copied()).collect(),
             prefixes: prefixes.into_iter().collect(),
         }
+    }
+
+    fn ranges(&self) -> Vec<IpNet> {
+        let addresses = self.addresses.iter().copied().map(IpNet::from);
+        addresses.chain(self.prefixes.iter().copied()).collect()
     }
 
     fn contains(&self, address: IpAddr) -> bool {

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::acl::{self, AclVerdict};
+use super::acl::AclVerdict;
 use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
+use super::port_classes::LOW_PORTS;
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, TCP, Traffic, has_ports};
@@ -39,7 +40,7 @@ pub struct Judgement {
 }
 
 /// What explains or refused a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// ACCEPT on an interface in no snapshot.
     UnknownInterface,
@@ -121,7 +122,6 @@ impl InPlay {
 struct Case<'a> {
     state: &'a StateIndex,
     profile: &'a Profile,
-    placed: &'a Placed,
     direction: Direction,
     peer: IpAddr,
     traffic: &'a Traffic,
@@ -182,9 +182,14 @@ impl<'a> Judge<'a> {
             None => Verdict::UnknownDirection,
             Some(direction) => {
                 let profile = &state.profiles[placed.profile];
-                let case = Case { state, profile, placed, direction, peer: judgement.peer, traffic };
-                if refused {
-                    Verdict::Refused(self.refusal(&case))
+                let case = Case { state, profile, direction, peer: judgement.peer, traffic };
+                if let (true, Some(cause)) = (refused, by_reason(traffic)) {
+                    Verdict::Refused(cause)
+                } else if refused {
+                    let Traffic { protocol, srcport, dstport, tcp_flags, .. } = *traffic;
+                    let acl = index.ask_acl(at, number, direction, case.peer, (protocol, dstport));
+                    let packet = Packet { protocol, srcport, dstport, tcp_flags };
+                    Verdict::Refused(self.refusal(&case).cause(acl, packet))
                 } else {
                     self.acceptance(&case, number, at)
                 }
@@ -220,7 +225,7 @@ impl<'a> Judge<'a> {
             return Verdict::Undecided { forward, reply, basis: Some(Basis::Ambiguous) };
         }
         let specific = (self.sets.traits(forward).specific, self.sets.traits(reply).specific);
-        let low = (traffic.dstport < 512, traffic.srcport < 512);
+        let low = (traffic.dstport < LOW_PORTS, traffic.srcport < LOW_PORTS);
         let decided = |role, basis| match role {
             Role::Forward => Verdict::Decided { role, set: forward, basis },
             _ => Verdict::Decided { role, set: reply, basis },
@@ -248,7 +253,7 @@ impl<'a> Judge<'a> {
                 continue;
             }
             let profile = &state.profiles[placed.profile];
-            let other = Case { state, profile, placed, ..*case };
+            let other = Case { state, profile, ..*case };
             let (forward, reply) = self.readings(&other);
             let forward = if play.forward { forward } else { SetId::EMPTY };
             let reply = if play.reply { reply } else { SetId::EMPTY };
@@ -327,29 +332,89 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn refusal(&mut self, case: &Case<'_>) -> Cause {
+    /// What the rules say of a refused record that groups and directions are known of.
+    fn refusal(&mut self, case: &Case<'_>) -> Refusal {
         let traffic = case.traffic;
-        if let Some(cause) = by_reason(traffic) {
-            return cause;
-        }
         let (forward, reply) = self.readings(case);
         let play = InPlay::of(traffic);
         let forward = if play.forward { forward } else { SetId::EMPTY };
         let reply = if play.reply { reply } else { SetId::EMPTY };
-        let placed = case.placed;
-        let acl =
-            acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), case.direction, case.peer, traffic);
+        let mut unresolved = case.profile.rules(case.direction).iter();
+        let unresolved = forward == SetId::EMPTY
+            && play.forward
+            && unresolved
+                .any(|rule| rule.proof.unresolved && rule.allows_port(traffic.protocol, traffic.dstport));
+        Refusal {
+            forward: match forward {
+                SetId::EMPTY if unresolved => Allowing::Unresolved,
+                SetId::EMPTY => Allowing::Nothing,
+                set if self.sets.traits(set).sure => Allowing::Surely,
+                _ => Allowing::Possibly,
+            },
+            reply: reply != SetId::EMPTY,
+            lacks_group: case.profile.lacks_group,
+        }
+    }
+
+    /// What the rules say of a refused record in a situation: see [`Index::situate`].
+    pub fn refuse(
+        &mut self,
+        number: InterfaceNumber,
+        at: usize,
+        direction: Direction,
+        traffic: &Traffic,
+    ) -> Refusal {
+        let state = &self.index.states[at];
+        let placed = &state.interfaces[number.index()];
+        let profile = &state.profiles[placed.profile];
+        self.refusal(&Case { state, profile, direction, peer: peer(direction, traffic), traffic })
+    }
+}
+
+/// What the rules of a forward reading say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowing {
+    /// None matches.
+    Nothing,
+    /// None matches, and one might whose peer is not resolved.
+    Unresolved,
+    /// Some may match.
+    Possibly,
+    /// Some match.
+    Surely,
+}
+
+/// What the rules say of a refused record. The network ACL says the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    forward: Allowing,
+    reply: bool,
+    lacks_group: bool,
+}
+
+/// What of a refused packet tells its cause.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet {
+    /// `protocol`.
+    pub protocol: u8,
+    /// `srcport`.
+    pub srcport: u16,
+    /// `dstport`.
+    pub dstport: u16,
+    /// `tcp-flags`, where known.
+    pub tcp_flags: Option<u8>,
+}
+
+impl Refusal {
+    /// Lines 3 to 11 of the definition.
+    pub fn cause(self, acl: AclVerdict, packet: Packet) -> Cause {
         let denies = acl == AclVerdict::Denies;
-        let (no_forward, no_reply) = (forward == SetId::EMPTY, reply == SetId::EMPTY);
-        let flags = traffic.tcp_flags.filter(|_| traffic.protocol == TCP).map(|flags| flags & SYN_ACK);
-        let ports = has_ports(traffic.protocol);
+        let no_forward = matches!(self.forward, Allowing::Nothing | Allowing::Unresolved);
+        let flags = packet.tcp_flags.filter(|_| packet.protocol == TCP).map(|flags| flags & SYN_ACK);
+        let ports = has_ports(packet.protocol);
         // Line 4 and line 7 know a reply by its port where flags do not tell.
-        let by_port = no_forward
-            && !no_reply
-            && flags.is_none()
-            && ports
-            && traffic.srcport < 512
-            && traffic.dstport >= 512;
+        let low = packet.srcport < LOW_PORTS && packet.dstport >= LOW_PORTS;
+        let by_port = no_forward && self.reply && flags.is_none() && ports && low;
         let syn_clear = flags.is_some_and(|flags| flags & SYN == 0);
         if denies && (syn_clear || !no_forward) {
             return Cause::NetworkAcl;
@@ -360,26 +425,19 @@ impl<'a> Judge<'a> {
         if syn_clear {
             return Cause::LatePacket;
         }
-        if flags == Some(SYN_ACK) && !no_reply {
+        if flags == Some(SYN_ACK) && self.reply {
             return if acl == AclVerdict::NotKnown { Cause::BlockedReply } else { Cause::LatePacket };
         }
         if by_port {
             return if acl == AclVerdict::NotKnown { Cause::LateReplyOrScan } else { Cause::LatePacket };
         }
-        let unresolved = || {
-            case.profile
-                .rules(case.direction)
-                .iter()
-                .any(|rule| rule.proof.unresolved && rule.allows_port(traffic.protocol, traffic.dstport))
-        };
-        match () {
-            () if no_forward && !no_reply && !ports => Cause::Undetermined,
-            () if !no_forward && !self.sets.traits(forward).sure => Cause::Undetermined,
-            () if no_forward && play.forward && unresolved() => Cause::Undetermined,
-            () if !no_forward => Cause::NotSecurityGroup,
-            () if case.profile.lacks_group => Cause::UnknownGroup,
-            () if denies => Cause::SecurityGroupAndNetworkAcl,
-            () => Cause::SecurityGroup,
+        match self.forward {
+            Allowing::Nothing | Allowing::Unresolved if self.reply && !ports => Cause::Undetermined,
+            Allowing::Possibly | Allowing::Unresolved => Cause::Undetermined,
+            Allowing::Surely => Cause::NotSecurityGroup,
+            Allowing::Nothing if self.lacks_group => Cause::UnknownGroup,
+            Allowing::Nothing if denies => Cause::SecurityGroupAndNetworkAcl,
+            Allowing::Nothing => Cause::SecurityGroup,
         }
     }
 }

@@ -8,12 +8,14 @@
 
 use serde::Serialize;
 
-mod acl;
+pub mod acl;
 mod address;
 pub mod index;
 pub mod judge;
 pub mod naive;
+mod port_classes;
 pub mod sets;
+pub mod situation;
 
 /// What told which end opened the connection of an ACCEPT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

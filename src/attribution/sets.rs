@@ -53,7 +53,7 @@ impl SetTable {
     }
 
     /// The number of the set of these rules, ascending and distinct.
-    pub(super) fn intern(&mut self, rules: &[RuleIndex], index: &Index) -> SetId {
+    pub(crate) fn intern(&mut self, rules: &[RuleIndex], index: &Index) -> SetId {
         if rules.is_empty() {
             return SetId::EMPTY;
         }

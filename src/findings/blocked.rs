@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::closest::{Attempt, Closest, closest_rule};
@@ -60,15 +61,22 @@ fn is_attempt(cause: Cause) -> bool {
 type Scans = BTreeMap<(u32, IpNet), BTreeMap<(u8, u16), u64>>;
 
 fn scans(rows: &Rows<'_>) -> Scans {
-    let mut tried: Scans = BTreeMap::new();
-    for (key, (port, _), row) in rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress)) {
-        for (peer, uses) in row.internal.iter() {
-            let ports = tried.entry((key.interface, peer)).or_default();
-            *ports.entry((key.protocol, *port)).or_default() += uses.records;
-        }
-    }
-    tried.retain(|_, ports| ports.len() >= SCANNED_PORTS);
-    tried
+    let ingress = rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress));
+    // There may be millions of peers, of which few are scanners: they are sorted first, and looked at in groups.
+    let mut tried: Vec<(u32, IpNet, (u8, u16), u64)> = ingress
+        .flat_map(|(key, (port, _), row)| {
+            let tried = |(peer, uses): (IpNet, PeerUse)| (key.interface, peer, (key.protocol, *port), uses.records);
+            row.internal.iter().map(tried)
+        })
+        .collect();
+    tried.par_sort_unstable();
+    let sources = tried.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|tries| tries.len() >= SCANNED_PORTS);
+    let scans = sources.map(|tries| {
+        let mut ports: BTreeMap<(u8, u16), u64> = BTreeMap::new();
+        tries.iter().for_each(|(.., port, records)| *ports.entry(*port).or_default() += records);
+        ((tries[0].0, tries[0].1), ports)
+    });
+    scans.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect()
 }
 
 fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &BTreeMap<(u8, u16), u64>) -> Finding {

@@ -4,6 +4,7 @@
 //! Readers in [`crate::ingest`] make them, everything after that only reads them. Nothing here does I/O.
 
 pub mod field;
+mod v4;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 pub use field::Field;
+pub use v4::V4Flow;
 
 /// Seconds since 1970-01-01T00:00:00Z.
 pub type Seconds = i64;

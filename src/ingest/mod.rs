@@ -11,6 +11,7 @@
 //! A row that is not a record is a [`RowFault`]; a file that is not a flow log is a [`FileFailure`]. What was read
 //! before a break stays read.
 
+mod byte_masks;
 mod cells;
 mod csv;
 pub mod fault;
@@ -24,6 +25,7 @@ mod messages;
 mod parquet;
 mod parquet_cells;
 pub mod plain;
+pub mod quick;
 mod sniff;
 pub mod source;
 mod stream;
@@ -33,7 +35,7 @@ use std::fs::File;
 use std::io::{Error, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, V4Flow};
 
 pub use fault::{Place, RowFault};
 pub use layout::Layout;
@@ -44,11 +46,21 @@ pub use source::{Found, Source, find};
 pub trait Sink {
     /// One well-formed entry.
     fn flow(&mut self, flow: &Flow<'_>);
+    /// What to call an interface in [`Sink::v4`]. None: its records must come by [`Sink::flow`].
+    fn interface(&mut self, _interface_id: &[u8]) -> Option<InterfaceHandle> {
+        None
+    }
+    /// One well-formed entry of the commonest kind.
+    fn v4(&mut self, _interface: InterfaceHandle, _flow: &V4Flow) {}
     /// One row that is not a record. `place` counts from the start of the part being read.
     fn fault(&mut self, fault: RowFault, place: Place);
     /// So many more bytes of the file (as stored) have been consumed.
     fn consumed(&mut self, bytes: u64);
 }
+
+/// A sink's own number of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InterfaceHandle(pub u32);
 
 /// Why a file, or the rest of it, could not be read. Displayed in `coverage.files.failures`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -13,7 +13,7 @@ use crate::flow::{Direction, protocol_name};
 use crate::tally::Tally;
 use crate::tally::blocked::Row;
 use crate::tally::peers::{PeerTable, PeerUse};
-use hashbrown::HashMap;
+use rayon::prelude::*;
 
 /// Peers listed per row.
 const TOP_PEERS: usize = 10;
@@ -63,26 +63,20 @@ fn top_peers(row: &Row) -> Vec<PeerCount> {
 /// Who was refused most, where.
 pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
     // There may be millions of peers, of which a few are shown.
-    let mut internal: HashMap<IpNet, PeerUse> = HashMap::new();
-    let mut internet: HashMap<IpNet, PeerUse> = HashMap::new();
-    let mut egress: HashMap<IpNet, PeerUse> = HashMap::new();
+    let mut internal = Vec::new();
+    let mut internet = Vec::new();
+    let mut egress = Vec::new();
     let mut ports: BTreeMap<(u8, [u16; 2]), u64> = BTreeMap::new();
     let mut interfaces: BTreeMap<String, u64> = BTreeMap::new();
-    let add = |sums: &mut HashMap<IpNet, PeerUse>, peers: &PeerTable| {
-        for (net, uses) in peers.iter() {
-            sums.entry(net).or_default().merge(&uses);
-        }
-    };
     for (key, from, to, row) in tally.blocked.rows() {
         if !is_attempt(key.cause, key.protocol, from, to, profile) {
             continue;
         }
         if key.direction == Some(Direction::Egress) {
-            add(&mut egress, &row.internal);
-            add(&mut egress, &row.external);
+            egress.extend([&row.internal, &row.external]);
         } else {
-            add(&mut internal, &row.internal);
-            add(&mut internet, &row.external);
+            internal.push(&row.internal);
+            internet.push(&row.external);
         }
         *ports.entry((key.protocol, [from, to])).or_default() += row.credit.records;
         *interfaces.entry(tally.slots.name(key.interface)).or_default() += row.credit.records;
@@ -122,16 +116,23 @@ fn top<K: Ord>(sums: BTreeMap<K, u64>) -> impl Iterator<Item = (K, u64)> {
     sums.into_iter().take(TOP)
 }
 
-fn peers(sums: &HashMap<IpNet, PeerUse>) -> Vec<PeerCount> {
-    let mut sums: Vec<(IpNet, PeerUse)> = sums.iter().map(|(net, uses)| (*net, *uses)).collect();
+fn peers(tables: &[&PeerTable]) -> Vec<PeerCount> {
+    let mut peers: Vec<(IpNet, PeerUse)> = tables.par_iter().flat_map_iter(|table| table.iter()).collect();
+    peers.par_sort_unstable_by_key(|(net, _)| *net);
+    peers.dedup_by(|(other, more), (net, uses)| {
+        if other == net {
+            uses.merge(more);
+        }
+        other == net
+    });
     let order =
         |a: &(IpNet, PeerUse), b: &(IpNet, PeerUse)| b.1.records.cmp(&a.1.records).then(a.0.cmp(&b.0));
-    if sums.len() > TOP {
-        sums.select_nth_unstable_by(TOP, order);
-        sums.truncate(TOP);
+    if peers.len() > TOP {
+        peers.select_nth_unstable_by(TOP, order);
+        peers.truncate(TOP);
     }
-    sums.sort_by(order);
-    sums.iter().map(|(net, uses)| peer(net, uses)).collect()
+    peers.sort_by(order);
+    peers.iter().map(|(net, uses)| peer(net, uses)).collect()
 }
 
 fn peer(net: &IpNet, uses: &PeerUse) -> PeerCount {

@@ -1,22 +1,21 @@
 //! Refused records by interface, direction, protocol, port and cause, with the peers that were refused.
 //!
-//! Bounded: a row that meets too many peers keeps prefixes instead of addresses, and an interface probed on too many
-//! ports keeps ranges of ports. Both widen by fixed steps until they fit, which ends in the same state whatever the
-//! order; counts stay exact at the width shown. Peers of private networks are kept apart, so that noise from the
+//! Bounded, whatever the logs hold: see [`bounds`]. Peers of private networks are kept apart, so that noise from the
 //! internet does not blur them.
 
-use hashbrown::HashMap;
+mod bounds;
+
 use std::net::IpAddr;
+
+use hashbrown::HashMap;
 
 use super::credit::Credit;
 use super::peers::PeerTable;
 use super::scope::{self, PeerScope};
 use super::unordered;
 use crate::attribution::Cause;
-use crate::flow::{Direction, Flow, Traffic, has_ports};
-
-/// Distinct ports (or ranges) kept per interface, direction, protocol and cause before they are widened.
-const MOST_PORTS: usize = 1024;
+use crate::flow::{Direction, Flow, Traffic, V4Flow, has_ports};
+use bounds::{Level, Rung};
 
 /// What rows are grouped by before the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,78 +33,156 @@ pub struct BlockedKey {
 /// Every refused record.
 #[derive(Debug, Clone, Default)]
 pub struct Blocked {
-    tables: HashMap<BlockedKey, PortTable>,
+    level: Level,
+    tables: HashMap<BlockedKey, Table>,
+    rows: Vec<Row>,
+    /// Rows that others have taken in.
+    free: Vec<u32>,
+    /// Where the row of a port is, for ports met of late.
+    places: HashMap<Place, u32>,
+    /// Records since the bounds were last looked at.
+    fresh: usize,
 }
+
+/// A [`BlockedKey`] and a port, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Place(u64);
+
+impl Place {
+    #[inline]
+    fn of(key: BlockedKey, port: u16) -> Self {
+        let direction = key.direction.map_or(0, |direction| direction as u64 + 1);
+        let small = u64::from(key.protocol) << 8 | direction << 6 | key.cause as u64;
+        Self(u64::from(key.interface) << 32 | u64::from(port) << 16 | small)
+    }
+}
+
+/// The rows of one key by port, or by ranges of ports.
+#[derive(Debug, Clone, Default)]
+struct Table {
+    rung: Rung,
+    rows: HashMap<u16, u32>,
+}
+
+/// So many places are remembered.
+const MOST_PLACES: usize = 1 << 18;
 
 impl Blocked {
     /// Takes in one refused record.
     pub fn add(&mut self, key: BlockedKey, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
         let port = if has_ports(key.protocol) { traffic.dstport } else { 0 };
-        self.tables.entry(key).or_default().row(port).add(peer, flow, traffic);
+        let most = self.level.most_peers();
+        let row = self.row(key, port);
+        row.credit.add(flow, traffic);
+        row.peers(scope::of(peer)).add(peer, flow, most);
+    }
+
+    /// Takes in one refused record.
+    #[inline]
+    pub fn add_v4(&mut self, key: BlockedKey, peer: u32, flow: &V4Flow) {
+        let port = if has_ports(key.protocol) { flow.dstport } else { 0 };
+        let most = self.level.most_peers();
+        let row = self.row(key, port);
+        row.credit.add_v4(flow);
+        row.peers(scope::of(IpAddr::V4(peer.into()))).add_v4(peer, flow, most);
+    }
+
+    #[inline]
+    fn row(&mut self, key: BlockedKey, port: u16) -> &mut Row {
+        self.fresh += 1;
+        if self.fresh > bounds::SWEEP {
+            self.fit();
+        }
+        let place = Place::of(key, port);
+        let row = match self.places.get(&place) {
+            Some(row) => *row,
+            None => {
+                let row = self.find(key, port);
+                if self.places.len() >= MOST_PLACES {
+                    self.places.clear();
+                }
+                self.places.insert(place, row);
+                row
+            }
+        };
+        &mut self.rows[row as usize]
+    }
+
+    #[cold]
+    fn find(&mut self, key: BlockedKey, port: u16) -> u32 {
+        let table = self.tables.entry(key).or_default();
+        if let Some(row) = table.rows.get(&table.rung.range(port)) {
+            return *row;
+        }
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(Row::default());
+            u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
+        });
+        table.rows.insert(table.rung.range(port), row);
+        while table.rows.len() > self.level.most_rows() && table.rung.can_climb() {
+            table.climb(&mut self.rows, &mut self.free);
+            self.places.clear();
+        }
+        table.rows[&table.rung.range(port)]
     }
 
     /// Takes in other refused records; `slots` says what the other's interface slots are here.
-    pub fn merge(&mut self, other: Self, slots: &[u32]) {
-        for (mut key, table) in unordered(other.tables) {
+    /// Call [`Blocked::fit`] when all are in.
+    pub fn merge(&mut self, mut other: Self, slots: &[u32]) {
+        self.level = self.level.max(other.level);
+        self.places.clear();
+        for (mut key, mut theirs) in unordered(std::mem::take(&mut other.tables)) {
             key.interface = slots[key.interface as usize];
-            self.tables.entry(key).or_default().merge(table);
+            let ours = self.tables.entry(key).or_default();
+            while ours.rung < theirs.rung {
+                ours.climb(&mut self.rows, &mut self.free);
+            }
+            while theirs.rung < ours.rung {
+                theirs.climb(&mut other.rows, &mut other.free);
+            }
+            for (range, row) in unordered(theirs.rows) {
+                let row = std::mem::take(&mut other.rows[row as usize]);
+                if let Some(own) = ours.rows.get(&range) {
+                    self.rows[*own as usize].merge(row);
+                } else {
+                    ours.rows.insert(range, u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
+                    self.rows.push(row);
+                }
+            }
         }
     }
 
     /// Every row: (key, first port, last port, row), in no order.
     pub fn rows(&self) -> impl Iterator<Item = (&BlockedKey, u16, u16, &Row)> {
-        self.tables.iter().flat_map(|(key, table)| {
-            let span = (1_u32 << table.width) - 1;
-            table.rows.iter().map(move |(port, row)| {
-                let from = u32::from(*port) << table.width;
-                let narrow = |port: u32| u16::try_from(port).unwrap_or(u16::MAX);
-                (key, narrow(from), narrow(from + span), row)
+        self.tables.iter().flat_map(move |(key, table)| {
+            table.rows.iter().map(move |(range, row)| {
+                let (from, to) = table.rung.ports(*range);
+                (key, from, to, &self.rows[*row as usize])
             })
         })
     }
 }
 
-/// Rows by port, or by ranges of 2^width ports.
-#[derive(Debug, Clone, Default)]
-struct PortTable {
-    width: u32,
-    rows: HashMap<u16, Row>,
-}
-
-impl PortTable {
-    fn row(&mut self, port: u16) -> &mut Row {
-        let slot = self.slot(port);
-        self.rows.entry(slot).or_default();
-        while self.rows.len() > MOST_PORTS {
-            self.widen();
+impl Table {
+    /// Goes up one rung: ranges of ports become wider, or peers fewer.
+    fn climb(&mut self, rows: &mut [Row], free: &mut Vec<u32>) {
+        let before = self.rung;
+        self.rung.climb();
+        let shift = self.rung.width() - before.width();
+        if shift == 0 {
+            return;
         }
-        let slot = self.slot(port);
-        self.rows.entry(slot).or_default()
-    }
-
-    fn slot(&self, port: u16) -> u16 {
-        port.checked_shr(self.width).unwrap_or(0)
-    }
-
-    fn widen(&mut self) {
-        self.width += 4;
-        for (port, row) in unordered(std::mem::take(&mut self.rows)) {
-            self.rows.entry(port >> 4).or_default().merge(row);
-        }
-    }
-
-    fn merge(&mut self, mut other: Self) {
-        while self.width < other.width {
-            self.widen();
-        }
-        while other.width < self.width {
-            other.widen();
-        }
-        for (slot, row) in unordered(other.rows) {
-            self.rows.entry(slot).or_default().merge(row);
-        }
-        while self.rows.len() > MOST_PORTS {
-            self.widen();
+        for (range, row) in unordered(std::mem::take(&mut self.rows)) {
+            match self.rows.entry(range.checked_shr(shift).unwrap_or(0)) {
+                hashbrown::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(row);
+                }
+                hashbrown::hash_map::Entry::Occupied(entry) => {
+                    let taken = std::mem::take(&mut rows[row as usize]);
+                    rows[*entry.get() as usize].merge(taken);
+                    free.push(row);
+                }
+            }
         }
     }
 }
@@ -122,11 +199,11 @@ pub struct Row {
 }
 
 impl Row {
-    fn add(&mut self, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
-        self.credit.add(flow, traffic);
-        match scope::of(peer) {
-            PeerScope::Internal => self.internal.add(peer, flow),
-            PeerScope::Internet => self.external.add(peer, flow),
+    #[inline]
+    fn peers(&mut self, scope: PeerScope) -> &mut PeerTable {
+        match scope {
+            PeerScope::Internal => &mut self.internal,
+            PeerScope::Internet => &mut self.external,
         }
     }
 

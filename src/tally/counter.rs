@@ -1,19 +1,28 @@
 //! The sink of the product: takes flows from a reader, has them judged, and tallies them.
+//!
+//! Nearly every record is between IPv4 addresses, on a known interface, and in a situation that was met before: it is
+//! credited by what was judged then ([`Counter::v4`]). All others are judged one by one ([`Counter::alone`]).
+
+mod alone;
+mod by_situation;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::blocked::BlockedKey;
-use super::coverage::{FaultCount, InterfaceTally, add_fault, note};
+use hashbrown::HashMap;
+
+use super::Tally;
+use super::cells::{Cells, KindNumber, usage_key};
+use super::coverage::{FaultCount, InterfaceTally, add_fault};
+use super::credit::Span;
+use super::scope::PeerScope;
 use super::selection::Selection;
-use super::waiting::{ServiceKey, WaitingKey, service_end};
 use super::watch::PortWatch;
-use super::{Tally, UsageKey};
-use crate::attribution::Basis;
 use crate::attribution::index::{Index, InterfaceNumber, MayWait};
-use crate::attribution::judge::{Judge, Judgement, Role, Verdict};
+use crate::attribution::judge::{Judge, Refusal, Role};
 use crate::attribution::sets::SetId;
-use crate::flow::{Action, Entry, Flow, Seconds, Traffic};
-use crate::ingest::{Place, RowFault, Sink};
+use crate::attribution::situation::Situation;
+use crate::flow::{Flow, Seconds, V4Flow};
+use crate::ingest::{InterfaceHandle, Place, RowFault, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 
 /// What a run judges by: shared by all workers.
@@ -44,16 +53,71 @@ pub struct Progress {
     pub records: AtomicU64,
 }
 
+/// What was found of a situation.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// ACCEPTs: how they are credited.
+    Credit {
+        kind: KindNumber,
+        /// Tells which port is the service.
+        role: Role,
+        scope: PeerScope,
+        /// Whether that port is shown as a service (line 5).
+        shows: bool,
+    },
+    /// ACCEPTs that wait for the whole input.
+    Waiting(SetId, SetId),
+    /// REJECTs, but for the network ACL.
+    Refused(Refusal),
+    /// Other states have to be asked, and they may know the interface in other ways.
+    Alone,
+}
+
+/// What is kept of an interface where every record finds it.
+#[derive(Debug)]
+struct Seen {
+    number: Option<InterfaceNumber>,
+    may_wait: MayWait,
+    /// The hour last noted as covered.
+    hour: Seconds,
+    /// Records that no cell holds.
+    accepted: u64,
+    rejected: u64,
+    span: Span,
+}
+
+/// The state that judges records of some time.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    from: Seconds,
+    until: Seconds,
+    state: usize,
+    placement: Placement,
+}
+
+impl Now {
+    /// No time at all.
+    const NEVER: Self = Self { from: 0, until: 0, state: 0, placement: Placement::Undated };
+}
+
+/// So many records are judged side by side.
+const GATHERED: usize = 64;
+
 /// One worker's tally in the making.
 #[derive(Debug)]
 pub struct Counter<'a> {
     brief: &'a Brief<'a>,
     judge: Judge<'a>,
     tally: Tally,
-    /// By slot: the number the index knows the interface by.
-    numbers: Vec<Option<InterfaceNumber>>,
-    /// By slot: whether its records may wait, so that services must be counted.
-    may_wait: Vec<MayWait>,
+    known: HashMap<Situation, Known>,
+    cells: Cells,
+    now: Now,
+    /// By slot.
+    seen: Vec<Seen>,
+    /// Records yet to be judged, with their interface slots.
+    gathered: Vec<(u32, V4Flow)>,
+    /// Whether records may come by [`Sink::v4`].
+    quick: bool,
     file: u32,
     part: u32,
     flow_log: u32,
@@ -67,8 +131,12 @@ impl<'a> Counter<'a> {
             brief,
             judge: Judge::new(brief.timeline, brief.index),
             tally: Tally::default(),
-            numbers: Vec::new(),
-            may_wait: Vec::new(),
+            known: HashMap::new(),
+            cells: Cells::default(),
+            now: Now::NEVER,
+            seen: Vec::new(),
+            gathered: Vec::with_capacity(GATHERED),
+            quick: !brief.selection.watches() && brief.selection.is_empty(),
             file: 0,
             part: 0,
             flow_log: 0,
@@ -88,170 +156,91 @@ impl<'a> Counter<'a> {
 
     /// The tally.
     pub fn finish(mut self) -> Tally {
+        self.credit_gathered();
+        let cells = std::mem::take(&mut self.cells);
+        for (slot, kind, exposure, credit) in cells.iter() {
+            let seen = &mut self.seen[slot as usize];
+            seen.accepted += credit.records;
+            seen.span.merge(credit.span);
+            for rule in self.judge.sets.rules(kind.near) {
+                *self.tally.near.entry(*rule).or_default() += credit.records;
+            }
+            self.tally.outcomes.add(kind.verdict, credit.records);
+            if let Some(key) = usage_key(slot, kind.verdict, exposure) {
+                self.tally.usage.entry(key).or_default().merge(credit);
+            }
+        }
+        for (seen, interface) in self.seen.iter().zip(&mut self.tally.interfaces) {
+            interface.accepted += seen.accepted;
+            interface.rejected += seen.rejected;
+            interface.span.merge(seen.span);
+            self.tally.records.accepted += seen.accepted;
+            self.tally.records.rejected += seen.rejected;
+            self.tally.window.merge(seen.span);
+        }
+        self.tally.blocked.fit();
         self.tally.sets = std::mem::take(&mut self.judge.sets);
         self.tally
     }
 
-    fn is_outside(&self, flow: &Flow<'_>) -> bool {
-        let Some(start) = flow.start else { return false };
+    fn is_outside(&self, start: Seconds) -> bool {
         self.brief.since.is_some_and(|since| start < since)
             || self.brief.until.is_some_and(|until| start >= until)
     }
 
     fn slot(&mut self, id: &[u8]) -> u32 {
         let slot = self.tally.slots.slot(id);
-        if slot as usize == self.numbers.len() {
+        if slot as usize == self.seen.len() {
             let number = self.brief.index.number(id);
-            self.numbers.push(number);
-            self.may_wait
-                .push(number.map_or_else(MayWait::default, |number| self.brief.index.may_wait(number)));
+            self.seen.push(Seen {
+                number,
+                may_wait: number.map_or_else(MayWait::default, |number| self.brief.index.may_wait(number)),
+                hour: Seconds::MIN,
+                accepted: 0,
+                rejected: 0,
+                span: Span::default(),
+            });
             self.tally.interfaces.push(InterfaceTally::default());
         }
         slot
-    }
-
-    fn traffic(&mut self, slot: u32, flow: &Flow<'_>, traffic: &Traffic) {
-        let number = self.numbers[slot as usize];
-        let judgement = self.judge.judge(number, flow, traffic);
-        let refused = traffic.action == Action::Reject;
-        self.count_outcome(number, &judgement, refused);
-        if let Verdict::Refused(cause) = judgement.verdict {
-            let (direction, protocol) = (judgement.direction, traffic.protocol);
-            let key = BlockedKey { interface: slot, direction, protocol, cause };
-            self.tally.blocked.add(key, judgement.peer, flow, traffic);
-        } else {
-            if number.is_none() {
-                self.note_stray(slot, flow, traffic);
-            }
-            for rule in &self.judge.near {
-                *self.tally.near.entry(*rule).or_default() += 1;
-            }
-            self.credit(slot, &judgement, flow, traffic);
-        }
-    }
-
-    fn count_outcome(&mut self, number: Option<InterfaceNumber>, judgement: &Judgement, refused: bool) {
-        let outcomes = &mut self.tally.outcomes;
-        let placement = judgement.placement;
-        outcomes.before_first_snapshot += u64::from(placement == Some(Placement::BeforeFirst));
-        outcomes.unknown_interface += u64::from(number.is_none());
-        if judgement.no_group {
-            outcomes.no_group += 1;
-        } else if number.is_some() && judgement.direction.is_none() {
-            outcomes.unknown_direction += 1;
-        }
-        if !refused {
-            outcomes.undated += u64::from(placement == Some(Placement::Undated));
-            outcomes.interface_from_neighbour += u64::from(judgement.from_neighbour);
-            match judgement.verdict {
-                Verdict::UnknownGroup => outcomes.unknown_group += 1,
-                Verdict::Unexplained => outcomes.unexplained += 1,
-                Verdict::Undecided { basis: None, .. } => outcomes.explained_by_neighbour += 1,
-                Verdict::Decided { basis, .. } | Verdict::Undecided { basis: Some(basis), .. } => {
-                    outcomes.add_basis(basis, 1);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn credit(&mut self, slot: u32, judgement: &Judgement, flow: &Flow<'_>, traffic: &Traffic) {
-        let Some(direction) = judgement.direction else { return };
-        let watch = self.brief.watch;
-        let exposure = |port| watch.exposure(judgement.peer, traffic.protocol, port);
-        let key = match judgement.verdict {
-            Verdict::Decided { role, set, basis } => {
-                let (port, forward, reply) = match role {
-                    Role::Forward => (traffic.dstport, set, SetId::EMPTY),
-                    _ => (traffic.srcport, SetId::EMPTY, set),
-                };
-                let shows = matches!(basis, Basis::TcpFlags | Basis::Rules);
-                if shows && self.may_wait[slot as usize].on(traffic.protocol) {
-                    let end = service_end(role, direction);
-                    let service = ServiceKey { interface: slot, protocol: traffic.protocol, port, end };
-                    *self.tally.services.entry(service).or_default() += 1;
-                }
-                UsageKey { interface: slot, role, forward, reply, exposure: exposure(port) }
-            }
-            Verdict::Undecided { forward, reply, .. } => {
-                let exposure = exposure(traffic.dstport).without_port();
-                UsageKey { interface: slot, role: Role::Undecided, forward, reply, exposure }
-            }
-            Verdict::Waiting { forward, reply } => {
-                let (local, remote) = match direction {
-                    crate::flow::Direction::Ingress => (traffic.dstport, traffic.srcport),
-                    crate::flow::Direction::Egress => (traffic.srcport, traffic.dstport),
-                };
-                let key = WaitingKey {
-                    interface: slot,
-                    protocol: traffic.protocol,
-                    direction,
-                    local,
-                    remote,
-                    forward,
-                    reply,
-                    exposure: (exposure(local), exposure(remote)),
-                };
-                self.tally.waiting.entry(key).or_default().add(flow, traffic);
-                return;
-            }
-            _ => return,
-        };
-        self.tally.usage.entry(key).or_default().add(flow, traffic);
-    }
-
-    /// Where an interface that no snapshot knows may be, for the rules whose use it may hide.
-    fn note_stray(&mut self, slot: u32, flow: &Flow<'_>, traffic: &Traffic) {
-        let strays = &mut self.tally.interfaces[slot as usize].strays;
-        if !flow.vpc_id.is_empty() {
-            note(&mut strays.vpc_ids, flow.vpc_id);
-            return;
-        }
-        let ends = [traffic.srcaddr, traffic.dstaddr];
-        let mut found = false;
-        for vpc in ends.iter().filter_map(|address| self.brief.index.vpc_of(*address)) {
-            found = true;
-            note(&mut strays.vpc_ids, vpc.as_bytes());
-        }
-        if !found {
-            note(&mut strays.account_ids, flow.account_id);
-        }
     }
 }
 
 impl Sink for Counter<'_> {
     fn flow(&mut self, flow: &Flow<'_>) {
+        if let Some(v4) = V4Flow::of(flow)
+            && let Some(interface) = self.interface(flow.interface_id)
+        {
+            self.v4(interface, &v4);
+            return;
+        }
         self.unshown += 1;
-        if self.is_outside(flow) {
+        if flow.start.is_some_and(|start| self.is_outside(start)) {
+            self.tally.records.outside_window += 1;
+        } else {
+            self.alone(flow);
+        }
+    }
+
+    #[inline]
+    fn interface(&mut self, interface_id: &[u8]) -> Option<InterfaceHandle> {
+        if !self.quick {
+            return None;
+        }
+        let slot = self.slot(interface_id);
+        self.seen[slot as usize].number.map(|_| InterfaceHandle(slot))
+    }
+
+    #[inline]
+    fn v4(&mut self, InterfaceHandle(slot): InterfaceHandle, flow: &V4Flow) {
+        self.unshown += 1;
+        if self.is_outside(flow.start) {
             self.tally.records.outside_window += 1;
             return;
         }
-        let brief = self.brief;
-        if brief.selection.leaves_out(flow, self.flow_log) {
-            self.tally.records.duplicate += 1;
-            if let Entry::Traffic(_) = flow.entry {
-                let slot = self.slot(flow.interface_id);
-                *self.tally.interfaces[slot as usize].left_out.entry(self.flow_log).or_default() += 1;
-            }
-            return;
-        }
-        let slot = self.slot(flow.interface_id);
-        let interface = &mut self.tally.interfaces[slot as usize];
-        interface.add(flow);
-        if brief.selection.watches() {
-            interface.deliveries.entry(self.flow_log).or_default().add(flow);
-        }
-        match &flow.entry {
-            Entry::NoData => self.tally.records.no_data += 1,
-            Entry::SkipData => self.tally.records.skip_data += 1,
-            Entry::Traffic(traffic) => {
-                match traffic.action {
-                    Action::Accept => self.tally.records.accepted += 1,
-                    Action::Reject => self.tally.records.rejected += 1,
-                }
-                self.tally.window.add(flow);
-                self.traffic(slot, flow, traffic);
-            }
+        self.gathered.push((slot, *flow));
+        if self.gathered.len() == GATHERED {
+            self.credit_gathered();
         }
     }
 

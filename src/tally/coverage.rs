@@ -82,7 +82,13 @@ impl Eq for Hours {}
 impl Hours {
     /// Adds the hours a record touches.
     pub fn add(&mut self, flow: &Flow<'_>) {
-        let (Some(start), Some(end)) = (flow.start, flow.end) else { return };
+        if let (Some(start), Some(end)) = (flow.start, flow.end) {
+            self.add_times(start, end);
+        }
+    }
+
+    /// Adds the hours that a record of these times touches.
+    pub fn add_times(&mut self, start: Seconds, end: Seconds) {
         // A record that ends on the hour says nothing of the next one.
         let (from, to) = (start.div_euclid(HOUR), (end - 1).max(start).div_euclid(HOUR));
         self.insert(from);

@@ -1,6 +1,6 @@
 //! Counts of records, packets and bytes with their first and last time: the atom of every tally.
 
-use crate::flow::{Flow, SYN_ACK, Seconds, Traffic};
+use crate::flow::{Flow, SYN_ACK, Seconds, Traffic, V4Flow};
 
 /// The smallest start and the largest end of some records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,13 @@ impl Span {
         if let Some(end) = flow.end {
             self.last = self.last.max(end);
         }
+    }
+
+    /// Takes in one record that says its times.
+    #[inline]
+    pub fn add_times(&mut self, start: Seconds, end: Seconds) {
+        self.first = self.first.min(start);
+        self.last = self.last.max(end);
     }
 
     /// Takes in other records.
@@ -71,6 +78,19 @@ impl Credit {
         self.packets = self.packets.saturating_add(traffic.packets);
         self.bytes = self.bytes.saturating_add(traffic.bytes);
         self.span.add(flow);
+    }
+
+    /// Takes in one record.
+    #[inline]
+    pub fn add_v4(&mut self, flow: &V4Flow) {
+        self.records += 1;
+        if let Some(flags) = flow.tcp_flags {
+            self.with_flags += 1;
+            self.answers += u64::from(flags & SYN_ACK == SYN_ACK);
+        }
+        self.packets = self.packets.saturating_add(flow.packets);
+        self.bytes = self.bytes.saturating_add(flow.bytes);
+        self.span.add_times(flow.start, flow.end);
     }
 
     /// Takes in other records.

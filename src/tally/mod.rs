@@ -9,6 +9,7 @@
 //! Slots of interfaces and numbers of sets are a worker's own; `merge` translates them.
 
 pub mod blocked;
+mod cells;
 pub mod counter;
 pub mod coverage;
 pub mod credit;
@@ -22,7 +23,7 @@ pub mod watch;
 use hashbrown::HashMap;
 
 use crate::attribution::Basis;
-use crate::attribution::judge::Role;
+use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::{SetId, SetTable};
 use crate::rules::RuleIndex;
 use blocked::Blocked;
@@ -84,6 +85,19 @@ impl Outcomes {
     /// Counts a basis.
     pub fn add_basis(&mut self, basis: Basis, records: u64) {
         self.basis[basis as usize] += records;
+    }
+
+    /// Counts ACCEPTs of this verdict, but for what their interface and time say.
+    fn add(&mut self, verdict: Verdict, records: u64) {
+        match verdict {
+            Verdict::UnknownGroup => self.unknown_group += records,
+            Verdict::Unexplained => self.unexplained += records,
+            Verdict::Undecided { basis: None, .. } => self.explained_by_neighbour += records,
+            Verdict::Decided { basis, .. } | Verdict::Undecided { basis: Some(basis), .. } => {
+                self.add_basis(basis, records);
+            }
+            _ => {}
+        }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -170,6 +184,7 @@ impl Tally {
             *self.near.entry(rule).or_default() += records;
         }
         self.blocked.merge(other.blocked, &slots);
+        self.blocked.fit();
     }
 }
 

@@ -10,10 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::credit::Span;
 use super::unordered;
-use crate::flow::Flow;
-
-/// Distinct peers kept before they are widened.
-const MOST_PEERS: usize = 256;
+use crate::flow::{Flow, Seconds, V4Flow};
 
 /// Prefix lengths by step, IPv4 and IPv6.
 const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
@@ -36,56 +33,169 @@ impl PeerUse {
 }
 
 /// Peers, as addresses or as prefixes of one step of the ladder.
+///
+/// Most rows see a peer once or twice, so records are noted one behind the other and only summed when there are many.
 #[derive(Debug, Clone, Default)]
 pub struct PeerTable {
-    step: usize,
+    step: u8,
+    /// How many notes at the front are summed and ascending.
+    summed: u32,
+    notes: Vec<Note>,
+    /// What does not fit a note.
+    rest: Option<Box<Rest>>,
+}
+
+/// Some records of an IPv4 peer, in sixteen bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Note {
+    peer: u32,
+    records: u32,
+    first: u32,
+    last: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Rest {
+    /// Records without a time or with one after 2106, and those beyond 32 bits. Every peer here has a note too.
     v4: HashMap<u32, PeerUse>,
     v6: HashMap<u128, PeerUse>,
 }
 
+impl Note {
+    /// A note that says of a peer only that it is one.
+    fn bare(peer: u32) -> Self {
+        Self { peer, records: 0, first: u32::MAX, last: 0 }
+    }
+
+    /// None: it does not fit.
+    fn of(peer: u32, start: Seconds, end: Seconds) -> Option<Self> {
+        Some(Self { peer, records: 1, first: u32::try_from(start).ok()?, last: u32::try_from(end).ok()? })
+    }
+
+    fn merge(&mut self, other: &Self) -> Option<()> {
+        self.records = self.records.checked_add(other.records)?;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        Some(())
+    }
+
+    fn uses(&self) -> PeerUse {
+        let mut span = Span::default();
+        if self.records > 0 {
+            span.add_times(self.first.into(), self.last.into());
+        }
+        PeerUse { records: self.records.into(), span }
+    }
+}
+
 impl PeerTable {
+    /// Takes in one record of a peer; sums up when there are many notes. `most` as in [`PeerTable::fit`].
+    #[inline]
+    pub(super) fn add_v4(&mut self, peer: u32, flow: &V4Flow, most: usize) {
+        match Note::of(peer, flow.start, flow.end) {
+            Some(note) => self.note(note, most),
+            None => {
+                let mut uses = PeerUse { records: 1, span: Span::default() };
+                uses.span.add_times(flow.start, flow.end);
+                self.add_v4_rest(peer, &uses, most);
+            }
+        }
+    }
+
     /// Takes in one record of a peer.
-    pub(super) fn add(&mut self, peer: IpAddr, flow: &Flow<'_>) {
-        let entry = match peer {
-            IpAddr::V4(peer) => self.v4.entry(widened_v4(peer.into(), self.step)).or_default(),
-            IpAddr::V6(peer) => self.v6.entry(widened_v6(peer.into(), self.step)).or_default(),
-        };
-        entry.records += 1;
-        entry.span.add(flow);
-        self.fit();
-    }
-
-    fn fit(&mut self) {
-        while self.len() > MOST_PEERS && self.step + 1 < LADDER.len() {
-            self.widen();
+    pub(super) fn add(&mut self, peer: IpAddr, flow: &Flow<'_>, most: usize) {
+        let mut uses = PeerUse { records: 1, span: Span::default() };
+        uses.span.add(flow);
+        match peer {
+            IpAddr::V4(peer) => self.add_v4_rest(peer.into(), &uses, most),
+            IpAddr::V6(peer) => {
+                let peer = widened_v6(peer.into(), self.step);
+                let rest = self.rest.get_or_insert_default();
+                rest.v6.entry(peer).or_default().merge(&uses);
+                if rest.v6.len() > most {
+                    self.fit(most);
+                }
+            }
         }
     }
 
-    fn widen(&mut self) {
-        self.step += 1;
-        for (peer, uses) in unordered(std::mem::take(&mut self.v4)) {
-            self.v4.entry(widened_v4(peer, self.step)).or_default().merge(&uses);
+    fn add_v4_rest(&mut self, peer: u32, uses: &PeerUse, most: usize) {
+        self.note(Note::bare(peer), most);
+        self.rest.get_or_insert_default().v4.entry(widened_v4(peer, self.step)).or_default().merge(uses);
+    }
+
+    #[inline]
+    fn note(&mut self, note: Note, most: usize) {
+        if self.notes.len() == self.notes.capacity() {
+            self.make_room(most);
         }
-        for (peer, uses) in unordered(std::mem::take(&mut self.v6)) {
-            self.v6.entry(widened_v6(peer, self.step)).or_default().merge(&uses);
+        self.notes.push(note);
+    }
+
+    #[cold]
+    fn make_room(&mut self, most: usize) {
+        self.fit(most);
+        // At least as many again before the next time, so that summing up costs little per record.
+        let room = (self.notes.len() * 2).max(4);
+        self.notes.reserve_exact(room - self.notes.len());
+    }
+
+    /// Sums up, and widens until there are at most `most` peers.
+    pub(super) fn fit(&mut self, most: usize) {
+        self.sum_up();
+        while self.len() > most && usize::from(self.step) + 1 < LADDER.len() {
+            self.step += 1;
+            self.sum_up();
         }
     }
 
-    /// Takes in the peers of another table.
-    pub(super) fn merge(&mut self, mut other: Self) {
-        while self.step < other.step {
-            self.widen();
+    /// One note per peer of the present step, ascending.
+    fn sum_up(&mut self) {
+        let step = self.step;
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.iter_mut().for_each(|note| note.peer = widened_v4(note.peer, step));
+        // Masked peers stay in order, so what is summed already need not be sorted again.
+        let (_, fresh) = notes.split_at_mut(self.summed as usize);
+        if !fresh.is_empty() {
+            fresh.sort_unstable_by_key(|note| note.peer);
+            notes.sort_by_key(|note| note.peer);
         }
-        while other.step < self.step {
-            other.widen();
+        let mut spilled = Vec::new();
+        notes.dedup_by(|other, note| {
+            let same = other.peer == note.peer;
+            if same && note.merge(other).is_none() {
+                spilled.push(*other);
+            }
+            same
+        });
+        self.summed = u32::try_from(notes.len()).unwrap_or(u32::MAX);
+        self.notes = notes;
+        for note in spilled {
+            self.rest.get_or_insert_default().v4.entry(note.peer).or_default().merge(&note.uses());
         }
-        for (peer, uses) in unordered(other.v4) {
-            self.v4.entry(peer).or_default().merge(&uses);
+        if let Some(rest) = &mut self.rest {
+            for (peer, uses) in unordered(std::mem::take(&mut rest.v4)) {
+                rest.v4.entry(widened_v4(peer, step)).or_default().merge(&uses);
+            }
+            for (peer, uses) in unordered(std::mem::take(&mut rest.v6)) {
+                rest.v6.entry(widened_v6(peer, step)).or_default().merge(&uses);
+            }
         }
-        for (peer, uses) in unordered(other.v6) {
-            self.v6.entry(peer).or_default().merge(&uses);
+    }
+
+    /// Takes in the peers of another table. Call [`PeerTable::fit`] when all are in.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.step = self.step.max(other.step);
+        self.notes.extend(other.notes);
+        if let Some(theirs) = other.rest {
+            let rest = self.rest.get_or_insert_default();
+            for (peer, uses) in unordered(theirs.v4) {
+                rest.v4.entry(peer).or_default().merge(&uses);
+            }
+            for (peer, uses) in unordered(theirs.v6) {
+                rest.v6.entry(peer).or_default().merge(&uses);
+            }
         }
-        self.fit();
     }
 
     /// Whether every peer is still an address.
@@ -93,16 +203,24 @@ impl PeerTable {
         self.step == 0
     }
 
-    /// Peers and their records, in no order.
+    /// Peers and their records, in no order. The table must have been summed up.
     pub fn iter(&self) -> impl Iterator<Item = (IpNet, PeerUse)> {
-        let (v4, v6) = LADDER[self.step];
-        let short = self.v4.iter().map(move |(peer, uses)| (net_v4(*peer, v4), *uses));
-        short.chain(self.v6.iter().map(move |(peer, uses)| (net_v6(*peer, v6), *uses)))
+        let (v4, v6) = LADDER[usize::from(self.step)];
+        let rest = self.rest.as_deref();
+        let short = self.notes.iter().map(move |note| {
+            let mut uses = note.uses();
+            if let Some(more) = rest.and_then(|rest| rest.v4.get(&note.peer)) {
+                uses.merge(more);
+            }
+            (net_v4(note.peer, v4), uses)
+        });
+        let long = rest.into_iter().flat_map(|rest| rest.v6.iter());
+        short.chain(long.map(move |(peer, uses)| (net_v6(*peer, v6), *uses)))
     }
 
-    /// How many peers (or prefixes) there are.
+    /// How many peers (or prefixes) there are. The table must have been summed up.
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
+        self.notes.len() + self.rest.as_ref().map_or(0, |rest| rest.v6.len())
     }
 
     /// Whether there are none.
@@ -111,12 +229,12 @@ impl PeerTable {
     }
 }
 
-fn widened_v4(peer: u32, step: usize) -> u32 {
-    peer & u32::MAX.checked_shl(32 - u32::from(LADDER[step].0)).unwrap_or(0)
+fn widened_v4(peer: u32, step: u8) -> u32 {
+    peer & u32::MAX.checked_shl(32 - u32::from(LADDER[usize::from(step)].0)).unwrap_or(0)
 }
 
-fn widened_v6(peer: u128, step: usize) -> u128 {
-    peer & u128::MAX.checked_shl(128 - u32::from(LADDER[step].1)).unwrap_or(0)
+fn widened_v6(peer: u128, step: u8) -> u128 {
+    peer & u128::MAX.checked_shl(128 - u32::from(LADDER[usize::from(step)].1)).unwrap_or(0)
 }
 
 fn net_v4(peer: u32, length: u8) -> IpNet {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 /// Where a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerScope {
@@ -42,6 +44,29 @@ pub fn is_global_v6(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xe000 == 0x2000
 }
 
+/// The internal addresses as ranges: IPv4, and those of IPv6.
+pub fn internal_ranges() -> Vec<IpNet> {
+    let v4: [([u8; 4], u8); 9] = [
+        ([0, 0, 0, 0], 8),
+        ([10, 0, 0, 0], 8),
+        ([100, 64, 0, 0], 10),
+        ([127, 0, 0, 0], 8),
+        ([169, 254, 0, 0], 16),
+        ([172, 16, 0, 0], 12),
+        ([192, 168, 0, 0], 16),
+        ([198, 18, 0, 0], 15),
+        ([224, 0, 0, 0], 3),
+    ];
+    let net = |address: IpAddr, length| IpNet::new(address, length).ok();
+    let v4 = v4.into_iter().filter_map(|(octets, length)| net(Ipv4Addr::from(octets).into(), length));
+    // What is not global: 2000::/3 cut out of the whole. An IPv4-mapped address is what it maps to, and nobody's peer.
+    let v6 = [(0, 3), (0x4000, 2), (0x8000, 1)];
+    let v6 = v6.into_iter().filter_map(|(first, length)| {
+        net(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0).into(), length)
+    });
+    v4.chain(v6).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +90,12 @@ mod tests {
             ("::ffff:10.0.0.1", PeerScope::Internal),
         ];
         for (address, scope) in cases {
-            assert_eq!(of(address.parse().unwrap()), scope, "{address}");
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(of(address), scope, "{address}");
+            if !address.to_string().starts_with("::ffff") {
+                let within = internal_ranges().iter().any(|range| range.contains(&address));
+                assert_eq!(within, scope == PeerScope::Internal, "{address}");
+            }
         }
     }
 }

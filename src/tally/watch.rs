@@ -1,6 +1,7 @@
 //! The ports whose exposure is kept apart in the tally, so that an opening on many ports can be judged port by port.
 
 use super::scope::{self, PeerScope};
+use crate::attribution::judge::Role;
 use crate::error::Error;
 use crate::flow::{TCP, UDP};
 use std::net::IpAddr;
@@ -17,6 +18,11 @@ impl Exposure {
     /// A number of its own.
     pub(super) fn code(self) -> u8 {
         self.0
+    }
+
+    /// The exposure of that number.
+    pub(super) fn of_code(code: u8) -> Self {
+        Self(code)
     }
 
     /// The same without saying which port.
@@ -70,11 +76,37 @@ impl PortWatch {
 
     /// The exposure of a connection from (or to) this peer at this service port.
     pub fn exposure(&self, peer: IpAddr, protocol: u8, port: u16) -> Exposure {
-        match (scope::of(peer), protocol) {
+        match scope::of(peer) {
+            PeerScope::Internal => Exposure::INTERNAL,
+            PeerScope::Internet => self.of_internet(protocol, port),
+        }
+    }
+
+    /// The exposure of an accepted record in this role: its service is at one of its ports.
+    #[inline]
+    pub(super) fn exposure_of(
+        &self,
+        scope: PeerScope,
+        role: Role,
+        protocol: u8,
+        srcport: u16,
+        dstport: u16,
+    ) -> Exposure {
+        match (scope, role) {
             (PeerScope::Internal, _) => Exposure::INTERNAL,
-            (PeerScope::Internet, TCP) => self.tcp[usize::from(port)],
-            (PeerScope::Internet, UDP) => self.udp[usize::from(port)],
-            (PeerScope::Internet, _) => Exposure::OTHER_PORT,
+            (PeerScope::Internet, Role::Forward) => self.of_internet(protocol, dstport),
+            (PeerScope::Internet, Role::Reply) => self.of_internet(protocol, srcport),
+            (PeerScope::Internet, Role::Undecided) => self.of_internet(protocol, dstport).without_port(),
+        }
+    }
+
+    /// The exposure of the internet at a service port.
+    #[inline]
+    fn of_internet(&self, protocol: u8, port: u16) -> Exposure {
+        match protocol {
+            TCP => self.tcp[usize::from(port)],
+            UDP => self.udp[usize::from(port)],
+            _ => Exposure::OTHER_PORT,
         }
     }
 

@@ -1,0 +1,38 @@
+//! Which of sixteen bytes are separators or dots, as bits, the first byte lowest.
+
+use wide::u8x16;
+
+/// One bit per byte that is at most a space.
+#[inline]
+pub(super) fn separators(bytes: &[u8; 16]) -> u64 {
+    let bytes = u8x16::new(*bytes);
+    u64::from(bytes.min(u8x16::splat(b' ')).simd_eq(bytes).to_bitmask())
+}
+
+/// One bit per dot.
+#[inline]
+pub(super) fn dots(bytes: &[u8; 16]) -> u32 {
+    u8x16::new(*bytes).simd_eq(u8x16::splat(b'.')).to_bitmask()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_told_at_every_place() {
+        for byte in 0..=u8::MAX {
+            for at in 0..16 {
+                for filler in [b'x', 0xff, b'0'] {
+                    let mut bytes = [filler; 16];
+                    bytes[at] = byte;
+                    let expected = |is: fn(u8) -> bool| {
+                        bytes.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(is(*byte)))
+                    };
+                    assert_eq!(separators(&bytes), expected(|byte| byte <= b' '), "{byte} at {at}");
+                    assert_eq!(u64::from(dots(&bytes)), expected(|byte| byte == b'.'), "{byte} at {at}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Records in situations that were met before are credited by what was judged then.
+
+use std::net::IpAddr;
+
+use super::{Counter, GATHERED, Known, Now};
+use crate::attribution::acl::AclVerdict;
+use crate::attribution::index::Origin;
+use crate::attribution::judge::{Judgement, Packet, Refusal, Role, Verdict};
+use crate::attribution::sets::SetId;
+use crate::attribution::situation::Situated;
+use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
+use crate::rules::timeline::Placement;
+use crate::tally::blocked::BlockedKey;
+use crate::tally::cells::{Kind, shows};
+use crate::tally::coverage::HOUR;
+use crate::tally::scope;
+
+/// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
+const MOST_SITUATIONS: usize = 1 << 17;
+
+impl Counter<'_> {
+    /// The state that judges a record of this start, with how long it does.
+    #[cold]
+    fn turn_to(&mut self, start: Seconds) {
+        let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return };
+        let from = |state: usize| self.brief.timeline.states.get(state).and_then(|state| state.from);
+        let (from, until) = match placement {
+            Placement::BeforeFirst => (None, from(0)),
+            _ => (from(state), from(state + 1)),
+        };
+        let (from, until) = (from.unwrap_or(Seconds::MIN), until.unwrap_or(Seconds::MAX));
+        self.now = Now { from, until, state, placement };
+    }
+
+    /// Judges and credits the records that have been gathered.
+    ///
+    /// One thing after the other for all of them: each look-up is a walk to another part of memory, and side by side
+    /// they wait for it together.
+    pub(super) fn credit_gathered(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        let mut situated = [None; GATHERED];
+        for ((slot, flow), situated) in gathered.iter().zip(&mut situated) {
+            if flow.start < self.now.from || flow.start >= self.now.until {
+                self.turn_to(flow.start);
+            }
+            let number = self.seen[*slot as usize].number;
+            let found = number.and_then(|number| self.brief.index.situate(self.now.state, number, flow));
+            *situated = found.map(|found| (found, self.now));
+        }
+        let mut known = [None; GATHERED];
+        for (situated, known) in situated.iter().zip(&mut known) {
+            *known = situated.and_then(|(situated, _)| self.known.get(&situated.situation).copied());
+        }
+        let mut credits = [None; GATHERED];
+        for (at, (slot, flow)) in gathered.iter().enumerate() {
+            let Some((situated, now)) = situated[at] else {
+                self.v4_alone(*slot, flow);
+                continue;
+            };
+            let known = known[at].unwrap_or_else(|| self.find_out(*slot, now, &situated, flow));
+            match known {
+                Known::Credit { kind, role, scope, shows } => {
+                    let V4Flow { protocol, srcport, dstport, .. } = *flow;
+                    let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
+                    credits[at] = Some(self.cells.place(*slot, kind, exposure));
+                    if shows && self.seen[*slot as usize].may_wait.on(protocol) {
+                        let port = if role == Role::Forward { dstport } else { srcport };
+                        self.show_service(*slot, role, situated.direction, protocol, port);
+                    }
+                }
+                Known::Waiting(forward, reply) => self.wait(*slot, (forward, reply), &situated, flow),
+                Known::Refused(refusal) => self.refuse(*slot, now, refusal, &situated, flow),
+                Known::Alone => {
+                    self.v4_alone(*slot, flow);
+                    continue;
+                }
+            }
+            self.count(*slot, now, situated.origin, flow);
+        }
+        for (credit, (_, flow)) in credits.iter().zip(&gathered) {
+            if let Some(place) = credit {
+                self.cells.at(*place).add_v4(flow);
+            }
+        }
+        self.gathered = gathered;
+        self.gathered.clear();
+    }
+
+    /// What is counted of every record, whatever the rules say.
+    #[inline]
+    fn count(&mut self, slot: u32, now: Now, origin: Origin, flow: &V4Flow) {
+        let outcomes = &mut self.tally.outcomes;
+        outcomes.before_first_snapshot += u64::from(now.placement == Placement::BeforeFirst);
+        let accepted = flow.action == Action::Accept;
+        outcomes.interface_from_neighbour += u64::from(accepted && origin == Origin::Neighbour);
+        let seen = &mut self.seen[slot as usize];
+        let hour_end = seen.hour.saturating_add(HOUR);
+        let covered = flow.start >= seen.hour && flow.start < hour_end && flow.end <= hour_end;
+        if !covered {
+            seen.hour = flow.start.div_euclid(HOUR) * HOUR;
+            self.tally.interfaces[slot as usize].hours.add_times(flow.start, flow.end);
+        }
+    }
+
+    /// Judges the first record of a situation, for all that follow.
+    #[cold]
+    fn find_out(&mut self, slot: u32, now: Now, situated: &Situated, flow: &V4Flow) -> Known {
+        let Some(number) = self.seen[slot as usize].number else { return Known::Alone };
+        let traffic = flow.traffic();
+        let known = match flow.action {
+            Action::Reject => {
+                Known::Refused(self.judge.refuse(number, now.state, situated.direction, &traffic))
+            }
+            Action::Accept => {
+                let whole = Flow {
+                    interface_id: b"",
+                    account_id: b"",
+                    vpc_id: b"",
+                    start: Some(flow.start),
+                    end: Some(flow.end),
+                    entry: Entry::Traffic(traffic),
+                };
+                let judgement = self.judge.judge(Some(number), &whole, &traffic);
+                self.remember(&judgement)
+            }
+        };
+        if self.known.len() >= MOST_SITUATIONS {
+            self.known.clear();
+        }
+        self.known.insert(situated.situation, known);
+        known
+    }
+
+    fn remember(&mut self, judgement: &Judgement) -> Known {
+        let verdict = judgement.verdict;
+        let other_states = self.brief.timeline.states.len() > 1;
+        match verdict {
+            Verdict::Waiting { forward, reply } => Known::Waiting(forward, reply),
+            Verdict::Unexplained | Verdict::Undecided { basis: None, .. } if other_states => Known::Alone,
+            _ => {
+                let near = std::mem::take(&mut self.judge.near);
+                let near = self.judge.sets.intern(&near, self.brief.index);
+                let role = match verdict {
+                    Verdict::Decided { role, .. } => role,
+                    _ => Role::Undecided,
+                };
+                let scope = scope::of(judgement.peer);
+                let shows = shows(verdict).is_some();
+                let kind = self.cells.kind(Kind { verdict, near });
+                kind.map_or(Known::Alone, |kind| Known::Credit { kind, role, scope, shows })
+            }
+        }
+    }
+
+    fn wait(&mut self, slot: u32, sets: (SetId, SetId), situated: &Situated, flow: &V4Flow) {
+        let peer = IpAddr::V4(situated.peer.into());
+        let key = self.waiting_key(slot, sets, situated.direction, peer, &flow.traffic());
+        self.tally.waiting.entry(key).or_default().add_v4(flow);
+        let seen = &mut self.seen[slot as usize];
+        seen.accepted += 1;
+        seen.span.add_times(flow.start, flow.end);
+    }
+
+    fn refuse(
+        &mut self,
+        slot: u32,
+        now: Now,
+        refusal: Refusal,
+        situated: &Situated,
+        flow: &V4Flow,
+    ) {
+        let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
+        let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
+        let acl = match self.seen[slot as usize].number {
+            Some(number) => self.brief.index.ask_acl(now.state, number, direction, peer, (protocol, dstport)),
+            None => AclVerdict::NotKnown,
+        };
+        let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
+        let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
+        self.tally.blocked.add_v4(key, situated.peer, flow);
+        let seen = &mut self.seen[slot as usize];
+        seen.rejected += 1;
+        seen.span.add_times(flow.start, flow.end);
+    }
+}
