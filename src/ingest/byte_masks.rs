@@ -2,15 +2,15 @@
 
 use wide::u8x16;
 
-/// One bit per byte that is at most a space.
-#[inline]
-pub(super) fn separators(bytes: &[u8; 16]) -> u64 {
+/// One bit per byte that is at most this one.
+#[inline(always)]
+pub(super) fn at_most(bytes: &[u8; 16], most: u8) -> u64 {
     let bytes = u8x16::new(*bytes);
-    u64::from(bytes.min(u8x16::splat(b' ')).simd_eq(bytes).to_bitmask())
+    u64::from(bytes.min(u8x16::splat(most)).simd_eq(bytes).to_bitmask())
 }
 
 /// One bit per dot.
-#[inline]
+#[inline(always)]
 pub(super) fn dots(bytes: &[u8; 16]) -> u32 {
     u8x16::new(*bytes).simd_eq(u8x16::splat(b'.')).to_bitmask()
 }
@@ -29,7 +29,7 @@ mod tests {
                     let expected = |is: fn(u8) -> bool| {
                         bytes.iter().rev().fold(0_u64, |mask, byte| mask << 1 | u64::from(is(*byte)))
                     };
-                    assert_eq!(separators(&bytes), expected(|byte| byte <= b' '), "{byte} at {at}");
+                    assert_eq!(at_most(&bytes, b' '), expected(|byte| byte <= b' '), "{byte} at {at}");
                     assert_eq!(u64::from(dots(&bytes)), expected(|byte| byte == b'.'), "{byte} at {at}");
                 }
             }

@@ -277,14 +277,11 @@ impl<S: Sink> Reader<'_, S> {
         let end = usize::try_from(self.end.saturating_sub(offset)).map_or(usize::MAX, |left| start + left);
         let mut at = start;
         while at < end {
-            let Some(length) = block.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) else { break };
-            let newline = at + length;
-            let row_end = newline - usize::from(length > 0 && block[newline - 1] == b'\r');
-            let Some(row) = quick.parse(block, at, row_end) else { break };
+            let Some(row) = quick.parse(block, at) else { break };
             let Some(interface) = self.sink.interface(row.interface_id) else { break };
             self.sink.v4(interface, &row.flow);
             self.lines += 1;
-            at = newline + 1;
+            at = row.end + 1;
         }
         at - start
     }

@@ -25,12 +25,13 @@ pub(super) struct Kind {
 pub(super) struct KindNumber(u32);
 
 /// Interface slot, kind and exposure, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct CellKey(u64);
 
-impl std::hash::Hash for Key {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0);
+impl CellKey {
+    #[inline]
+    pub(super) fn of(slot: u32, kind: KindNumber, exposure: Exposure) -> Self {
+        Self(u64::from(slot) << 32 | u64::from(kind.0) << 8 | u64::from(exposure.code()))
     }
 }
 
@@ -42,8 +43,8 @@ const MOST_KINDS: usize = 1 << 24;
 pub(super) struct Cells {
     known: HashMap<Kind, KindNumber>,
     kinds: Vec<Kind>,
-    places: HashMap<Key, u32>,
-    credits: Vec<(Key, Credit)>,
+    places: HashMap<CellKey, u32>,
+    credits: Vec<(CellKey, Credit)>,
 }
 
 impl Cells {
@@ -61,10 +62,9 @@ impl Cells {
         Some(next)
     }
 
-    /// Where the credit of an interface for records of a kind is.
+    /// Where the credit of a cell is.
     #[inline]
-    pub(super) fn place(&mut self, slot: u32, kind: KindNumber, exposure: Exposure) -> u32 {
-        let key = Key(u64::from(slot) << 32 | u64::from(kind.0) << 8 | u64::from(exposure.code()));
+    pub(super) fn place(&mut self, key: CellKey) -> u32 {
         match self.places.get(&key) {
             Some(place) => *place,
             None => self.add(key),
@@ -78,7 +78,7 @@ impl Cells {
     }
 
     #[cold]
-    fn add(&mut self, key: Key) -> u32 {
+    fn add(&mut self, key: CellKey) -> u32 {
         let place = u32::try_from(self.credits.len()).unwrap_or(u32::MAX);
         self.places.insert(key, place);
         self.credits.push((key, Credit::default()));

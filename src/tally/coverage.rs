@@ -294,30 +294,35 @@ pub struct Slots {
     ids: Vec<Box<[u8]>>,
 }
 
-/// An id of at most 24 bytes, padded with zeros (which no id holds), as three words.
+/// An id of as many bytes as AWS makes them (`eni-` and 17 digits), as three words that overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ShortId([u64; 3]);
 
 impl std::hash::Hash for ShortId {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|word| state.write_u64(*word));
+        // The first four bytes are the same for all.
+        let [first, second, third] = self.0;
+        state.write_u64(second ^ first.rotate_left(32));
+        state.write_u64(third);
     }
 }
 
 impl ShortId {
+    #[inline]
     fn of(id: &[u8]) -> Option<Self> {
-        if id.len() > 24 || id.last() == Some(&0) {
-            return None;
-        }
-        let mut bytes = [0; 24];
-        bytes[..id.len()].copy_from_slice(id);
-        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at * 8 + byte]));
-        Some(Self([word(0), word(1), word(2)]))
+        let id: &[u8; 21] = id.try_into().ok()?;
+        let (words, _) = id.as_chunks::<8>();
+        Some(Self([
+            u64::from_le_bytes(words[0]),
+            u64::from_le_bytes(words[1]),
+            u64::from_le_bytes(*id.last_chunk()?),
+        ]))
     }
 }
 
 impl Slots {
     /// The slot of an interface, new or known.
+    #[inline]
     pub fn slot(&mut self, id: &[u8]) -> u32 {
         let Some(short) = ShortId::of(id) else { return self.long_slot(id) };
         if let Some(slot) = self.short.get(&short) {

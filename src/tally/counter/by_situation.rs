@@ -11,7 +11,7 @@ use crate::attribution::situation::Situated;
 use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::BlockedKey;
-use crate::tally::cells::{Kind, shows};
+use crate::tally::cells::{CellKey, Kind, shows};
 use crate::tally::coverage::HOUR;
 use crate::tally::scope;
 
@@ -51,7 +51,7 @@ impl Counter<'_> {
         for (situated, known) in situated.iter().zip(&mut known) {
             *known = situated.and_then(|(situated, _)| self.known.get(&situated.situation).copied());
         }
-        let mut credits = [None; GATHERED];
+        let mut cells = [None; GATHERED];
         for (at, (slot, flow)) in gathered.iter().enumerate() {
             let Some((situated, now)) = situated[at] else {
                 self.v4_alone(*slot, flow);
@@ -62,7 +62,7 @@ impl Counter<'_> {
                 Known::Credit { kind, role, scope, shows } => {
                     let V4Flow { protocol, srcport, dstport, .. } = *flow;
                     let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
-                    credits[at] = Some(self.cells.place(*slot, kind, exposure));
+                    cells[at] = Some(CellKey::of(*slot, kind, exposure));
                     if shows && self.seen[*slot as usize].may_wait.on(protocol) {
                         let port = if role == Role::Forward { dstport } else { srcport };
                         self.show_service(*slot, role, situated.direction, protocol, port);
@@ -77,8 +77,9 @@ impl Counter<'_> {
             }
             self.count(*slot, now, situated.origin, flow);
         }
-        for (credit, (_, flow)) in credits.iter().zip(&gathered) {
-            if let Some(place) = credit {
+        let places = cells.map(|cell| cell.map(|cell| self.cells.place(cell)));
+        for (place, (_, flow)) in places.iter().zip(&gathered) {
+            if let Some(place) = place {
                 self.cells.at(*place).add_v4(flow);
             }
         }
