@@ -136,3 +136,20 @@ impl Row {
         self.external.merge(other.external);
     }
 }
+
+/// Rows that a state kept.
+impl Blocked {
+    /// Puts back one row that [`Blocked::rows`] gave. None: the ports are no range that rows are widened to, or there
+    /// are more rows than are ever kept.
+    pub(crate) fn restore(&mut self, key: BlockedKey, from: u16, to: u16, row: Row) -> Option<()> {
+        let span = u32::from(to.checked_sub(from)?) + 1;
+        let width = span.trailing_zeros();
+        let table = self.tables.entry(key).or_insert_with(|| PortTable { width, ..PortTable::default() });
+        let slot = table.slot(from);
+        let fits = span.is_power_of_two() && width % 4 == 0 && u32::from(from) % span == 0;
+        if !fits || width != table.width || table.rows.len() >= MOST_PORTS {
+            return None;
+        }
+        table.rows.insert(slot, row).is_none().then_some(())
+    }
+}

@@ -12,6 +12,7 @@ pub mod blocked;
 pub mod counter;
 pub mod coverage;
 pub mod credit;
+pub mod flow_logs;
 pub mod peers;
 pub mod scope;
 pub mod selection;

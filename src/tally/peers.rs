@@ -126,3 +126,25 @@ fn net_v4(peer: u32, length: u8) -> IpNet {
 fn net_v6(peer: u128, length: u8) -> IpNet {
     Ipv6Net::new(Ipv6Addr::from(peer), length).map_or_else(|_| IpAddr::V6(peer.into()).into(), IpNet::V6)
 }
+
+/// Peers that a state kept.
+impl PeerTable {
+    /// Puts back one entry that [`PeerTable::iter`] gave. None: its prefix is no step of the ladder, or not the step of
+    /// the others, or there are more than are ever kept.
+    pub(crate) fn restore(&mut self, peer: IpNet, uses: PeerUse) -> Option<()> {
+        let length = peer.prefix_len();
+        let step =
+            LADDER.iter().position(|(v4, v6)| length == if peer.addr().is_ipv4() { *v4 } else { *v6 })?;
+        if self.is_empty() {
+            self.step = step;
+        }
+        if step != self.step || self.len() >= MOST_PEERS || peer != peer.trunc() {
+            return None;
+        }
+        let known = match peer {
+            IpNet::V4(peer) => self.v4.insert(peer.addr().into(), uses),
+            IpNet::V6(peer) => self.v6.insert(peer.addr().into(), uses),
+        };
+        known.is_none().then_some(())
+    }
+}
