@@ -113,11 +113,15 @@ fn snapshots(arguments: &Analyze, keeper: Option<&Keeper>) -> Result<Snapshots, 
     let Some(known) = known else { return Ok(given) };
     given.union(known.snapshots.clone()).map_err(|Contradiction { at }| {
         let path = arguments.state.as_deref().unwrap_or(Path::new("")).display().to_string();
-        let at = at.map_or_else(
-            || "without a time; say since when it is in force with --snapshot TIME=PATH".to_owned(),
-            |at| format!("for {}; give that run's snapshot, or a time of its own", time::format(at)),
+        let (which, remedy) = match at {
+            Some(at) => {
+                (format!("for {}", time::format(at)), "give that run's snapshot, or a time of its own")
+            }
+            None => ("without a time".to_owned(), "say since when it is in force with --snapshot TIME=PATH"),
+        };
+        let message = format!(
+            "contradictory snapshots {which}: the state was judged by another one than is given; {remedy}"
         );
-        let message = format!("contradictory snapshots: the state was judged by another one {at}");
         Error::State { path, message }
     })
 }

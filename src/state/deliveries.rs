@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::Ledger;
-use crate::tally::coverage::{DELIVERY, Deliveries};
+use crate::tally::coverage::{DELIVERY, Deliveries, Delivery};
 use crate::tally::flow_logs::FlowLogs;
 use crate::tally::selection::Selection;
+
+/// ACCEPT and REJECT come first among the kinds of records.
+const TRAFFIC_KINDS: usize = 2;
 
 /// An interface of which one run over everything would leave out other records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +48,11 @@ pub(super) fn overlap(part: &Ledger, own: &Selection, whole: &Selection) -> Opti
             if own.better(id, flow_log).chain(whole.better(id, flow_log)).next().is_none() {
                 return false;
             }
-            let delivery = &deliveries[&flow_log];
-            (0..delivery.kinds.len()).any(|kind| {
+            (0..deliveries[&flow_log].kinds.len()).any(|kind| {
+                let left_out = |by: &Selection, unit| covered(by, id, flow_log, kind, unit);
+                let delivery = &deliveries[&flow_log];
                 let mut units = delivery.kinds[kind].1.members();
-                units.any(|unit| {
-                    covered(own, id, flow_log, kind, unit) != covered(whole, id, flow_log, kind, unit)
-                })
+                units.any(|unit| may_differ(delivery, kind, &left_out(own, unit), &left_out(whole, unit)))
             })
         };
         let flow_log = deliveries.range(1..).map(|(flow_log, _)| *flow_log).find(|it| differs(*it))?;
@@ -59,6 +61,21 @@ pub(super) fn overlap(part: &Ledger, own: &Selection, whole: &Selection) -> Opti
             flow_logs: involved(&part.flow_logs, id, flow_log, own, whole),
         })
     })
+}
+
+/// Whether a record may lie where one selection leaves it out and the other does not. Within its unit of time nothing is
+/// known of a record but that it does not start before the first one or after the last.
+fn may_differ(delivery: &Delivery, kind: usize, own: &[(i64, i64)], whole: &[(i64, i64)]) -> bool {
+    if own == whole {
+        return false;
+    }
+    let last_start = if kind < TRAFFIC_KINDS { delivery.last_start } else { delivery.span.last() };
+    let (Some(first), Some(last)) = (delivery.span.first(), last_start) else { return true };
+    let within = |ranges: &[(i64, i64)]| -> Vec<(i64, i64)> {
+        let cut = ranges.iter().map(|(from, to)| (*from.max(&first), *to.min(&last)));
+        cut.filter(|(from, to)| from <= to).collect()
+    };
+    within(own) != within(whole)
 }
 
 /// The seconds of a unit in which records of a flow log are left out, as disjoint ranges.

@@ -230,8 +230,8 @@ fn refuse_overlaps(parts: &[Part], flow_logs: &FlowLogs) -> Result<(), Error> {
                 part,
                 format!(
                     "{interface_id} is delivered by {both} at the same time, and one run over all the logs would count \
-                     another one here; read the logs of both in one run, or say which one counts with --flow-log ID in \
-                     every run"
+                     other records here; read the logs of both in one run, give every run those of the same one, or \
+                     say in every run which one counts with --flow-log ID"
                 ),
             ));
         }
