@@ -54,7 +54,9 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let own = arguments.report.output.as_deref().into_iter().chain(keeper.as_ref().map(Keeper::path));
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
     let all = found.sources.len();
-    let identities = found.sources.iter().map(Identity::of).collect();
+    // Taken before the files are read: what is written later is a change.
+    let identity = |source: &Source| keeper.as_ref().and_then(|_| Identity::of(source));
+    let identities = found.sources.iter().map(identity).collect();
     let mut news = News { sources: found.sources, identities };
     if let Some(keeper) = &keeper {
         news = keeper.news(news)?;

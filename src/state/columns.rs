@@ -1,7 +1,7 @@
 //! The one wide table that a state is: rows of many kinds, each with values in some of the columns.
 //!
-//! `select * from 'x.state' where "table" = 'usage'` shows one kind in any tool that reads Parquet. Where a row has no
-//! value in a column there is a null, which costs next to nothing.
+//! `select * from read_parquet('x.state') where "table" = 'usage'` shows one kind in `DuckDB`, and so does any tool that
+//! reads Parquet. Where a row has no value in a column there is a null, which costs next to nothing.
 //!
 //! Reading trusts nothing: a value that is missing, of another kind or out of its range is damage, and what counts add
 //! up to is bounded, so that sums over states cannot overflow.
@@ -63,7 +63,7 @@ columns! {
     /// Columns of whole numbers.
     Number {
         At "at",
-        Number "number",
+        Index "number",
         Protocol "protocol",
         Port "port",
         PortTo "port_to",
@@ -72,6 +72,7 @@ columns! {
         Reply "reply_set",
         Rule "rule",
         First "first",
+        Seconds "seconds",
         Last "last",
         LastStart "last_start",
         Modified "modified",
@@ -194,8 +195,14 @@ impl<W: Write + Send> Sheet<W> {
         if let Some(value) = value { self.number(column, value) } else { self }
     }
 
+    /// Start and length: most rows are of one record, and most records of one length. Where no start is known, the end.
     pub(super) fn span(&mut self, span: Span) -> &mut Self {
-        self.number_if(Number::First, span.first()).number_if(Number::Last, span.last())
+        match (span.first(), span.last()) {
+            (Some(first), Some(last)) => {
+                self.number(Number::First, first).number(Number::Seconds, last - first)
+            }
+            (first, last) => self.number_if(Number::First, first).number_if(Number::Last, last),
+        }
     }
 
     pub(super) fn credit(&mut self, credit: &Credit) -> &mut Self {
@@ -348,7 +355,11 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn span(self) -> Result<Span, String> {
-        Ok(Span::of(self.time_if(Number::First)?, self.time_if(Number::Last)?))
+        let first = self.time_if(Number::First)?;
+        match (first, self.time_if(Number::Seconds)?) {
+            (Some(first), Some(seconds)) => Ok(Span::of(Some(first), Some(first + seconds))),
+            _ => Ok(Span::of(first, self.time_if(Number::Last)?)),
+        }
     }
 
     pub(super) fn credit(self) -> Result<Credit, String> {

@@ -18,6 +18,7 @@ use super::tables::{self, Loading};
 use super::terms::Terms;
 use super::{FORMAT, State};
 use crate::error::Error;
+use crate::findings::ports::PortProfile;
 use crate::ingest::guarded;
 use crate::rules::timeline::Timeline;
 
@@ -93,7 +94,10 @@ fn terms(metadata: &ParquetMetaData) -> Result<Terms, Foreign> {
         return Err(Foreign::Version { format: format.to_owned(), generator: generator.to_owned() });
     }
     let terms = value(TERMS_KEY).ok_or_else(|| Foreign::Terms("missing".to_owned()))?;
-    serde_json::from_str(terms).map_err(|error| Foreign::Terms(error.to_string()))
+    let mut terms: Terms = serde_json::from_str(terms).map_err(|error| Foreign::Terms(error.to_string()))?;
+    let PortProfile { name, services } = terms.settings.profile;
+    terms.settings.profile = PortProfile::custom(&name, services);
+    Ok(terms)
 }
 
 fn rows(file: &File, metadata: &ArrowReaderMetadata, size: u64, terms: Terms) -> Result<State, String> {

@@ -85,14 +85,15 @@ mod tests {
 
     #[test]
     fn the_setting_that_differs_is_named_with_both_values() {
-        let changed = |change: fn(&mut Terms)| {
+        type Change = fn(&mut Terms);
+        let changed = |change: Change| {
             let mut other = terms();
             change(&mut other);
             let difference = terms().difference(&other);
             difference.map(|it| format!("{} {} {}", it.option, it.first, it.second))
         };
         assert_eq!(changed(|_| ()), None);
-        let cases: [(fn(&mut Terms), &str); 6] = [
+        let cases: [(Change, &str); 6] = [
             (|terms| terms.settings.review_period = 36 * 3600, "--review-period 90d 36h"),
             (|terms| terms.since = Some(0), "--since none 1970-01-01T00:00:00Z"),
             (|terms| terms.until = Some(1), "--until none 1970-01-01T00:00:01Z"),

@@ -1,6 +1,7 @@
 //! Closed sets as the words that a state has for them, and interface ids as text.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::attribution::judge::Role;
 use crate::attribution::{Basis, Cause};
@@ -85,11 +86,20 @@ pub(super) fn fault(text: &str) -> Option<RowFault> {
     plain.into_iter().chain(of_fields).find(|fault| fault.to_string() == text)
 }
 
+/// Bytes as pairs of digits, each behind a mark.
+pub(super) fn hex(bytes: &[u8], mark: &str) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{mark}{byte:02x}");
+        text
+    })
+}
+
 /// An interface id as text. AWS gives plain ones; what else a log may hold is written byte by byte.
 pub(super) fn id_text(id: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(id) {
         Ok(text) if !text.contains('\\') => text.into(),
-        _ => id.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>().into(),
+        _ => hex(id, "\\").into(),
     }
 }
 

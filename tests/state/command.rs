@@ -126,9 +126,10 @@ fn case(name: &str, log: &str, snapshots: &[&str]) {
     let Some(folder) = shared(&format!("cases/{name}")) else { return };
     let fixture = Fixture::new();
     let logs = folder.join(log);
-    let mut files: Vec<_> = match logs.is_dir() {
-        true => std::fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().path()).collect(),
-        false => vec![logs],
+    let mut files: Vec<_> = if logs.is_dir() {
+        std::fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().path()).collect()
+    } else {
+        vec![logs]
     };
     files.sort();
     let options: Vec<String> = snapshots

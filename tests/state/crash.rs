@@ -44,9 +44,9 @@ fn a_killed_run_leaves_a_whole_state() {
         let report = printed(&fixture, &["report", "s.state"], 0);
         assert!(report == old || report == new, "after {step} of {steps}");
         if report == old {
-            olds += 1
+            olds += 1;
         } else {
-            news += 1
+            news += 1;
         }
         // What a crash leaves beside it is in nobody's way.
         if report == old {

@@ -22,7 +22,7 @@ fn state() -> Vec<u8> {
     let logs = [
         Log {
             name: "a".to_owned(),
-            flow_log: Some("fl-1"),
+            delivered_by: Some("fl-1"),
             flows: flows[..half].to_vec(),
             faults: vec![fault],
             failure: Some("broken off"),
@@ -112,7 +112,7 @@ fn forged(batch: &RecordBatch, dice: &mut Dice) -> RecordBatch {
     }
     let array = &columns[column];
     let forged: ArrayRef = if let Some(array) = array.as_any().downcast_ref::<Int64Array>() {
-        let old = array.is_valid(row).then(|| array.value(row)).unwrap_or_default();
+        let old = if array.is_valid(row) { array.value(row) } else { 0 };
         let new = [None, Some(-1), Some(i64::MAX), Some(i64::MIN), Some(old ^ 1), Some(70_000), Some(0)];
         let new = dice.pick(&new);
         Arc::new(

@@ -17,7 +17,7 @@ fn deal(dice: &mut Dice, flows: &[OwnedFlow], files: usize) -> Vec<Log> {
     let mut logs: Vec<Log> = (0..files * ids.len())
         .map(|at| Log {
             name: format!("logs/{:02}.log", (at * 7) % 30),
-            flow_log: ids[at % ids.len()],
+            delivered_by: ids[at % ids.len()],
             ..Log::default()
         })
         .collect();

@@ -27,7 +27,7 @@ use tempfile::TempDir;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     pub(crate) name: String,
-    pub(crate) flow_log: Option<&'static str>,
+    pub(crate) delivered_by: Option<&'static str>,
     pub(crate) flows: Vec<OwnedFlow>,
     /// Lines that are no records.
     pub(crate) faults: Vec<(RowFault, u64)>,
@@ -56,9 +56,9 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
     let index = Index::build(&timeline);
     let terms = terms();
     let watch = PortWatch::new(terms.settings.profile.services()).unwrap();
-    let flow_logs = FlowLogs::of(logs.iter().filter_map(|log| log.flow_log));
+    let flow_logs = FlowLogs::of(logs.iter().filter_map(|log| log.delivered_by));
     let watching = services == Services::Everywhere
-        || logs.iter().any(|log| Some(log.flow_log) != logs.first().map(|log| log.flow_log));
+        || logs.iter().any(|log| Some(log.delivered_by) != logs.first().map(|log| log.delivered_by));
     let (selection, progress) = (Selection::none(watching), Progress::default());
     let brief = Brief {
         timeline: &timeline,
@@ -75,7 +75,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
     let mut counter = Counter::new(&brief);
     let mut outcome = Outcome::default();
     for (number, log) in (0..).zip(&logs) {
-        let flow_log = log.flow_log.and_then(|id| flow_logs.number(id)).unwrap_or(0);
+        let flow_log = log.delivered_by.and_then(|id| flow_logs.number(id)).unwrap_or(0);
         counter.begin(number, 0, flow_log);
         log.flows.iter().for_each(|flow| counter.flow(&flow.borrow()));
         log.faults.iter().for_each(|(fault, line)| counter.fault(*fault, Place::Line(*line)));
@@ -91,7 +91,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
             name: log.name.clone(),
             path: Some(PathBuf::from(&log.name)),
             bytes: 1,
-            flow_log: log.flow_log.map(str::to_owned),
+            flow_log: log.delivered_by.map(str::to_owned),
         })
         .collect();
     let identity = |log: &&Log| {

@@ -128,8 +128,8 @@ fn what_is_no_state() {
     refused(&fixture, &["report", "nowhere.state"], &["nowhere.state", "No such file"]);
     refused(&fixture, &["report", "day1"], &["day1"]);
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/sample-logs/parquet");
-    let files = walkdir::WalkDir::new(samples).into_iter().map(|entry| entry.unwrap());
-    let log = files.filter(|entry| entry.file_type().is_file()).next().unwrap().into_path();
+    let mut files = walkdir::WalkDir::new(samples).into_iter().map(|entry| entry.unwrap());
+    let log = files.find(|entry| entry.file_type().is_file()).unwrap().into_path();
     let log = log.display().to_string();
     refused(&fixture, &["report", &log], &["expected a state", "another Parquet file"]);
 }

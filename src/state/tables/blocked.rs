@@ -29,7 +29,7 @@ pub(super) fn write<W: Write + Send>(
         (names.interface(key.interface), key.direction, key.protocol, key.cause, *from)
     });
     for (number, (key, from, to, row)) in (0_i64..).zip(&rows) {
-        let sheet = sheet.row("blocked")?.number(Number::Number, number);
+        let sheet = sheet.row("blocked")?.number(Number::Index, number);
         sheet
             .text(Text::Interface, names.interface(key.interface))
             .text_if(Text::Direction, key.direction.map(Words::word))
@@ -55,7 +55,7 @@ fn write_peers<W: Write + Send>(
     let mut peers: Vec<(IpNet, PeerUse)> = peers.iter().collect();
     peers.sort_by_key(|(peer, _)| *peer);
     for (peer, uses) in peers {
-        let row = sheet.row("peer")?.number(Number::Number, number).text(Text::Kind, scope);
+        let row = sheet.row("peer")?.number(Number::Index, number).text(Text::Kind, scope);
         let row = if peer.prefix_len() == peer.max_prefix_len() {
             row.text(Text::Peer, &peer.addr().to_string())
         } else {
@@ -72,7 +72,7 @@ pub(super) struct Loading(Vec<(BlockedKey, u16, u16, BlockedRow)>);
 
 impl Loading {
     pub(super) fn peer(&mut self, row: Row<'_>) -> Result<(), String> {
-        let number: u32 = row.number(Number::Number)?;
+        let number: u32 = row.number(Number::Index)?;
         let found = self.0.get_mut(number as usize);
         let (.., blocked) =
             found.ok_or_else(|| format!("row {number} is not in the table of blocked records"))?;
@@ -110,7 +110,7 @@ impl super::Loading {
             protocol: row.number(Number::Protocol)?,
             cause: Cause::of(row.text(Text::Kind)?).ok_or_else(|| row.unknown(Text::Kind))?,
         };
-        let number: u32 = row.number(Number::Number)?;
+        let number: u32 = row.number(Number::Index)?;
         if number as usize != self.blocked.0.len() {
             return Err(format!("number: {number} is out of order"));
         }

@@ -79,7 +79,7 @@ pub(super) fn write<W: Write + Send>(
         let (tally, id) = (&ledger.tally.interfaces[*slot as usize], names.interface(*slot));
         for (at, word) in tally.hours.words() {
             let row = sheet.row("hours")?.text(Text::Interface, id);
-            row.number(Number::Number, at).count(Count::Bits, word);
+            row.number(Number::Index, at).count(Count::Bits, word);
         }
     }
     for slot in &names.slots {
@@ -161,7 +161,7 @@ fn write_deliveries<W: Write + Send>(
             for (at, word) in units.words() {
                 let row = sheet.row("delivery_time")?.text(Text::Interface, id).text(Text::Kind, pass);
                 let row = row.text(Text::Name, name).text(Text::Detail, kind);
-                row.number(Number::Number, at).count(Count::Bits, word);
+                row.number(Number::Index, at).count(Count::Bits, word);
             }
         }
     }
@@ -279,6 +279,6 @@ fn kind_number(row: Row<'_>, kind: &str) -> Result<usize, String> {
 
 /// The number of a word of 64 units; no log reaches further than these.
 fn word_number(row: Row<'_>) -> Result<i64, String> {
-    let at: i32 = row.number(Number::Number)?;
+    let at: i32 = row.number(Number::Index)?;
     Ok(i64::from(at))
 }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::super::State;
 use super::super::columns::{Count, Number, Row, Sheet, Text};
 use super::super::snapshots::Snapshots;
+use super::super::words::hex;
 use super::Names;
 use crate::flow::Seconds;
 use crate::rules::aws::Objects;
@@ -36,7 +37,7 @@ pub(super) fn write<W: Write + Send>(
     let tally = &state.ledger.tally;
     for set in &names.sets {
         for rule in tally.sets.rules(*set) {
-            sheet.row("set")?.number(Number::Number, names.set(*set)).number(Number::Rule, rule.0);
+            sheet.row("set")?.number(Number::Index, names.set(*set)).number(Number::Rule, rule.0);
         }
     }
     let mut near: Vec<_> = tally.near.iter().collect();
@@ -112,7 +113,7 @@ fn fingerprint(objects: &Objects, lines: &[(&str, String)]) -> String {
     for (kind, text) in lines {
         hash.update(format!("\n{kind} {text}"));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize(), "")
 }
 
 /// Snapshots, catalogue and sets as far as they have been read.
@@ -184,7 +185,7 @@ impl Loading {
     }
 
     pub(super) fn set(&mut self, row: Row<'_>) -> Result<(), String> {
-        let number: u32 = row.number(Number::Number)?;
+        let number: u32 = row.number(Number::Index)?;
         let rule = rule_number(row, self.rules.len())?;
         if number as usize == self.sets.len() + 1 {
             self.sets.push(Vec::new());

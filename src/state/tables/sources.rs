@@ -39,7 +39,7 @@ pub(super) fn write<W: Write + Send>(ledger: &Ledger, sheet: &mut Sheet<W>) -> R
             .count(Count::Records, *count)
             .text(Text::Name, &first.0)
             .text(Text::Detail, unit)
-            .number(Number::Number, i64::try_from(place).unwrap_or(i64::MAX));
+            .number(Number::Index, i64::try_from(place).unwrap_or(i64::MAX));
     }
     for id in ledger.flow_logs.ids() {
         sheet.row("flow_log")?.text(Text::Name, id);
@@ -76,7 +76,7 @@ impl Loading {
 
     pub(super) fn fault(&mut self, row: Row<'_>) -> Result<(), String> {
         let fault = words::fault(row.text(Text::Kind)?).ok_or_else(|| row.unknown(Text::Kind))?;
-        let number = row.number(Number::Number)?;
+        let number = row.number(Number::Index)?;
         let place = match row.text(Text::Detail)? {
             "line" => Place::Line(number),
             "row" => Place::Row(number),
