@@ -16,7 +16,7 @@
 //! that the earlier ones lack, or tell that a peer is one of our own; in a state such records stay as they were judged.
 //! So give each run a snapshot taken after its logs.
 //!
-//! A state is one Parquet table; see [`columns`] for its form and [`tables`] for its rows.
+//! A state is one Parquet table; `columns.rs` has its form, `tables/` its rows.
 
 mod columns;
 mod deliveries;
