@@ -184,3 +184,26 @@ fn a_snapshot_alone_makes_the_state_know_it() {
     assert_eq!(printed(&fixture, &["analyze", "log", "--snapshot", &second, "--state", "s.state"], 0), want);
     assert_eq!(printed(&fixture, &["report", "s.state"], 0), want);
 }
+
+#[test]
+fn what_showed_a_service_before_anything_waited_for_it_is_not_forgotten() {
+    let fixture = Fixture::new();
+    let eni = || interface("eni-a", "10.0.0.5", &["sg-a"]);
+    fixture.snapshot("narrow", &[group("sg-a").ingress("tcp", 8443, 8443, "10.0.0.0/8"), eni()]);
+    let wide = group("sg-a").ingress("tcp", 1024, 65535, "10.0.0.0/8").egress("-1", -1, -1, "0.0.0.0/0");
+    fixture.snapshot("wide", &[wide, eni()]);
+    let flow = "eni-a 10.0.0.9 10.0.0.5 9443 8443 6 ACCEPT";
+    fixture.log("day0/log", &[row_at(T0, flow), row_at(T0 + HOUR, flow)]);
+    fixture.log("day1/log", &[row_at(T0 + 30 * HOUR, flow)]);
+    let narrow = format!("{}=narrow", flowaudit::time::format(T0));
+    let wide = format!("{}=wide", flowaudit::time::format(T0 + 24 * HOUR));
+    let both = ["--snapshot", &narrow, "--snapshot", &wide, "--format", "json"];
+    let want = fixture.run(&[&["analyze", "day0", "day1"], &both[..]].concat()).exit(0);
+    assert_eq!((want.basis("rules"), want.basis("known_service")), (2, 1));
+    printed(&fixture, &["analyze", "day0", "--snapshot", &narrow, "--save-state", "0.state"], 0);
+    printed(&fixture, &[&["analyze", "day1", "--save-state", "1.state"], &both[..]].concat(), 0);
+    let merged = fixture.run(&["merge", "1.state", "0.state", "--format", "json"]);
+    assert_eq!(merged.stdout, want.stdout);
+    let rolled = fixture.run(&[&["analyze", "day1", "--state", "0.state"], &both[2..]].concat());
+    assert_eq!(rolled.stdout, want.stdout);
+}
