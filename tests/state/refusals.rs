@@ -164,3 +164,20 @@ fn a_first_state_needs_rules() {
     refused(&fixture, &["analyze", "day1", "--state", "s.state"], &["no rules given"]);
     assert!(!fixture.path("s.state").exists());
 }
+
+#[test]
+fn a_later_snapshot_that_makes_an_earlier_one_mean_something_else() {
+    let fixture = days(2);
+    // The first leaves the account out; the second is of another account; the third tells whose the first VPC is.
+    let nameless: Vec<_> = objects().into_iter().map(|object| object.with("OwnerId", "")).collect();
+    fixture.snapshot("first", &nameless);
+    let other = group("sg-z").ingress("tcp", 25, 25, "0.0.0.0/0").with("VpcId", "vpc-2");
+    fixture.snapshot("second", &[other.with("OwnerId", "222222222222")]);
+    fixture.snapshot("third", &objects());
+    let at = |hours: i64, name: &str| format!("{}={name}", flowaudit::time::format(T0 + hours * HOUR));
+    let [first, second, third] = [at(0, "first"), at(12, "second"), at(24, "third")];
+    save(&fixture, "1", "day1", &["--snapshot", &first, "--snapshot", &second]);
+    save(&fixture, "2", "day2", &["--snapshot", &first, "--snapshot", &second, "--snapshot", &third]);
+    let words = ["1.state: the snapshot of 2026-01-01T12:00:00Z means something else", "read again"];
+    refused(&fixture, &["merge", "1.state", "2.state"], &words);
+}
