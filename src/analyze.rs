@@ -1,84 +1,258 @@
-//! `flowaudit analyze`: from arguments to a report.
+//! `flowaudit analyze`: from arguments to a report, and to a state where one is asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::attribution::index::Index;
 use crate::cli::Analyze;
+use crate::conclude::conclude;
 use crate::config::Config;
 use crate::error::Error;
 use crate::ingest::{self, Layout, ReadOptions, Source};
+use crate::ledger::{Identity, Ledger};
 use crate::pipeline::{self, Outcome};
 use crate::progress::{self, Show};
-use crate::report::build::{self, Run};
 use crate::report::{Failure, Report};
-use crate::rules::load::{self, DocumentNote};
+use crate::rules::load;
 use crate::rules::timeline::Timeline;
-use crate::tally::counter::{Brief, Progress};
-use crate::tally::selection::{Duplicate, Selection};
+use crate::state::merge::Merged;
+use crate::state::rolling::{Continue, Keeper, News};
+use crate::state::snapshots::Contradiction;
+use crate::state::{Snapshots, State, Terms, sum_deliveries};
+use crate::tally::counter::{Brief, Progress, Services};
+use crate::tally::coverage::{Deliveries, InterfaceTally};
+use crate::tally::flow_logs::FlowLogs;
+use crate::tally::selection::{self, Selection};
 use crate::tally::watch::PortWatch;
+use crate::time;
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// The report, of the whole state where the run continued one.
+    pub report: Report,
+    /// Files that were not read because the state has them.
+    pub skipped: usize,
+}
 
 /// Reads the logs and the snapshots and reports on them.
 ///
 /// # Errors
-/// See [`Error`]: a missing input, a broken snapshot, or no log that could be read.
-pub fn analyze(arguments: &Analyze) -> Result<Report, Error> {
-    let config = Config::of(arguments)?;
+/// See [`Error`]: a missing input, a broken snapshot, no log that could be read, or a state that does not fit.
+pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
+    let terms = terms(arguments)?;
     require_logs(arguments)?;
-    let loaded = load::load(&required_snapshots(arguments)?)?;
-    refuse_empty_snapshots(arguments, &loaded.documents)?;
-    let timeline = Timeline::build(loaded.snapshots);
-    let watch = PortWatch::new(config.settings.profile.services())?;
-    let index = Index::build(&timeline);
+    let mut keeper = keeper(arguments, &terms)?;
+    let snapshots = snapshots(arguments, keeper.as_ref())?;
+    let documents = snapshots.documents.clone();
+    let (timeline, snapshots) = match keeper {
+        Some(_) => (snapshots.timeline(), snapshots),
+        None => (snapshots.into_timeline(), Snapshots::default()),
+    };
     let mut found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
-    leave_out_snapshots(&mut found.sources, &loaded.documents, arguments.output.as_deref());
-    let flow_logs = FlowLogs::of(&found.sources);
+    let files = documents.iter().filter(|document| document.left_aside.is_none());
+    let own = arguments.report.output.as_deref().into_iter().chain(keeper.as_ref().map(Keeper::path));
+    leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
+    let all = found.sources.len();
+    // Taken before the files are read: what is written later is a change.
+    let identity = |source: &Source| keeper.as_ref().and_then(|_| Identity::of(source));
+    let identities = found.sources.iter().map(identity).collect();
+    let mut news = News { sources: found.sources, identities };
+    if let Some(keeper) = &keeper {
+        news = keeper.news(news)?;
+    }
+    let skipped = all - news.sources.len();
+    let known = keeper.as_mut().and_then(|keeper| keeper.known.as_mut()).map(|state| &mut state.ledger);
+    let kept = if keeps_state(arguments) { Kept::State } else { Kept::Report };
+    let mut ledger = read(arguments, &terms, &timeline, news, known, kept)?;
+    ledger.failures.extend(found.failures.into_iter().map(failure));
+    let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);
+    refuse_nothing(arguments, all, &ledger, known)?;
+    let report = match keeper {
+        None => conclude(&timeline, &documents, ledger, &terms)?,
+        Some(keeper) => {
+            let Merged { state, timeline } = keeper.save(State { terms, snapshots, ledger })?;
+            conclude(&timeline, &state.snapshots.documents, state.ledger, &state.terms)?
+        }
+    };
+    Ok(Answer { report, skipped })
+}
+
+fn terms(arguments: &Analyze) -> Result<Terms, Error> {
+    Ok(Terms {
+        settings: Config::of(arguments)?.settings,
+        since: arguments.since,
+        until: arguments.until,
+        fields: arguments.fields.clone(),
+        flow_logs: arguments.flow_log.clone(),
+    })
+}
+
+fn keeps_state(arguments: &Analyze) -> bool {
+    arguments.state.is_some() || arguments.save_state.is_some()
+}
+
+fn keeper(arguments: &Analyze, terms: &Terms) -> Result<Option<Keeper>, Error> {
+    let (path, continued) = match (&arguments.state, &arguments.save_state) {
+        (Some(path), _) => (path, Continue::Yes),
+        (None, Some(path)) => (path, Continue::No),
+        (None, None) => return Ok(None),
+    };
+    Keeper::open(path, continued, terms).map(Some)
+}
+
+/// The snapshots given, beside those of the state that the run continues.
+fn snapshots(arguments: &Analyze, keeper: Option<&Keeper>) -> Result<Snapshots, Error> {
+    let known = keeper.and_then(|keeper| keeper.known.as_ref());
+    if arguments.snapshot.is_empty()
+        && let Some(known) = known
+    {
+        return Ok(known.snapshots.clone());
+    }
+    require_snapshots(arguments)?;
+    let given = Snapshots::of(load::load(&arguments.snapshot)?);
+    refuse_empty_snapshots(arguments, &given)?;
+    let Some(known) = known else { return Ok(given) };
+    given.union(known.snapshots.clone()).map_err(|Contradiction { at }| {
+        let path = arguments.state.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let (which, remedy) = match at {
+            Some(at) => {
+                (format!("for {}", time::format(at)), "give that run's snapshot, or a time of its own")
+            }
+            None => ("without a time".to_owned(), "say since when it is in force with --snapshot TIME=PATH"),
+        };
+        let message = format!(
+            "contradictory snapshots {which}: the state was judged by another one than is given; {remedy}"
+        );
+        Error::State { path, message }
+    })
+}
+
+/// What is kept of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// The report alone.
+    Report,
+    /// A state, that other runs may be put beside.
+    State,
+}
+
+/// Reads the logs. `known` is what the state has that the run continues; its flow logs are renumbered.
+fn read(
+    arguments: &Analyze,
+    terms: &Terms,
+    timeline: &Timeline,
+    news: News,
+    known: Option<&mut Ledger>,
+    kept: Kept,
+) -> Result<Ledger, Error> {
+    let News { sources, identities } = news;
+    let ids = sources.iter().filter_map(|source| source.flow_log.as_deref());
+    let mut flow_logs = FlowLogs::of(ids);
+    let of_several =
+        sources.iter().any(|source| Some(&source.flow_log) != sources.first().map(|it| &it.flow_log));
+    let known = known.map(|known| {
+        flow_logs = flow_logs.union(&known.flow_logs);
+        *known = std::mem::take(known).renumbered(&flow_logs);
+        &*known
+    });
+    if kept == Kept::Report {
+        refuse_unknown_flow_log(&terms.flow_logs, &flow_logs)?;
+    }
+    let of_source: Vec<u32> = sources
+        .iter()
+        .map(|source| source.flow_log.as_deref().and_then(|id| flow_logs.number(id)).unwrap_or(0))
+        .collect();
+    let index = Index::build(timeline);
+    let watch = PortWatch::new(terms.settings.profile.services())?;
     let progress = Progress::default();
-    let total = found.sources.iter().map(|source| source.bytes).sum();
+    let total = sources.iter().map(|source| source.bytes).sum();
     let options = ReadOptions { fields: fields(arguments)?, ..ReadOptions::default() };
-    let read = |selection: &Selection, pick: fn(&Source) -> bool| {
+    let services = if kept == Kept::State { Services::Everywhere } else { Services::WhereNeeded };
+    let pass = |selection: &Selection, pick: fn(&Source) -> bool| {
         let brief = Brief {
-            timeline: &timeline,
+            timeline,
             index: &index,
             watch: &watch,
             since: arguments.since,
             until: arguments.until,
             selection,
+            services,
             progress: &progress,
         };
-        pipeline::run(&found.sources, pick, &flow_logs.of_source, &options, arguments.threads, &brief)
+        pipeline::run(&sources, pick, &of_source, &options, arguments.threads, &brief)
     };
-    let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-    let preferred = flow_logs.numbers(&arguments.flow_log)?;
-    let (mut outcome, duplicates) = progress::follow(show, total, &progress, || {
-        read_once_or_twice(&found.sources, &flow_logs, &preferred, read)
+    let show = if arguments.report.quiet { Show::Never } else { Show::OnTerminal };
+    let all = Selection::none(kept == Kept::State || of_several);
+    let preferred = flow_logs.numbers(&terms.flow_logs);
+    let (outcome, first_pass) = progress::follow(show, total, &progress, || {
+        read_once_or_twice(&sources, &all, &preferred, known, pass)
     })?;
-    outcome.failures.extend(found.failures.into_iter().map(failure));
-    outcome.failures.sort();
-    refuse_nothing(arguments, &found.sources, &outcome)?;
-    outcome.tally.settle();
-    let files: Vec<String> = found.sources.iter().map(|source| source.name.clone()).collect();
-    Ok(build::report(&Run {
-        timeline: &timeline,
-        documents: &loaded.documents,
-        tally: &outcome.tally,
-        files: &files,
-        files_read: outcome.files_read,
-        failures: &outcome.failures,
-        flow_logs: &flow_logs.names,
-        duplicates: &duplicates,
-        settings: &config.settings,
-        watch: &watch,
-    }))
+    Ok(Ledger::of(&sources, identities, flow_logs, outcome, first_pass))
 }
 
-/// A folder may hold logs and the snapshot: what was read as a snapshot is no log that could not be read.
-/// Nor is the last run's report.
-fn leave_out_snapshots(sources: &mut Vec<Source>, documents: &[DocumentNote], output: Option<&Path>) {
-    let understood = documents.iter().filter(|document| document.left_aside.is_none());
-    let documents = understood.map(|document| Path::new(&document.file));
-    let paths: BTreeSet<_> =
-        documents.chain(output).filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+/// What reading left, and what the first pass showed that was delivered, of interfaces where that is something else.
+type Passes = (Outcome, BTreeMap<Box<[u8]>, Deliveries>);
+
+/// Where several flow logs deliver the same interface at the same time, a second pass over the files counts one of them.
+/// A pipe can be read only once, and its records are of no flow log that is known.
+fn read_once_or_twice(
+    sources: &[Source],
+    all: &Selection,
+    preferred: &[u32],
+    known: Option<&Ledger>,
+    pass: impl Fn(&Selection, fn(&Source) -> bool) -> Result<Outcome, Error>,
+) -> Result<Passes, Error> {
+    let mut outcome = pass(all, |source| !source.is_pipe())?;
+    let own = |outcome: &Outcome| -> BTreeMap<Box<[u8]>, Deliveries> {
+        selection::deliveries(&outcome.tally)
+            .map(|(id, deliveries)| (id.into(), deliveries.clone()))
+            .collect()
+    };
+    let selection = match known {
+        None => Selection::of(selection::deliveries(&outcome.tally), preferred),
+        Some(known) => {
+            let mut sums = sum_deliveries([known]);
+            for (id, deliveries) in selection::deliveries(&outcome.tally) {
+                let sum = sums.entry(id.into()).or_default();
+                for (flow_log, delivery) in deliveries {
+                    sum.entry(*flow_log).or_default().merge(delivery);
+                }
+            }
+            Selection::of(sums.iter().map(|(id, sum)| (id.as_ref(), sum)), preferred)
+        }
+    };
+    let pipes = sources.iter().any(Source::is_pipe);
+    if selection.is_empty() && !pipes {
+        return Ok((outcome, BTreeMap::new()));
+    }
+    let mut first_pass = own(&outcome);
+    if !selection.is_empty() {
+        outcome = pass(&selection, |source| !source.is_pipe())?;
+    }
+    if pipes {
+        outcome.merge(pass(all, Source::is_pipe)?);
+    }
+    for (id, counted) in selection::deliveries(&outcome.tally) {
+        if first_pass.get(id).is_some_and(|shown| shown == counted) {
+            first_pass.remove(id);
+        } else {
+            // What came through a pipe alone was not shown by the first pass.
+            first_pass.entry(id.into()).or_default();
+        }
+    }
+    // Where every record was left to a flow log of the state, the interface is known by that alone.
+    for id in first_pass.keys() {
+        outcome.tally.slots.slot(id);
+    }
+    outcome.tally.interfaces.resize_with(outcome.tally.slots.ids().len(), InterfaceTally::default);
+    Ok((outcome, first_pass))
+}
+
+/// A folder may hold logs beside the snapshot, the state and the last run's report, which are no logs that could not be
+/// read.
+fn leave_out<'a>(sources: &mut Vec<Source>, files: impl Iterator<Item = &'a Path>) {
+    let paths: BTreeSet<_> = files.filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     sources.retain(|source| {
         let path = source.path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
         path.is_none_or(|path| !paths.contains(&path))
@@ -89,61 +263,14 @@ fn failure((file, failure): (String, ingest::FileFailure)) -> Failure {
     Failure { file, error: failure.to_string() }
 }
 
-/// Where several flow logs deliver the same interface at the same time, a second pass over the files counts one of them.
-/// A pipe can be read only once, and its records are of no flow log that is known.
-fn read_once_or_twice(
-    sources: &[Source],
-    flow_logs: &FlowLogs,
-    preferred: &[u32],
-    read: impl Fn(&Selection, fn(&Source) -> bool) -> Result<Outcome, Error>,
-) -> Result<(Outcome, Vec<Duplicate>), Error> {
-    let all = Selection::none(flow_logs.differ());
-    let mut outcome = read(&all, |source| !source.is_pipe())?;
-    let selection = Selection::of(&outcome.tally, preferred);
-    if !selection.is_empty() {
-        outcome = read(&selection, |source| !source.is_pipe())?;
-    }
-    if sources.iter().any(Source::is_pipe) {
-        outcome.merge(read(&all, Source::is_pipe)?);
-    }
-    let duplicates = selection.duplicates(&outcome.tally);
-    Ok((outcome, duplicates))
-}
-
-/// Numbers of the flow logs that the object names tell; 0 is "not known".
-#[derive(Debug)]
-struct FlowLogs {
-    names: Vec<String>,
-    of_source: Vec<u32>,
-}
-
-impl FlowLogs {
-    fn of(sources: &[Source]) -> Self {
-        let ids: BTreeSet<&str> = sources.iter().filter_map(|source| source.flow_log.as_deref()).collect();
-        let names: Vec<String> = std::iter::once("").chain(ids).map(str::to_owned).collect();
-        let number =
-            |id: &str| names.iter().zip(0..).find(|(name, _)| *name == id).map_or(0, |(_, number)| number);
-        let of_source = sources.iter().map(|source| source.flow_log.as_deref().map_or(0, number)).collect();
-        Self { names, of_source }
-    }
-
-    /// Whether the files come from more than one flow log, or from one and from files that do not tell.
-    fn differ(&self) -> bool {
-        self.of_source.iter().any(|number| Some(number) != self.of_source.first())
-    }
-
-    fn numbers(&self, chosen: &[String]) -> Result<Vec<u32>, Error> {
-        let number = |id: &String| {
-            let found = self.names.iter().zip(0..).skip(1).find(|(name, _)| *name == id);
-            found.map(|(_, number)| number).ok_or_else(|| {
-                let known = if self.names.len() > 1 { self.names[1..].join(", ") } else { "none".to_owned() };
-                Error::Usage(format!(
-                    "--flow-log {id}: no log file of this flow log; the file names tell: {known}"
-                ))
-            })
-        };
-        chosen.iter().map(number).collect()
-    }
+/// A flow log that no file is of is a typo, unless its files may be in another run's state.
+fn refuse_unknown_flow_log(chosen: &[String], flow_logs: &FlowLogs) -> Result<(), Error> {
+    let Some(id) = chosen.iter().find(|id| id.is_empty() || flow_logs.number(id).is_none()) else {
+        return Ok(());
+    };
+    let known: Vec<&str> = flow_logs.ids().collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(Error::Usage(format!("--flow-log {id}: no log file of this flow log; the file names tell: {known}")))
 }
 
 /// `--snapshot` takes every path that follows it, so logs that come after it are taken for snapshots.
@@ -159,7 +286,7 @@ fn require_logs(arguments: &Analyze) -> Result<(), Error> {
     Err(Error::Usage(format!("no flow logs given: flowaudit analyze LOG... --snapshot PATH{hint}")))
 }
 
-fn required_snapshots(arguments: &Analyze) -> Result<Vec<String>, Error> {
+fn require_snapshots(arguments: &Analyze) -> Result<(), Error> {
     if arguments.snapshot.is_empty() {
         return Err(Error::Usage(
             "no rules given: --snapshot PATH takes a folder with what these commands write:\n  \
@@ -168,11 +295,12 @@ fn required_snapshots(arguments: &Analyze) -> Result<Vec<String>, Error> {
                 .to_owned(),
         ));
     }
-    Ok(arguments.snapshot.clone())
+    Ok(())
 }
 
 /// Without a single document that was understood there is nothing to judge by.
-fn refuse_empty_snapshots(arguments: &Analyze, documents: &[DocumentNote]) -> Result<(), Error> {
+fn refuse_empty_snapshots(arguments: &Analyze, snapshots: &Snapshots) -> Result<(), Error> {
+    let documents = &snapshots.documents;
     if documents.iter().any(|document| document.left_aside.is_none()) {
         return Ok(());
     }
@@ -194,20 +322,29 @@ fn fields(arguments: &Analyze) -> Result<Option<Layout>, Error> {
 }
 
 /// Nothing to report on is an error, and says what was found instead.
-fn refuse_nothing(arguments: &Analyze, sources: &[Source], outcome: &Outcome) -> Result<(), Error> {
+fn refuse_nothing(
+    arguments: &Analyze,
+    found: usize,
+    ledger: &Ledger,
+    known: Option<&Ledger>,
+) -> Result<(), Error> {
     let advice = "expected VPC Flow Logs: text, gz or Parquet as delivered to S3 \
                   (AWSLogs/<account>/vpcflowlogs/…), CloudWatch Logs exports, or Athena CSV";
-    if sources.is_empty() && outcome.failures.is_empty() {
+    if found == 0 && ledger.failures.is_empty() {
         return Err(Error::Input(format!("{}: holds no files; {advice}", arguments.logs.join(", "))));
     }
-    let counts = &outcome.tally.records;
-    let rows = counts.accepted + counts.rejected + counts.no_data + counts.skip_data + counts.outside_window;
-    if outcome.files_read > 0 || rows > 0 {
+    let speaks = |ledger: &Ledger| {
+        let counts = &ledger.tally.records;
+        let rows =
+            counts.accepted + counts.rejected + counts.no_data + counts.skip_data + counts.outside_window;
+        ledger.files_read() > 0 || rows > 0
+    };
+    if speaks(ledger) || known.is_some_and(speaks) {
         return Ok(());
     }
-    let shown =
-        outcome.failures.iter().take(5).map(|failure| format!("\n  {}: {}", failure.file, failure.error));
-    let more = outcome.failures.len().saturating_sub(5);
+    let failures = &ledger.failures;
+    let shown = failures.iter().take(5).map(|failure| format!("\n  {}: {}", failure.file, failure.error));
+    let more = failures.len().saturating_sub(5);
     let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
     Err(Error::Input(format!("no readable flow log; {advice}:{}{more}", shown.collect::<String>())))
 }

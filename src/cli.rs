@@ -21,16 +21,20 @@ pub struct Cli {
 pub enum Command {
     /// Report unused rules, blocked attempts and over-broad openings
     Analyze(Box<Analyze>),
+    /// Report on several states as one run over all their logs would
+    Merge(Merge),
+    /// Report on states without reading logs or snapshots again
+    Report(StateReport),
     /// Make up a small account: flow logs in three forms and their snapshot
     Generate(Generate),
 }
 
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 done, and a finding at or above --fail-on; 2 could not do the job; \
+                           3 done, but part of the input could not be read.";
+
 /// `flowaudit analyze`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 done; 1 done, and a finding at or above --fail-on; 2 could not do the job; \
-                        3 done, but part of the input could not be read."
-)]
+#[command(after_help = EXIT_STATUS)]
 pub struct Analyze {
     /// Flow logs: files, folders, globs, or - for standard input
     #[arg(value_name = "LOG")]
@@ -59,15 +63,56 @@ pub struct Analyze {
     /// Worker threads (0: one per core)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Also write a state: what was counted, to merge it or to report on it again without the logs
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    pub save_state: Option<PathBuf>,
+    /// Add the logs to this state, skip those that it has, and report on all of it; a new one if there is none yet
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
+
+/// `flowaudit merge`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
+pub struct Merge {
+    /// States that analyze --save-state or --state wrote, in any order
+    #[arg(value_name = "STATE", required = true)]
+    pub states: Vec<PathBuf>,
+    /// Also write the merged state
+    #[arg(long, value_name = "FILE")]
+    pub save_state: Option<PathBuf>,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
+
+/// `flowaudit report`.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
+pub struct StateReport {
+    /// States that analyze --save-state or --state wrote, in any order
+    #[arg(value_name = "STATE", required = true)]
+    pub states: Vec<PathBuf>,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
+
+/// How a report is written.
+#[derive(Debug, Args)]
+pub struct ReportOptions {
     /// How to write the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// Write the report to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Settings (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Exit with 1 if there is a finding this severe or worse
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,

@@ -28,6 +28,14 @@ pub enum Error {
         /// The object, the key, what was expected and what was found.
         message: String,
     },
+    /// A state that cannot be used, or not together with another.
+    #[error("{path}: {message}")]
+    State {
+        /// The file.
+        path: String,
+        /// What was expected, what was found, and what to do.
+        message: String,
+    },
     /// A file could not be read.
     #[error("{}: {source}", path.display())]
     Read {

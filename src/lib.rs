@@ -10,6 +10,8 @@
 //! snapshots ─▶ rules ─▶ Timeline ─▶ attribution           │
 //!                          │                              ▼
 //!                          └────────────────────────▶ findings ─▶ report ─▶ render ─▶ bytes
+//!
+//! Tally + files (ledger) + snapshots + settings = State ◀─▶ file;  states ─▶ merge ─▶ the same report
 //! ```
 //!
 //! - [`flow`] and [`rules`] are the nouns: one record, one rule, one state. AWS and log formats end at their borders.
@@ -17,23 +19,28 @@
 //!   [`attribution::naive`], is the oracle of the fast path.
 //! - [`tally`] is what records add up to: integers, minima, maxima and bounded sets, independent of order.
 //! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
+//! - [`state`] keeps what was counted as a file, so that runs over parts of the logs add up; [`conclude`] is the way from
+//!   either to the report.
 //!
-//! Work returns values; only `main` prints. The same bytes come out for any number of threads, order or split of the files,
+//! Work returns values; only `main` prints, and states are written where they are made. The same bytes come out for any number of threads, order or split of the files,
 //! and form of the logs.
 
 pub mod analyze;
 pub mod attribution;
 pub mod cli;
+pub mod conclude;
 pub mod config;
 pub mod error;
 pub mod findings;
 pub mod flow;
 pub mod generate;
 pub mod ingest;
+pub mod ledger;
 pub mod pipeline;
 pub mod progress;
 pub mod render;
 pub mod report;
 pub mod rules;
+pub mod state;
 pub mod tally;
 pub mod time;

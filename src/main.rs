@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use console::Term;
-use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate};
+use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate, ReportOptions};
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
-use flowaudit::{analyze, generate, render};
+use flowaudit::{analyze, conclude, generate, render};
 use tempfile::NamedTempFile;
 
 /// What a run came to; see `flowaudit analyze --help`.
@@ -28,6 +28,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Analyze(arguments) => run_analyze(arguments),
+        Command::Merge(arguments) => write_report(&arguments.report, || {
+            conclude::states(&arguments.states, arguments.save_state.as_deref())
+        }),
+        Command::Report(arguments) => {
+            write_report(&arguments.report, || conclude::states(&arguments.states, None))
+        }
         Command::Generate(arguments) => run_generate(arguments),
     };
     let status = result.unwrap_or_else(|error| {
@@ -38,35 +44,49 @@ fn main() -> ExitCode {
 }
 
 fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
-    let out = Output::open(arguments)?;
-    let report = analyze::analyze(arguments)?;
-    if !arguments.quiet {
+    write_report(&arguments.report, || {
+        let answer = analyze::analyze(arguments)?;
+        if answer.skipped > 0 && !arguments.report.quiet {
+            complain(&format!("files that the state has already, not read again: {}", answer.skipped));
+        }
+        Ok(answer.report)
+    })
+}
+
+/// Opens the place of the report, makes the report and writes it.
+fn write_report(
+    options: &ReportOptions,
+    make: impl FnOnce() -> Result<Report, Error>,
+) -> Result<Status, Error> {
+    let out = Output::open(options)?;
+    let report = make()?;
+    if !options.quiet {
         for failure in &report.coverage.files.failures {
             complain(&format!("warning: {}: {}", failure.file, failure.error));
         }
     }
-    out.write(|writer| match arguments.format {
+    out.write(|writer| match options.format {
         Format::Json => render::json::render(&report, writer),
-        Format::Text => render::text::render(&report, page(arguments), writer),
+        Format::Text => render::text::render(&report, page(options), writer),
     })?;
-    Ok(status(&report, arguments.fail_on.map(Severity::from)))
+    Ok(status(&report, options.fail_on.map(Severity::from)))
 }
 
 /// A file or a pipe gets the width that most terminals and reviews have room for.
 const PLAIN_WIDTH: usize = 100;
 
-fn page(arguments: &Analyze) -> Page {
+fn page(options: &ReportOptions) -> Page {
     let terminal = Term::stdout();
-    let attended = arguments.output.is_none() && terminal.is_term();
+    let attended = options.output.is_none() && terminal.is_term();
     let width = if attended { usize::from(terminal.size().1).max(40) } else { PLAIN_WIDTH };
-    let paint = match arguments.color {
+    let paint = match options.color {
         Color::Always => Paint::Color,
         Color::Auto if attended && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) => {
             Paint::Color
         }
         Color::Auto | Color::Never => Paint::Plain,
     };
-    let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
+    let limit = if options.limit == 0 { usize::MAX } else { options.limit };
     Page { width, limit, paint }
 }
 
@@ -102,8 +122,8 @@ enum Output {
 }
 
 impl Output {
-    fn open(arguments: &Analyze) -> Result<Self, Error> {
-        let Some(path) = &arguments.output else {
+    fn open(options: &ReportOptions) -> Result<Self, Error> {
+        let Some(path) = &options.output else {
             return Ok(Self::Stream {
                 name: "standard output".to_owned(),
                 writer: Box::new(io::stdout().lock()),

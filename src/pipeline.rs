@@ -23,8 +23,6 @@ pub struct Outcome {
     pub tally: Tally,
     /// Files that could not be read to the end, in order.
     pub failures: Vec<Failure>,
-    /// Files that were read to the end.
-    pub files_read: u64,
 }
 
 impl Outcome {
@@ -32,7 +30,6 @@ impl Outcome {
     pub fn merge(&mut self, other: Self) {
         self.tally.merge(other.tally);
         self.failures.extend(other.failures);
-        self.files_read += other.files_read;
     }
 }
 
@@ -69,14 +66,13 @@ pub fn run(
         let changed: BTreeSet<u32> =
             ends.iter().filter(|end| end.layout_changed).map(|end| end.file).collect();
         if changed.is_empty() {
-            return Ok(outcome(sources, plan.files, tally, plan.failures, &ends));
+            return Ok(outcome(sources, tally, plan.failures, &ends));
         }
         whole.extend(changed);
     }
 }
 
 struct Plan {
-    files: u64,
     tasks: Vec<Task>,
     failures: Vec<(u32, FileFailure)>,
 }
@@ -87,9 +83,8 @@ fn plan(
     options: &ReadOptions,
     whole: &BTreeSet<u32>,
 ) -> Plan {
-    let mut plan = Plan { files: 0, tasks: Vec::new(), failures: Vec::new() };
+    let mut plan = Plan { tasks: Vec::new(), failures: Vec::new() };
     for (file, source) in (0..).zip(sources).filter(|(_, source)| pick(source)) {
-        plan.files += 1;
         let split = if whole.contains(&file) { Split::Whole } else { options.split };
         match ingest::plan(source, &ReadOptions { split, ..options.clone() }) {
             Ok(parts) => plan.tasks.extend(parts.into_iter().map(|part| Task { file, part })),
@@ -158,13 +153,7 @@ fn read(
     }
 }
 
-fn outcome(
-    sources: &[Source],
-    files: u64,
-    tally: Tally,
-    unplanned: Vec<(u32, FileFailure)>,
-    ends: &[End],
-) -> Outcome {
+fn outcome(sources: &[Source], tally: Tally, unplanned: Vec<(u32, FileFailure)>, ends: &[End]) -> Outcome {
     let broken = ends.iter().filter_map(|end| Some((end.file, end.failure.clone()?)));
     let failed: BTreeSet<(u32, String)> =
         unplanned.into_iter().chain(broken).map(|(file, failure)| (file, failure.to_string())).collect();
@@ -172,6 +161,5 @@ fn outcome(
         .iter()
         .map(|(file, error)| Failure { file: sources[*file as usize].name.clone(), error: error.clone() })
         .collect();
-    let unread: BTreeSet<u32> = failed.iter().map(|(file, _)| *file).collect();
-    Outcome { tally, failures: failures.into_iter().collect(), files_read: files - unread.len() as u64 }
+    Outcome { tally, failures: failures.into_iter().collect() }
 }

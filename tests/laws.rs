@@ -15,7 +15,7 @@ use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::Tally;
-use flowaudit::tally::counter::{Brief, Counter, Progress};
+use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
 use proptest::prelude::*;
@@ -32,6 +32,7 @@ fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn
         since: None,
         until: None,
         selection: &selection,
+        services: Services::WhereNeeded,
         progress: &progress,
     };
     let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();

@@ -61,6 +61,9 @@ pub struct MayWait {
 }
 
 impl MayWait {
+    /// Records of either protocol may: by snapshots that are not known yet.
+    pub const ALWAYS: Self = Self { tcp: true, udp: true };
+
     /// Whether records of this protocol may wait.
     pub fn on(self, protocol: u8) -> bool {
         match protocol {

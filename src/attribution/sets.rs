@@ -85,3 +85,22 @@ impl SetTable {
         .collect()
     }
 }
+
+/// Sets that are kept in a state. They come without traits: nothing is judged by them any more.
+impl SetTable {
+    /// The number of a set of rules, ascending and distinct, that records were judged by before.
+    pub(crate) fn restore(&mut self, rules: &[RuleIndex]) -> SetId {
+        self.known.get(rules).copied().unwrap_or_else(|| self.insert(rules.into(), Traits::default()))
+    }
+
+    /// The same sets under the same numbers in a catalogue where each rule has the index that `moved` says, in the same
+    /// order.
+    pub(crate) fn renumbered(self, moved: &[RuleIndex]) -> Self {
+        let sets = self.sets.into_iter().zip(self.traits);
+        let mut table = Self { known: HashMap::new(), sets: Vec::new(), traits: Vec::new() };
+        for (rules, traits) in sets {
+            table.insert(rules.iter().map(|rule| moved[rule.index()]).collect(), traits);
+        }
+        table
+    }
+}

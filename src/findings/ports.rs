@@ -8,12 +8,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Severity;
 use crate::flow::{TCP, UDP, has_ports, protocol_name};
 use crate::tally::watch::Service;
 
 /// What a port gives access to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PortClass {
     /// Administration of a machine or a cluster.
     Admin,
@@ -24,7 +27,7 @@ pub enum PortClass {
 }
 
 /// One port that should not be open to everybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SensitivePort {
     /// Protocol number: tcp or udp.
     pub protocol: u8,
@@ -52,7 +55,7 @@ impl fmt::Display for SensitivePort {
 }
 
 /// A list of sensitive ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortProfile {
     /// Its name, as reports write it.
     pub name: String,

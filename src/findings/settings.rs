@@ -1,5 +1,7 @@
 //! What findings are judged by, as the command line and the configuration file say.
 
+use serde::{Deserialize, Serialize};
+
 use super::ports::PortProfile;
 
 /// Seconds of a day.
@@ -22,7 +24,7 @@ pub const RARE_WORDS: [&str; 12] = [
 ];
 
 /// Settings of the findings.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// "Not seen" in a shorter window is trusted less; in seconds.
     pub review_period: i64,
@@ -37,6 +39,11 @@ impl Settings {
     pub fn new(review_period: i64, rare_words: &[impl AsRef<str>], profile: PortProfile) -> Self {
         let rare_words = rare_words.iter().map(|word| words(word.as_ref())).filter(|word| !word.is_empty());
         Self { review_period, rare_words: rare_words.collect(), profile }
+    }
+
+    /// The words that mark a rule kept for rare events, in lower case.
+    pub fn rare_words(&self) -> Vec<String> {
+        self.rare_words.iter().map(|words| words.join(" ")).collect()
     }
 
     /// Whether a description or tag says that a rule is for rare events: whole words, in any case.

@@ -9,7 +9,7 @@ mod v4;
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use field::Field;
 pub use v4::V4Flow;
@@ -18,7 +18,7 @@ pub use v4::V4Flow;
 pub type Seconds = i64;
 
 /// Which way a packet crosses the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Into the interface.

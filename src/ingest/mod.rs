@@ -39,6 +39,7 @@ use crate::flow::{Flow, V4Flow};
 
 pub use fault::{Place, RowFault};
 pub use layout::Layout;
+pub(crate) use parquet::guarded;
 use sniff::Kind;
 pub use source::{Found, Source, find};
 

@@ -210,7 +210,7 @@ thread_local! {
 }
 
 /// Runs the decoder; a panic in it is a failure of the file and says nothing on stderr.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, FileFailure> {
+pub(crate) fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, FileFailure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();

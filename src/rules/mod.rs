@@ -17,6 +17,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::flow::{Direction, ICMP, ICMPV6, TCP, UDP};
 
@@ -32,7 +33,8 @@ impl RuleIndex {
 }
 
 /// The protocol a rule names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleProtocol {
     /// `-1`: every protocol.
     All,
@@ -79,7 +81,8 @@ impl RuleProtocol {
 }
 
 /// The far side a rule names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// An address range, canonical (host bits cleared).
     Cidr(IpNet),
@@ -125,7 +128,7 @@ pub fn parse_net(text: &str) -> Option<IpNet> {
 /// The content of one rule, which is what a rule is: its id is a label.
 ///
 /// AWS has allow rules only; the order of fields is the order reports sort by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// The group that holds the rule.
     pub group_id: String,

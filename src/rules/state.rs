@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::RuleIndex;
 use crate::flow::{Direction, Seconds};
@@ -46,7 +47,7 @@ pub struct Group {
 }
 
 /// One network interface (ENI).
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Interface {
     /// `NetworkInterfaceId`.
     pub id: String,
@@ -100,7 +101,7 @@ impl Interface {
 }
 
 /// One network ACL, its entries by ascending rule number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NetworkAcl {
     /// `NetworkAclId`.
     pub id: String,
@@ -115,7 +116,7 @@ pub struct NetworkAcl {
 }
 
 /// One entry of a network ACL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AclEntry {
     /// `RuleNumber`.
     pub number: u32,
@@ -134,7 +135,8 @@ pub struct AclEntry {
 }
 
 /// What an ACL entry does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AclAction {
     /// `allow`.
     Allow,
@@ -143,7 +145,7 @@ pub enum AclAction {
 }
 
 /// One subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subnet {
     /// `SubnetId`.
     pub id: String,
@@ -156,7 +158,7 @@ pub struct Subnet {
 }
 
 /// One flow log, from describe-flow-logs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FlowLog {
     /// `FlowLogId`.
     pub id: String,

@@ -14,7 +14,7 @@ use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
 
 /// What one snapshot says, and since when it is in force (None: always).
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Since when.
     pub at: Option<Seconds>,
@@ -61,8 +61,8 @@ pub enum Placement {
 
 impl Timeline {
     /// Builds the states of these snapshots, in any order; snapshots of one time add up.
-    pub fn build(mut snapshots: Vec<Snapshot>) -> Self {
-        snapshots.sort_by_key(|snapshot| snapshot.at);
+    pub fn build(snapshots: Vec<Snapshot>) -> Self {
+        let mut snapshots = by_time(snapshots);
         let scopes = Scopes::of(&snapshots);
         let flow_logs: BTreeSet<FlowLog> = snapshots
             .iter_mut()
@@ -75,11 +75,9 @@ impl Timeline {
         let (rules, labels) = catalogue(&snapshots);
         let mut parts = Parts::default();
         let mut states: Vec<State> = Vec::new();
-        for group in snapshots.chunk_by_mut(|a, b| a.at == b.at) {
-            let at = group[0].at;
-            let objects = add_up(group.iter_mut().map(|snapshot| std::mem::take(&mut snapshot.objects)));
-            parts.replace(objects, &scopes);
-            states.push(parts.state(at, &rules));
+        for snapshot in snapshots {
+            parts.replace(snapshot.objects, &scopes);
+            states.push(parts.state(snapshot.at, &rules));
         }
         Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect(), vpcs }
     }
@@ -143,26 +141,16 @@ fn catalogue(snapshots: &[Snapshot]) -> (Vec<Rule>, Vec<Label>) {
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
 }
 
-fn add_up(all: impl Iterator<Item = Objects>) -> Objects {
-    fn extend<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
-        if let Some(from) = from {
-            into.get_or_insert_with(Vec::new).extend(from);
-        }
+/// One snapshot per time, oldest first, each with its objects in an order of their own: documents of one time may
+/// contradict each other, and which of them counts must not depend on the order they were given in.
+pub fn by_time(snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
+    let mut sums: BTreeMap<Option<Seconds>, Objects> = BTreeMap::new();
+    for snapshot in snapshots {
+        sums.entry(snapshot.at).or_default().add_up(snapshot.objects);
     }
-    let mut sum = Objects::default();
-    for objects in all {
-        extend(&mut sum.groups, objects.groups);
-        extend(&mut sum.interfaces, objects.interfaces);
-        extend(&mut sum.acls, objects.acls);
-        extend(&mut sum.subnets, objects.subnets);
-        sum.rules.extend(objects.rules);
-        sum.rules_described |= objects.rules_described;
-        sum.prefix_lists.extend(objects.prefix_lists);
-    }
-    // Documents of one time may contradict each other; which of them counts must not depend on the order given.
-    sum.groups.iter_mut().for_each(|groups| groups.sort());
-    sum.interfaces.iter_mut().for_each(|interfaces| interfaces.sort());
-    sum.acls.iter_mut().for_each(|acls| acls.sort());
-    sum.subnets.iter_mut().for_each(|subnets| subnets.sort());
-    sum
+    let sorted = sums.into_iter().map(|(at, mut objects)| {
+        objects.sort();
+        Snapshot { at, objects }
+    });
+    sorted.collect()
 }

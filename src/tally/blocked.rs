@@ -213,3 +213,31 @@ impl Row {
         self.external.merge(other.external);
     }
 }
+
+/// Rows that a state kept.
+impl Blocked {
+    /// Puts back one row that [`Blocked::rows`] gave. None: the ports are no range that rows are widened to, or there
+    /// are more rows than are ever kept.
+    pub(crate) fn restore(
+        &mut self,
+        key: BlockedKey,
+        bounds: (u8, u8),
+        (from, to): (u16, u16),
+        row: Row,
+    ) -> Option<()> {
+        let (level, rung) = (Level::numbered(bounds.0)?, Rung::numbered(bounds.1)?);
+        self.level = level;
+        let range = rung.range(from);
+        let table = self.tables.entry(key).or_insert_with(|| Table { rung, ..Table::default() });
+        if table.rung != rung || rung.ports(range) != (from, to) || table.rows.len() >= Level::MOST_ROWS {
+            return None;
+        }
+        self.rows.push(row);
+        table.rows.insert(range, u32::try_from(self.rows.len() - 1).ok()?).is_none().then_some(())
+    }
+
+    /// What [`Blocked::restore`] needs of a key besides its rows: the level of all tables and the rung of this one.
+    pub(crate) fn bounds(&self, key: &BlockedKey) -> (u8, u8) {
+        (self.level.number(), self.tables.get(key).map_or(0, |table| table.rung.number()))
+    }
+}

@@ -40,8 +40,19 @@ pub struct Brief<'a> {
     pub until: Option<Seconds>,
     /// Which flow log counts where several deliver the same interface.
     pub selection: &'a Selection,
+    /// Which services are counted.
+    pub services: Services,
     /// Bytes and records so far, for the progress bar.
     pub progress: &'a Progress,
+}
+
+/// Where the ports that decided records show as services are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// On interfaces where, by the snapshots at hand, records may wait for them.
+    WhereNeeded,
+    /// On all: the tally may be merged with one that knows another snapshot.
+    Everywhere,
 }
 
 /// How far a run is; only ever shown.
@@ -192,9 +203,14 @@ impl<'a> Counter<'a> {
         let slot = self.tally.slots.slot(id);
         if slot as usize == self.seen.len() {
             let number = self.brief.index.number(id);
+            let may_wait = match (number, self.brief.services) {
+                (None, _) => MayWait::default(),
+                (Some(number), Services::WhereNeeded) => self.brief.index.may_wait(number),
+                (Some(_), Services::Everywhere) => MayWait::ALWAYS,
+            };
             self.seen.push(Seen {
                 number,
-                may_wait: number.map_or_else(MayWait::default, |number| self.brief.index.may_wait(number)),
+                may_wait,
                 hour: Seconds::MIN,
                 accepted: 0,
                 rejected: 0,

@@ -109,6 +109,24 @@ impl Hours {
         }
     }
 
+    /// The words of the set, ascending: (number, bits), where word N has the hours from 64 N on.
+    pub fn words(&self) -> impl Iterator<Item = (i64, u64)> {
+        self.words.iter().map(|(at, word)| (*at, *word))
+    }
+
+    /// The hours of the set, ascending.
+    pub fn members(&self) -> impl Iterator<Item = i64> {
+        self.words().flat_map(|(at, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at * 64 + bit)
+        })
+    }
+
+    /// Adds the hours of one word.
+    pub fn insert_word(&mut self, at: i64, word: u64) {
+        *self.words.entry(at).or_default() |= word;
+        self.last = (0, 0);
+    }
+
     /// Whether it shares any hour with another set.
     pub fn meets(&self, other: &Self) -> bool {
         self.words.iter().any(|(at, word)| other.words.get(at).is_some_and(|theirs| theirs & word != 0))
@@ -121,10 +139,9 @@ impl Hours {
 
     /// Takes in other hours.
     pub fn merge(&mut self, other: &Self) {
-        for (at, word) in &other.words {
-            *self.words.entry(*at).or_default() |= word;
+        for (at, word) in other.words() {
+            self.insert_word(at, word);
         }
-        self.last = (0, 0);
     }
 
     /// How many of the hours `from..to` it holds.
@@ -147,9 +164,14 @@ impl Hours {
 pub struct Delivery {
     /// When.
     pub span: Span,
+    /// The largest start of an ACCEPT or REJECT: up to there, rules judged.
+    pub last_start: Option<Seconds>,
     /// ACCEPT, REJECT, NODATA and SKIPDATA: how many, and the units of [`DELIVERY`] they start in.
     pub kinds: [(u64, Hours); 4],
 }
+
+/// What each flow log (number in the run; 0: not known) delivered of one interface.
+pub type Deliveries = BTreeMap<u32, Delivery>;
 
 /// Index into [`Delivery::kinds`].
 pub fn kind_index(entry: &Entry) -> usize {
@@ -172,10 +194,15 @@ impl Delivery {
         if let Some(start) = flow.start {
             hours.insert(start.div_euclid(DELIVERY));
         }
+        if let Entry::Traffic(_) = flow.entry {
+            self.last_start = self.last_start.max(flow.start);
+        }
     }
 
-    fn merge(&mut self, other: &Self) {
+    /// Takes in what else the flow log delivered of the interface.
+    pub fn merge(&mut self, other: &Self) {
         self.span.merge(other.span);
+        self.last_start = self.last_start.max(other.last_start);
         for ((records, hours), (more, others)) in self.kinds.iter_mut().zip(&other.kinds) {
             *records += more;
             hours.merge(others);
@@ -205,8 +232,8 @@ pub struct InterfaceTally {
     pub span: Span,
     /// Hours with any record but SKIPDATA.
     pub hours: Hours,
-    /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log.
-    pub deliveries: BTreeMap<u32, Delivery>,
+    /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log and saves no state.
+    pub deliveries: Deliveries,
     /// Per flow log: ACCEPT and REJECT records left out because a preferred one delivered them too.
     pub left_out: BTreeMap<u32, u64>,
     /// Of an interface in no snapshot: where its ACCEPTs may belong.
@@ -341,6 +368,11 @@ impl Slots {
         self.known.insert(id.into(), slot);
         self.ids.push(id.into());
         slot
+    }
+
+    /// The slot of an interface, if it has one.
+    pub fn known(&self, id: &[u8]) -> Option<u32> {
+        self.known.get(id).copied()
     }
 
     /// Ids by slot.

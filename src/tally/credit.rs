@@ -16,6 +16,11 @@ impl Default for Span {
 }
 
 impl Span {
+    /// From the smallest start and the largest end, where there are any.
+    pub fn of(first: Option<Seconds>, last: Option<Seconds>) -> Self {
+        Self { first: first.unwrap_or(Seconds::MAX), last: last.unwrap_or(Seconds::MIN) }
+    }
+
     /// Takes in one record.
     pub fn add(&mut self, flow: &Flow<'_>) {
         if let Some(start) = flow.start {

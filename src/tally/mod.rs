@@ -13,6 +13,7 @@ mod cells;
 pub mod counter;
 pub mod coverage;
 pub mod credit;
+pub mod flow_logs;
 pub mod peers;
 pub mod scope;
 pub mod selection;

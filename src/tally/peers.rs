@@ -15,6 +15,9 @@ use crate::flow::{Flow, Seconds, V4Flow};
 /// Prefix lengths by step, IPv4 and IPv6.
 const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
 
+/// More peers than this are kept of no row.
+pub(super) const MOST_PEERS: usize = 256;
+
 /// Records of one peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PeerUse {
@@ -243,4 +246,48 @@ fn net_v4(peer: u32, length: u8) -> IpNet {
 
 fn net_v6(peer: u128, length: u8) -> IpNet {
     Ipv6Net::new(Ipv6Addr::from(peer), length).map_or_else(|_| IpAddr::V6(peer.into()).into(), IpNet::V6)
+}
+
+/// Peers that a state kept.
+impl PeerTable {
+    /// Puts back one entry that [`PeerTable::iter`] gave. None: its prefix is no step of the ladder, or not the step of
+    /// the others, or there are more than are ever kept.
+    pub(crate) fn restore(&mut self, peer: IpNet, uses: PeerUse) -> Option<()> {
+        let length = peer.prefix_len();
+        let step =
+            LADDER.iter().position(|(v4, v6)| length == if peer.addr().is_ipv4() { *v4 } else { *v6 })?;
+        let step = u8::try_from(step).ok()?;
+        if self.is_empty() {
+            self.step = step;
+        }
+        if step != self.step || self.len() >= MOST_PEERS || peer != peer.trunc() {
+            return None;
+        }
+        match peer {
+            IpNet::V4(peer) => {
+                let peer = u32::from(peer.addr());
+                // They are given in order, so that each is new if it is larger than the last.
+                if self.notes.last().is_some_and(|last| last.peer >= peer) {
+                    return None;
+                }
+                let records = u32::try_from(uses.records).ok();
+                let note = match (uses.span.first(), uses.span.last(), records) {
+                    (Some(first), Some(last), Some(records)) => {
+                        Note::of(peer, first, last).map(|note| Note { records, ..note })
+                    }
+                    _ => None,
+                };
+                self.notes.push(note.unwrap_or(Note::bare(peer)));
+                self.summed = u32::try_from(self.notes.len()).ok()?;
+                if note.is_none() {
+                    self.rest.get_or_insert_default().v4.insert(peer, uses);
+                }
+                Some(())
+            }
+            IpNet::V6(peer) => {
+                let known = self.rest.get_or_insert_default().v6.insert(peer.addr().into(), uses);
+                known.is_none().then_some(())
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use hashbrown::HashMap;
 
 use super::Tally;
-use super::coverage::{DELIVERY, Delivery, kind_index};
+use super::coverage::{DELIVERY, Deliveries, Delivery, kind_index};
 use crate::flow::Flow;
 
 /// Deliveries may touch for this long and still follow each other.
@@ -54,17 +54,17 @@ impl Selection {
 
     /// What a first pass shows to overlap. `preferred` are the flow logs the user chose, best first; after them the one
     /// with more records counts, then the smaller number.
-    pub fn of(tally: &Tally, preferred: &[u32]) -> Self {
+    pub fn of<'a>(first_pass: impl Iterator<Item = (&'a [u8], &'a Deliveries)>, preferred: &[u32]) -> Self {
         let mut selection = Self { watching: true, ranked: HashMap::new() };
-        for (id, interface) in tally.slots.ids().iter().zip(&tally.interfaces) {
+        for (id, deliveries) in first_pass {
             // 0 stands for files whose name tells no flow log: they cannot be told apart.
             let named: BTreeMap<u32, &Delivery> =
-                interface.deliveries.range(1..).map(|(flow_log, delivery)| (*flow_log, delivery)).collect();
+                deliveries.range(1..).map(|(flow_log, delivery)| (*flow_log, delivery)).collect();
             let pairs = named
                 .iter()
                 .flat_map(|(a, first)| named.range(a + 1..).map(move |(_, second)| (first, second)));
             if pairs.into_iter().any(|(first, second)| overlap(first, second)) {
-                selection.ranked.insert(id.clone(), rank(&named, preferred));
+                selection.ranked.insert(id.into(), rank(&named, preferred));
             }
         }
         selection
@@ -75,16 +75,20 @@ impl Selection {
         if self.ranked.is_empty() || flow_log == 0 {
             return false;
         }
-        let (Some(ranked), Some(start)) = (self.ranked.get(flow.interface_id), flow.start) else {
-            return false;
-        };
+        let Some(start) = flow.start else { return false };
         let (kind, unit) = (kind_index(&flow.entry), start.div_euclid(DELIVERY));
-        let better = ranked.iter().take_while(|(other, _)| *other != flow_log);
-        better.into_iter().any(|(_, delivery)| {
+        self.better(flow.interface_id, flow_log).any(|(_, delivery)| {
             let (first, last) = (delivery.span.first(), delivery.span.last());
             let spans = first.is_some_and(|first| first <= start) && last.is_some_and(|last| start <= last);
             spans && delivery.kinds[kind].1.contains(unit)
         })
+    }
+
+    /// The flow logs that come before another one on an interface, best first, with what each delivered; none where
+    /// nothing is left out.
+    pub fn better(&self, interface: &[u8], flow_log: u32) -> impl Iterator<Item = &(u32, Delivery)> {
+        let ranked = self.ranked.get(interface).map(Vec::as_slice).unwrap_or_default();
+        ranked.iter().take_while(move |(other, _)| *other != flow_log)
     }
 
     /// What the second pass left out, by pair of flow logs.
@@ -104,6 +108,12 @@ impl Selection {
         });
         duplicates.collect()
     }
+}
+
+/// What each flow log delivered of each interface, where that was recorded.
+pub fn deliveries(tally: &Tally) -> impl Iterator<Item = (&[u8], &Deliveries)> {
+    let interfaces = tally.slots.ids().iter().zip(&tally.interfaces);
+    interfaces.map(|(id, interface)| (id.as_ref(), &interface.deliveries))
 }
 
 /// Interfaces that a named flow log and files of no known flow log both deliver at one time: nobody can tell whether

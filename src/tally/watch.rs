@@ -3,7 +3,7 @@
 use super::scope::{self, PeerScope};
 use crate::attribution::judge::Role;
 use crate::error::Error;
-use crate::flow::{TCP, UDP};
+use crate::flow::{TCP, UDP, protocol_name};
 use std::net::IpAddr;
 
 /// Whose traffic a credit counts: that of internal peers, or of the internet, and then on which service port.
@@ -108,6 +108,16 @@ impl PortWatch {
             UDP => self.udp[usize::from(port)],
             _ => Exposure::OTHER_PORT,
         }
+    }
+
+    /// Every exposure with a name that does not depend on what else is watched: `internal`, `internet`, `tcp/22`.
+    pub fn exposures(&self) -> impl Iterator<Item = (Exposure, String)> {
+        let services =
+            self.services.iter().zip(2_u8..).map(|((protocol, port), code)| {
+                (Exposure(code), format!("{}/{port}", protocol_name(*protocol)))
+            });
+        let others = [(Exposure::INTERNAL, "internal"), (Exposure::OTHER_PORT, "internet")];
+        others.into_iter().map(|(exposure, name)| (exposure, name.to_owned())).chain(services)
     }
 
     /// The watched service an exposure names.

@@ -107,7 +107,7 @@ fn nothing_is_wider_than_the_page() {
     let (logs, snapshot) = (format!("{samples}/gz"), format!("{samples}/snapshot"));
     let cli = Cli::parse_from(["flowaudit", "analyze", "--quiet", &logs, "--snapshot", &snapshot]);
     let Command::Analyze(arguments) = cli.command else { panic!("analyze") };
-    let report = flowaudit::analyze::analyze(&arguments).unwrap();
+    let report = flowaudit::analyze::analyze(&arguments).unwrap().report;
     for width in [40, 50, 79, 120] {
         for paint in [Paint::Plain, Paint::Color] {
             let mut bytes = Vec::new();

@@ -22,6 +22,12 @@ const HOUR: i64 = 3600;
 
 /// The account of a seed, and its records.
 pub(crate) fn account(seed: u64) -> (Timeline, Vec<OwnedFlow>) {
+    let (snapshots, flows) = snapshots_and_records(seed);
+    (Timeline::build(snapshots), flows)
+}
+
+/// The snapshots of the account of a seed, and its records.
+pub(crate) fn snapshots_and_records(seed: u64) -> (Vec<Snapshot>, Vec<OwnedFlow>) {
     let mut dice = Dice(seed);
     let mut world = World::new(&mut dice);
     let count = 1 + dice.below(3);
@@ -46,7 +52,7 @@ pub(crate) fn account(seed: u64) -> (Timeline, Vec<OwnedFlow>) {
     for _ in 0..dice.below(4) {
         estate.burst(&mut dice, &mut flows);
     }
-    (Timeline::build(snapshots), flows)
+    (snapshots, flows)
 }
 
 /// The fewest records (of these, one by one) that still fail: what a person wants to see of a failing seed.

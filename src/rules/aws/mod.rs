@@ -6,7 +6,10 @@
 mod json;
 mod translate;
 
-use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::state::{FlowLog, Interface, NetworkAcl, Subnet};
@@ -18,7 +21,7 @@ use json::{
 };
 
 /// Everything one snapshot's documents say, in the order met.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Objects {
     /// describe-security-groups.
     pub groups: Option<Vec<GroupDocument>>,
@@ -29,7 +32,7 @@ pub struct Objects {
     /// describe-network-interfaces.
     pub interfaces: Option<Vec<Interface>>,
     /// Prefix lists whose entries are known: (list id, entries).
-    pub prefix_lists: Vec<(String, Vec<ipnet::IpNet>)>,
+    pub prefix_lists: Vec<(String, Vec<IpNet>)>,
     /// describe-network-acls.
     pub acls: Option<Vec<NetworkAcl>>,
     /// describe-subnets.
@@ -37,11 +40,11 @@ pub struct Objects {
     /// describe-flow-logs.
     pub flow_logs: Vec<FlowLog>,
     /// describe-vpcs: (VPC id, ranges).
-    pub vpcs: Vec<(String, Vec<ipnet::IpNet>)>,
+    pub vpcs: Vec<(String, Vec<IpNet>)>,
 }
 
 /// One security group without its rules.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupDocument {
     /// `GroupId`.
     pub id: String,
@@ -60,7 +63,7 @@ pub struct GroupDocument {
 }
 
 /// One rule with what labels it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleDocument {
     /// The content.
     pub rule: Rule,
@@ -101,6 +104,45 @@ const WRAPPERS: [&str; 10] = [
 ];
 
 impl Objects {
+    /// Takes in what other documents of the same time say.
+    pub fn add_up(&mut self, other: Self) {
+        fn extend<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
+            if let Some(from) = from {
+                into.get_or_insert_with(Vec::new).extend(from);
+            }
+        }
+        extend(&mut self.groups, other.groups);
+        extend(&mut self.interfaces, other.interfaces);
+        extend(&mut self.acls, other.acls);
+        extend(&mut self.subnets, other.subnets);
+        self.rules.extend(other.rules);
+        self.rules_described |= other.rules_described;
+        self.prefix_lists.extend(other.prefix_lists);
+        self.flow_logs.extend(other.flow_logs);
+        self.vpcs.extend(other.vpcs);
+    }
+
+    /// Puts everything in an order of its own, once each. Pages of one list add up.
+    pub fn sort(&mut self) {
+        fn tidy<T: Ord>(objects: &mut Vec<T>) {
+            objects.sort();
+            objects.dedup();
+        }
+        self.groups.iter_mut().for_each(tidy);
+        self.interfaces.iter_mut().for_each(tidy);
+        self.acls.iter_mut().for_each(tidy);
+        self.subnets.iter_mut().for_each(tidy);
+        tidy(&mut self.rules);
+        tidy(&mut self.flow_logs);
+        for lists in [&mut self.prefix_lists, &mut self.vpcs] {
+            let mut sums: BTreeMap<String, BTreeSet<IpNet>> = BTreeMap::new();
+            for (id, nets) in lists.drain(..) {
+                sums.entry(id).or_default().extend(nets);
+            }
+            lists.extend(sums.into_iter().map(|(id, nets)| (id, nets.into_iter().collect())));
+        }
+    }
+
     /// Adds one JSON document. `list_id` is the prefix-list id in the file's name, if there is one.
     ///
     /// # Errors
@@ -367,7 +409,7 @@ fn read<'a, T: Deserialize<'a>>(item: &'a Value) -> Result<T, String> {
     })
 }
 
-fn net(owner: &str, key: &str, text: &str) -> Result<ipnet::IpNet, String> {
+fn net(owner: &str, key: &str, text: &str) -> Result<IpNet, String> {
     parse_net(text).ok_or_else(|| format!("{owner}: {key}: expected an address range, found \"{text}\""))
 }
 

@@ -11,6 +11,7 @@
 //! end is the first rung and the first level that hold them all.
 
 use super::{Blocked, Row, Table};
+use crate::tally::peers::MOST_PEERS;
 
 /// Rows keep what they are given and are summed up when so many records have come.
 pub(super) const SWEEP: usize = 1 << 20;
@@ -22,7 +23,7 @@ const ROW: usize = 12;
 
 /// Rungs: ranges of 2^width ports, and most peers of a row.
 const RUNGS: [(u32, usize); 8] =
-    [(0, 256), (0, 64), (0, 16), (4, 16), (8, 16), (8, 4), (12, 4), (16, 1)];
+    [(0, MOST_PEERS), (0, 64), (0, 16), (4, 16), (8, 16), (8, 4), (12, 4), (16, 1)];
 
 /// Levels: most rows and most peers of a table.
 const LEVELS: [(usize, usize); 6] = [(1024, 16384), (256, 4096), (64, 1024), (16, 256), (4, 64), (1, 16)];
@@ -32,6 +33,14 @@ const LEVELS: [(usize, usize); 6] = [(1024, 16384), (256, 4096), (64, 1024), (16
 pub(super) struct Rung(u8);
 
 impl Rung {
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
+
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        (usize::from(number) < RUNGS.len()).then_some(Self(number))
+    }
+
     pub(super) fn width(self) -> u32 {
         RUNGS[usize::from(self.0)].0
     }
@@ -65,13 +74,24 @@ impl Rung {
 pub(super) struct Level(u8);
 
 impl Level {
+    /// No table has more rows on any level.
+    pub(super) const MOST_ROWS: usize = LEVELS[0].0;
+
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
+
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        (usize::from(number) < LEVELS.len()).then_some(Self(number))
+    }
+
     pub(super) fn most_rows(self) -> usize {
         LEVELS[usize::from(self.0)].0
     }
 
     /// Most peers a row may have on any rung.
     pub(super) fn most_peers(self) -> usize {
-        RUNGS[0].1
+        MOST_PEERS
     }
 
     /// What a table takes at most.

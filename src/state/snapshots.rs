@@ -1,0 +1,102 @@
+//! The snapshots a run judged by, and whether those of two runs can be one history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::flow::Seconds;
+use crate::rules::RuleIndex;
+use crate::rules::aws::Objects;
+use crate::rules::load::{DocumentNote, Loaded};
+use crate::rules::state::State;
+use crate::rules::timeline::{Snapshot, Timeline, by_time};
+
+/// Snapshots by the time since when they are in force (None: always), and the files they came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshots {
+    /// What the documents of each time hold, in an order of its own.
+    pub by_time: BTreeMap<Option<Seconds>, Objects>,
+    /// Every file met.
+    pub documents: BTreeSet<DocumentNote>,
+}
+
+/// Two snapshots of one time say different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The time; None: always.
+    pub at: Option<Seconds>,
+}
+
+impl Snapshots {
+    /// What was loaded from files.
+    pub fn of(loaded: Loaded) -> Self {
+        let snapshots = by_time(loaded.snapshots).into_iter();
+        Self {
+            by_time: snapshots.map(|snapshot| (snapshot.at, snapshot.objects)).collect(),
+            documents: loaded.documents.into_iter().collect(),
+        }
+    }
+
+    /// Both histories as one.
+    ///
+    /// # Errors
+    /// They say different things of one time.
+    pub fn union(mut self, other: Self) -> Result<Self, Contradiction> {
+        for (at, objects) in other.by_time {
+            match self.by_time.get(&at) {
+                Some(known) if *known != objects => return Err(Contradiction { at }),
+                Some(_) => {}
+                None => {
+                    self.by_time.insert(at, objects);
+                }
+            }
+        }
+        self.documents.extend(other.documents);
+        Ok(self)
+    }
+
+    /// The times that these have and the other ones lack.
+    pub fn beyond<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Option<Seconds>> {
+        self.by_time.keys().filter(|at| !other.by_time.contains_key(*at)).copied()
+    }
+
+    /// The states in force.
+    pub fn timeline(&self) -> Timeline {
+        self.clone().into_timeline()
+    }
+
+    /// The states in force, where the snapshots are not needed any more.
+    pub fn into_timeline(self) -> Timeline {
+        let snapshots = self.by_time.into_iter().map(|(at, objects)| Snapshot { at, objects });
+        Timeline::build(snapshots.collect())
+    }
+}
+
+/// Where each rule of a catalogue stands in a larger one that has all of them. None: it lacks one.
+pub fn moved(rules: &Timeline, whole: &Timeline) -> Option<Vec<RuleIndex>> {
+    let place = |rule| {
+        let at = whole.rules.binary_search(rule).ok()?;
+        u32::try_from(at).ok().map(RuleIndex)
+    };
+    rules.rules.iter().map(place).collect()
+}
+
+/// The first state that judges otherwise in a longer history. Snapshots fill in what others leave out (the account of a
+/// VPC), and with it, which documents take the place of which.
+pub fn judged_otherwise(part: &Timeline, whole: &Timeline, moved: &[RuleIndex]) -> Option<Option<Seconds>> {
+    let same = |state: &State| {
+        let mut states = whole.states.iter();
+        states.find(|other| other.from == state.from).is_some_and(|other| judge_alike(state, other, moved))
+    };
+    part.states.iter().find(|state| !same(state)).map(|state| state.from)
+}
+
+fn judge_alike(a: &State, b: &State, moved: &[RuleIndex]) -> bool {
+    let groups = a.groups.len() == b.groups.len()
+        && a.groups.iter().zip(&b.groups).all(|((a_id, a), (b_id, b))| {
+            a_id == b_id && a.rules.iter().map(|rule| moved[rule.index()]).eq(b.rules.iter().copied())
+        });
+    groups
+        && a.interfaces == b.interfaces
+        && a.prefix_lists == b.prefix_lists
+        && a.acls == b.acls
+        && a.subnets == b.subnets
+}

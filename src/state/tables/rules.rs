@@ -1,0 +1,260 @@
+//! The snapshots a state was judged by, the catalogue of their rules, and the sets of rules that explained records.
+//!
+//! An object that stays the same from snapshot to snapshot is the same text each time, and next to itself: it costs
+//! next to nothing to keep a snapshot of every night.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use ipnet::IpNet;
+use parquet::errors::ParquetError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::super::State;
+use super::super::columns::{Count, Number, Row, Sheet, Text};
+use super::super::snapshots::Snapshots;
+use super::super::words::hex;
+use super::Names;
+use crate::flow::Seconds;
+use crate::rules::aws::Objects;
+use crate::rules::load::DocumentNote;
+use crate::rules::timeline::Timeline;
+use crate::rules::{Peer, RuleIndex};
+use crate::tally::Tally;
+
+pub(super) fn write<W: Write + Send>(
+    state: &State,
+    timeline: &Timeline,
+    names: &Names,
+    sheet: &mut Sheet<W>,
+) -> Result<(), ParquetError> {
+    write_snapshots(&state.snapshots, sheet)?;
+    for (number, rule) in (0_i64..).zip(&timeline.rules) {
+        sheet.row("rule")?.number(Number::Rule, number).text(Text::Name, &rule.key());
+    }
+    let tally = &state.ledger.tally;
+    for set in &names.sets {
+        for rule in tally.sets.rules(*set) {
+            sheet.row("set")?.number(Number::Index, names.set(*set)).number(Number::Rule, rule.0);
+        }
+    }
+    let mut near: Vec<_> = tally.near.iter().collect();
+    near.sort();
+    for (rule, records) in near {
+        sheet.row("near")?.number(Number::Rule, rule.0).count(Count::Records, *records);
+    }
+    Ok(())
+}
+
+fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>) -> Result<(), ParquetError> {
+    let mut texts: BTreeMap<(&str, String), Vec<Option<Seconds>>> = BTreeMap::new();
+    for (at, objects) in &snapshots.by_time {
+        let described = lines(objects);
+        sheet
+            .row("snapshot")?
+            .number_if(Number::At, *at)
+            .text(Text::Kind, &answered(objects).join(" "))
+            .text(Text::Detail, &fingerprint(objects, &described));
+        for line in described {
+            texts.entry(line).or_default().push(*at);
+        }
+    }
+    for ((kind, text), times) in &texts {
+        for at in times {
+            sheet.row("object")?.number_if(Number::At, *at).text(Text::Kind, kind).text(Text::Json, text);
+        }
+    }
+    for note in &snapshots.documents {
+        sheet
+            .row("document")?
+            .number_if(Number::At, note.at)
+            .text(Text::Name, &note.file)
+            .text_if(Text::Detail, note.left_aside.as_deref());
+    }
+    Ok(())
+}
+
+/// Which questions a snapshot answers, also where the answer is that there is nothing.
+fn answered(objects: &Objects) -> Vec<&'static str> {
+    let answers = [
+        ("groups", objects.groups.is_some()),
+        ("rules", objects.rules_described),
+        ("interfaces", objects.interfaces.is_some()),
+        ("acls", objects.acls.is_some()),
+        ("subnets", objects.subnets.is_some()),
+    ];
+    answers.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+}
+
+/// Every object as its kind and its content.
+fn lines(objects: &Objects) -> Vec<(&'static str, String)> {
+    fn all<T: Serialize>(kind: &'static str, objects: &[T]) -> Vec<(&'static str, String)> {
+        // Objects are plain text and numbers: they always have a JSON form.
+        let text = |object| serde_json::to_string(object).unwrap_or_default();
+        objects.iter().map(|object| (kind, text(object))).collect()
+    }
+    let mut lines = all("group", objects.groups.as_deref().unwrap_or_default());
+    lines.extend(all("rule", &objects.rules));
+    lines.extend(all("interface", objects.interfaces.as_deref().unwrap_or_default()));
+    lines.extend(all("prefix_list", &objects.prefix_lists));
+    lines.extend(all("acl", objects.acls.as_deref().unwrap_or_default()));
+    lines.extend(all("subnet", objects.subnets.as_deref().unwrap_or_default()));
+    lines.extend(all("flow_log", &objects.flow_logs));
+    lines.extend(all("vpc", &objects.vpcs));
+    lines
+}
+
+/// SHA-256 of what a snapshot says.
+fn fingerprint(objects: &Objects, lines: &[(&str, String)]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(answered(objects).join(" "));
+    for (kind, text) in lines {
+        hash.update(format!("\n{kind} {text}"));
+    }
+    hex(&hash.finalize(), "")
+}
+
+/// Snapshots, catalogue and sets as far as they have been read.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    snapshots: Snapshots,
+    fingerprints: BTreeMap<Option<Seconds>, String>,
+    rules: Vec<String>,
+    sets: Vec<Vec<RuleIndex>>,
+}
+
+impl Loading {
+    pub(super) fn sets(&self) -> usize {
+        self.sets.len()
+    }
+
+    pub(super) fn snapshot(&mut self, row: Row<'_>) -> Result<(), String> {
+        let mut objects = Objects::default();
+        for answer in row.text(Text::Kind)?.split_whitespace() {
+            match answer {
+                "groups" => objects.groups = Some(Vec::new()),
+                "rules" => objects.rules_described = true,
+                "interfaces" => objects.interfaces = Some(Vec::new()),
+                "acls" => objects.acls = Some(Vec::new()),
+                "subnets" => objects.subnets = Some(Vec::new()),
+                _ => return Err(row.unknown(Text::Kind)),
+            }
+        }
+        let at = row.time_if(Number::At)?;
+        self.fingerprints.insert(at, row.text(Text::Detail)?.to_owned());
+        self.snapshots.by_time.insert(at, objects);
+        Ok(())
+    }
+
+    pub(super) fn object(&mut self, row: Row<'_>) -> Result<(), String> {
+        let at = row.time_if(Number::At)?;
+        let objects = self.snapshots.by_time.get_mut(&at).ok_or("at: no snapshot of this time")?;
+        let text = row.text(Text::Json)?;
+        match row.text(Text::Kind)? {
+            "group" => objects.groups.get_or_insert_default().push(parse(text)?),
+            "rule" => objects.rules.push(parse(text)?),
+            "interface" => objects.interfaces.get_or_insert_default().push(parse(text)?),
+            "prefix_list" => objects.prefix_lists.push(parse(text)?),
+            "acl" => objects.acls.get_or_insert_default().push(parse(text)?),
+            "subnet" => objects.subnets.get_or_insert_default().push(parse(text)?),
+            "flow_log" => objects.flow_logs.push(parse(text)?),
+            "vpc" => objects.vpcs.push(parse(text)?),
+            _ => return Err(row.unknown(Text::Kind)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn document(&mut self, row: Row<'_>) -> Result<(), String> {
+        self.snapshots.documents.insert(DocumentNote {
+            at: row.time_if(Number::At)?,
+            file: row.text(Text::Name)?.to_owned(),
+            left_aside: row.text_if(Text::Detail).map(str::to_owned),
+        });
+        Ok(())
+    }
+
+    pub(super) fn rule(&mut self, row: Row<'_>) -> Result<(), String> {
+        let number: u32 = row.number(Number::Rule)?;
+        if number as usize != self.rules.len() {
+            return Err(format!("rule: {number} is out of order"));
+        }
+        self.rules.push(row.text(Text::Name)?.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn set(&mut self, row: Row<'_>) -> Result<(), String> {
+        let number: u32 = row.number(Number::Index)?;
+        let rule = rule_number(row, self.rules.len())?;
+        if number as usize == self.sets.len() + 1 {
+            self.sets.push(Vec::new());
+        }
+        let set = self.sets.last_mut().filter(|_| number > 0);
+        let set = set.ok_or_else(|| format!("number: {number} is out of order"))?;
+        if set.last().is_some_and(|last| *last >= rule) {
+            return Err("rule: out of order".to_owned());
+        }
+        set.push(rule);
+        if number as usize == self.sets.len() {
+            Ok(())
+        } else {
+            Err(format!("number: {number} is out of order"))
+        }
+    }
+
+    /// The snapshots, once they are all in; the tally gets the sets.
+    pub(super) fn finish(self, tally: &mut Tally) -> Result<Snapshots, String> {
+        let Self { mut snapshots, fingerprints, rules, sets } = self;
+        for (at, objects) in &mut snapshots.by_time {
+            objects.sort();
+            let described = lines(objects);
+            if !is_canonical(objects) || fingerprints.get(at) != Some(&fingerprint(objects, &described)) {
+                return Err("table snapshot: the fingerprint is not that of the objects".to_owned());
+            }
+        }
+        let timeline = snapshots.timeline();
+        if !timeline.rules.iter().map(crate::rules::Rule::key).eq(rules) {
+            return Err("table rule: the catalogue is not that of the snapshots".to_owned());
+        }
+        for (number, set) in (1..).zip(sets) {
+            if tally.sets.restore(&set).0 != number {
+                return Err(format!("table set: set {number} is there twice"));
+            }
+        }
+        Ok(snapshots)
+    }
+}
+
+impl super::Loading {
+    pub(super) fn near(&mut self, row: Row<'_>) -> Result<(), String> {
+        let rule = rule_number(row, self.rules.rules.len())?;
+        let records = row.records(Count::Records)?;
+        self.tally().near.insert(rule, records);
+        Ok(())
+    }
+}
+
+fn rule_number(row: Row<'_>, rules: usize) -> Result<RuleIndex, String> {
+    let number: u32 = row.number(Number::Rule)?;
+    let known = (number as usize) < rules;
+    known.then_some(RuleIndex(number)).ok_or_else(|| format!("rule {number} is not in the catalogue"))
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("json: {error}"))
+}
+
+/// Whether every range is one as it is read from documents: without host bits.
+fn is_canonical(objects: &Objects) -> bool {
+    let peers = objects.rules.iter().filter_map(|document| match &document.rule.peer {
+        Peer::Cidr(net) => Some(net),
+        _ => None,
+    });
+    let lists = objects.prefix_lists.iter().chain(&objects.vpcs).flat_map(|(_, nets)| nets);
+    let interfaces = objects.interfaces.iter().flatten().flat_map(|interface| &interface.prefixes);
+    let subnets = objects.subnets.iter().flatten().flat_map(|subnet| &subnet.ranges);
+    let acls = objects.acls.iter().flatten().flat_map(|acl| &acl.entries).map(|entry| &entry.net);
+    let mut nets = peers.chain(lists).chain(interfaces).chain(subnets).chain(acls);
+    nets.all(|net: &IpNet| *net == net.trunc())
+}
