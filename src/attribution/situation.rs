@@ -8,6 +8,17 @@ use crate::flow::{Action, Direction, TCP, UDP, V4Flow};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Situation(u64);
 
+impl Situation {
+    /// None that is known: the record must be judged by itself.
+    const NONE: Self = Self(u64::MAX);
+
+    /// The word, which is never [`u64::MAX`]. None: the record must be judged by itself.
+    #[inline(always)]
+    pub fn word(self) -> Option<u64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
 /// A record on an interface that has groups, in a state, with its direction told.
 #[derive(Debug, Clone, Copy)]
 pub struct Situated {
@@ -21,10 +32,21 @@ pub struct Situated {
     pub origin: Origin,
 }
 
+impl Situated {
+    /// A record that must be judged by itself.
+    pub const ALONE: Self =
+        Self { situation: Situation::NONE, direction: Direction::Ingress, peer: 0, origin: Origin::State };
+}
+
 impl Index {
-    /// The situation of a record in a state. None: it must be judged by itself.
+    /// The situation of a record in a state.
     #[inline]
-    pub fn situate(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Option<Situated> {
+    pub fn situate(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Situated {
+        self.find_situation(state, number, flow).unwrap_or(Situated::ALONE)
+    }
+
+    #[inline(always)]
+    fn find_situation(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Option<Situated> {
         let state = &self.states[state];
         let seat = &state.seats[number.index()];
         let profile = &state.profiles[seat.profile()?];
@@ -69,4 +91,4 @@ impl Index {
 /// What fits the bits of a [`Situation`]; beyond it records are judged one by one. Port classes have twelve bits:
 /// see [`super::port_classes::MOST_CLASSES`].
 const MOST_KIN: u32 = 1 << 12;
-const MOST_PROFILES: usize = 1 << 21;
+const MOST_PROFILES: usize = (1 << 21) - 1;

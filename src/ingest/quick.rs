@@ -267,7 +267,7 @@ impl Line<'_, '_> {
         }
         let last = u32::from_le_bytes(self.bytes(end - 4)) ^ 0x3030_3030;
         *bad |= u64::from((last.wrapping_add(0x0606_0606) | last) & 0xf0f0_f0f0);
-        let pairs = (last * 10 + (last >> 8)) & 0x00ff_00ff;
+        let pairs = last.wrapping_mul(10).wrapping_add(last >> 8) & 0x00ff_00ff;
         epoch.seconds + i64::from((pairs * 100 + (pairs >> 16)) & 0xffff)
     }
 
@@ -333,9 +333,9 @@ fn digits(word: u64, length: usize, bad: &mut u64) -> u64 {
     let digits = (word ^ 0x3030_3030_3030_3030) & u64::MAX << ((64 - 8 * length) & 63);
     *bad |= (digits.wrapping_add(0x0606_0606_0606_0606) | digits) & 0xf0f0_f0f0_f0f0_f0f0;
     // Neighbours are joined: eight digits to four pairs, two fours, one number.
-    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
 
 /// The octet that the last one to three bytes of these four spell, without a leading zero.

@@ -13,6 +13,7 @@ use super::credit::Credit;
 use super::peers::PeerTable;
 use super::scope::{self, PeerScope};
 use super::unordered;
+use super::word_table::WordTable;
 use crate::attribution::Cause;
 use crate::flow::{Direction, Flow, Traffic, V4Flow, has_ports};
 use bounds::{Level, Rung};
@@ -39,22 +40,17 @@ pub struct Blocked {
     /// Rows that others have taken in.
     free: Vec<u32>,
     /// Where the row of a port is, for ports met of late.
-    places: HashMap<Place, u32>,
+    places: WordTable,
     /// Records since the bounds were last looked at.
     fresh: usize,
 }
 
 /// A [`BlockedKey`] and a port, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place(u64);
-
-impl Place {
-    #[inline]
-    fn of(key: BlockedKey, port: u16) -> Self {
-        let direction = key.direction.map_or(0, |direction| direction as u64 + 1);
-        let small = u64::from(key.protocol) << 8 | direction << 6 | key.cause as u64;
-        Self(u64::from(key.interface) << 32 | u64::from(port) << 16 | small)
-    }
+#[inline]
+fn place(key: BlockedKey, port: u16) -> u64 {
+    let direction = key.direction.map_or(0, |direction| direction as u64 + 1);
+    let small = u64::from(key.protocol) << 8 | direction << 6 | key.cause as u64;
+    u64::from(key.interface) << 32 | u64::from(port) << 16 | small
 }
 
 /// The rows of one key by port, or by ranges of ports.
@@ -93,9 +89,9 @@ impl Blocked {
         if self.fresh > bounds::SWEEP {
             self.fit();
         }
-        let place = Place::of(key, port);
-        let row = match self.places.get(&place) {
-            Some(row) => *row,
+        let place = place(key, port);
+        let row = match self.places.get(place) {
+            Some(row) => row,
             None => {
                 let row = self.find(key, port);
                 if self.places.len() >= MOST_PLACES {

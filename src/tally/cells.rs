@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::UsageKey;
 use super::credit::Credit;
 use super::watch::Exposure;
+use super::word_table::WordTable;
 use crate::attribution::Basis;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
@@ -29,6 +30,9 @@ pub(super) struct KindNumber(u32);
 pub(super) struct CellKey(u64);
 
 impl CellKey {
+    /// The cell of records that were counted otherwise; what is in it counts for nothing.
+    pub(super) const NONE: Self = Self(u64::MAX - 1);
+
     #[inline]
     pub(super) fn of(slot: u32, kind: KindNumber, exposure: Exposure) -> Self {
         Self(u64::from(slot) << 32 | u64::from(kind.0) << 8 | u64::from(exposure.code()))
@@ -43,7 +47,7 @@ const MOST_KINDS: usize = 1 << 24;
 pub(super) struct Cells {
     known: HashMap<Kind, KindNumber>,
     kinds: Vec<Kind>,
-    places: HashMap<CellKey, u32>,
+    places: WordTable,
     credits: Vec<(CellKey, Credit)>,
 }
 
@@ -65,8 +69,8 @@ impl Cells {
     /// Where the credit of a cell is.
     #[inline]
     pub(super) fn place(&mut self, key: CellKey) -> u32 {
-        match self.places.get(&key) {
-            Some(place) => *place,
+        match self.places.get(key.0) {
+            Some(place) => place,
             None => self.add(key),
         }
     }
@@ -80,14 +84,15 @@ impl Cells {
     #[cold]
     fn add(&mut self, key: CellKey) -> u32 {
         let place = u32::try_from(self.credits.len()).unwrap_or(u32::MAX);
-        self.places.insert(key, place);
+        self.places.insert(key.0, place);
         self.credits.push((key, Credit::default()));
         place
     }
 
     /// All credits, with interface slot, kind and exposure.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Kind, Exposure, &Credit)> {
-        self.credits.iter().map(|(key, credit)| {
+        let counted = self.credits.iter().filter(|(key, _)| *key != CellKey::NONE);
+        counted.map(|(key, credit)| {
             #[expect(clippy::cast_possible_truncation, reason = "its parts")]
             let (slot, kind, exposure) = ((key.0 >> 32) as u32, key.0 as u32 >> 8, key.0 as u8);
             (slot, self.kinds[kind as usize], Exposure::of_code(exposure), credit)

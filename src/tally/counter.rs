@@ -8,19 +8,17 @@ mod by_situation;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hashbrown::HashMap;
-
 use super::Tally;
 use super::cells::{Cells, KindNumber, usage_key};
-use super::coverage::{FaultCount, InterfaceTally, add_fault};
+use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
 use super::scope::PeerScope;
 use super::selection::Selection;
 use super::watch::PortWatch;
+use super::word_table::WordTable;
 use crate::attribution::index::{Index, InterfaceNumber, MayWait};
 use crate::attribution::judge::{Judge, Refusal, Role};
 use crate::attribution::sets::SetId;
-use crate::attribution::situation::Situation;
 use crate::flow::{Flow, Seconds, V4Flow};
 use crate::ingest::{InterfaceHandle, Place, RowFault, Sink};
 use crate::rules::timeline::{Placement, Timeline};
@@ -120,7 +118,9 @@ pub struct Counter<'a> {
     brief: &'a Brief<'a>,
     judge: Judge<'a>,
     tally: Tally,
-    known: HashMap<Situation, Known>,
+    /// Situations met before, and what was found of them.
+    situations: WordTable,
+    known: Vec<Known>,
     cells: Cells,
     now: Now,
     /// By slot.
@@ -129,6 +129,8 @@ pub struct Counter<'a> {
     gathered: Vec<(u32, V4Flow)>,
     /// Whether records may come by [`Sink::v4`].
     quick: bool,
+    /// By slot: what came by [`Sink::v4`] from the present flow log, where that is asked.
+    delivered: Vec<Delivery>,
     file: u32,
     part: u32,
     flow_log: u32,
@@ -142,12 +144,14 @@ impl<'a> Counter<'a> {
             brief,
             judge: Judge::new(brief.timeline, brief.index),
             tally: Tally::default(),
-            known: HashMap::new(),
+            situations: WordTable::default(),
+            known: Vec::new(),
             cells: Cells::default(),
             now: Now::NEVER,
             seen: Vec::new(),
             gathered: Vec::with_capacity(GATHERED),
-            quick: !brief.selection.watches() && brief.selection.is_empty(),
+            quick: brief.selection.is_empty(),
+            delivered: Vec::new(),
             file: 0,
             part: 0,
             flow_log: 0,
@@ -157,6 +161,10 @@ impl<'a> Counter<'a> {
 
     /// What follows is part `part` of file `file`, delivered by flow log `flow_log` (0: not known).
     pub fn begin(&mut self, file: u32, part: u32, flow_log: u32) {
+        if flow_log != self.flow_log {
+            self.credit_gathered();
+            self.note_deliveries();
+        }
         (self.file, self.part, self.flow_log) = (file, part, flow_log);
     }
 
@@ -168,6 +176,7 @@ impl<'a> Counter<'a> {
     /// The tally.
     pub fn finish(mut self) -> Tally {
         self.credit_gathered();
+        self.note_deliveries();
         let cells = std::mem::take(&mut self.cells);
         for (slot, kind, exposure, credit) in cells.iter() {
             let seen = &mut self.seen[slot as usize];
@@ -192,6 +201,16 @@ impl<'a> Counter<'a> {
         self.tally.blocked.fit();
         self.tally.sets = std::mem::take(&mut self.judge.sets);
         self.tally
+    }
+
+    /// What the present flow log delivered goes to its interfaces.
+    fn note_deliveries(&mut self) {
+        for (delivery, interface) in self.delivered.iter_mut().zip(&mut self.tally.interfaces) {
+            if delivery.records() > 0 {
+                let deliveries = interface.deliveries.entry(self.flow_log).or_default();
+                deliveries.merge(&std::mem::take(delivery));
+            }
+        }
     }
 
     fn is_outside(&self, start: Seconds) -> bool {
@@ -243,7 +262,11 @@ impl Sink for Counter<'_> {
         if !self.quick {
             return None;
         }
-        let slot = self.slot(interface_id);
+        let slot = match self.tally.slots.known(interface_id) {
+            Some(slot) => slot,
+            // An interface that no snapshot has is listed only if a record of it counts.
+            None => self.brief.index.number(interface_id).map(|_| self.slot(interface_id))?,
+        };
         self.seen[slot as usize].number.map(|_| InterfaceHandle(slot))
     }
 
@@ -253,6 +276,11 @@ impl Sink for Counter<'_> {
         if self.is_outside(flow.start) {
             self.tally.records.outside_window += 1;
             return;
+        }
+        if flow.start < self.now.from || flow.start >= self.now.until {
+            // What is gathered is judged by one state.
+            self.credit_gathered();
+            self.turn_to(flow.start);
         }
         self.gathered.push((slot, *flow));
         if self.gathered.len() == GATHERED {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::credit::Span;
-use crate::flow::{Action, Entry, Flow, PortFields, Seconds, has_ports};
+use super::word_table::WordTable;
+use crate::flow::{Action, Entry, Flow, PortFields, Seconds, V4Flow, has_ports};
 use crate::ingest::{Place, RowFault};
 
 /// Seconds of an hour.
@@ -199,6 +200,15 @@ impl Delivery {
         }
     }
 
+    /// Takes in one ACCEPT or REJECT.
+    pub fn add_v4(&mut self, flow: &V4Flow) {
+        self.span.add_times(flow.start, flow.end);
+        let (records, units) = &mut self.kinds[usize::from(flow.action == Action::Reject)];
+        *records += 1;
+        units.insert(flow.start.div_euclid(DELIVERY));
+        self.last_start = self.last_start.max(Some(flow.start));
+    }
+
     /// Takes in what else the flow log delivered of the interface.
     pub fn merge(&mut self, other: &Self) {
         self.span.merge(other.span);
@@ -315,27 +325,20 @@ impl InterfaceTally {
 /// Interface ids and their slots: dense numbers within one tally.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
-    /// Ids as long as AWS makes them, without a pointer to follow.
-    short: HashMap<ShortId, u32>,
+    /// Ids as long as AWS makes them, by a mark of their bytes.
+    short: WordTable,
+    /// By slot.
+    words: Vec<ShortId>,
     known: HashMap<Box<[u8]>, u32>,
     ids: Vec<Box<[u8]>>,
 }
 
-/// An id of as many bytes as AWS makes them (`eni-` and 17 digits), as three words that overlap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An id of as many bytes as AWS makes them (`eni-` and 17 digits), as three words that overlap; zeros for any other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct ShortId([u64; 3]);
 
-impl std::hash::Hash for ShortId {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        // The first four bytes are the same for all.
-        let [first, second, third] = self.0;
-        state.write_u64(second ^ first.rotate_left(32));
-        state.write_u64(third);
-    }
-}
-
 impl ShortId {
-    #[inline]
+    #[inline(always)]
     fn of(id: &[u8]) -> Option<Self> {
         let id: &[u8; 21] = id.try_into().ok()?;
         let (words, _) = id.as_chunks::<8>();
@@ -345,34 +348,45 @@ impl ShortId {
             u64::from_le_bytes(*id.last_chunk()?),
         ]))
     }
+
+    /// Two ids may have one mark; it says where to look.
+    #[inline(always)]
+    fn mark(self) -> u64 {
+        let [first, second, third] = self.0;
+        (first ^ second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ third) >> 1
+    }
 }
 
 impl Slots {
     /// The slot of an interface, new or known.
-    #[inline]
     pub fn slot(&mut self, id: &[u8]) -> u32 {
-        let Some(short) = ShortId::of(id) else { return self.long_slot(id) };
-        if let Some(slot) = self.short.get(&short) {
-            return *slot;
-        }
-        let slot = self.long_slot(id);
-        self.short.insert(short, slot);
-        slot
+        self.known(id).unwrap_or_else(|| self.add(id))
     }
 
-    fn long_slot(&mut self, id: &[u8]) -> u32 {
-        if let Some(slot) = self.known.get(id) {
-            return *slot;
+    /// The slot of an interface, if it is known.
+    #[inline]
+    pub fn known(&self, id: &[u8]) -> Option<u32> {
+        if let Some(short) = ShortId::of(id)
+            && let Some(slot) = self.short.get(short.mark())
+            && self.words[slot as usize] == short
+        {
+            return Some(slot);
         }
+        self.known.get(id).copied()
+    }
+
+    fn add(&mut self, id: &[u8]) -> u32 {
         let slot = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
         self.known.insert(id.into(), slot);
         self.ids.push(id.into());
+        let short = ShortId::of(id);
+        self.words.push(short.unwrap_or_default());
+        if let Some(short) = short
+            && self.short.get(short.mark()).is_none()
+        {
+            self.short.insert(short.mark(), slot);
+        }
         slot
-    }
-
-    /// The slot of an interface, if it has one.
-    pub fn known(&self, id: &[u8]) -> Option<u32> {
-        self.known.get(id).copied()
     }
 
     /// Ids by slot.

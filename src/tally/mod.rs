@@ -20,6 +20,7 @@ pub mod selection;
 pub mod usage;
 pub mod waiting;
 pub mod watch;
+mod word_table;
 
 use hashbrown::HashMap;
 

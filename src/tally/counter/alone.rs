@@ -28,7 +28,11 @@ impl Counter<'_> {
             end: Some(flow.end),
             entry: Entry::Traffic(traffic),
         };
-        self.tally.interfaces[slot as usize].add(&flow);
+        let interface = &mut self.tally.interfaces[slot as usize];
+        interface.add(&flow);
+        if self.brief.selection.watches() {
+            interface.deliveries.entry(self.flow_log).or_default().add(&flow);
+        }
         self.traffic(slot, &flow, &traffic);
     }
 

@@ -12,7 +12,7 @@ use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::BlockedKey;
 use crate::tally::cells::{CellKey, Kind, shows};
-use crate::tally::coverage::HOUR;
+use crate::tally::coverage::{Delivery, HOUR};
 use crate::tally::scope;
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
@@ -21,7 +21,7 @@ const MOST_SITUATIONS: usize = 1 << 17;
 impl Counter<'_> {
     /// The state that judges a record of this start, with how long it does.
     #[cold]
-    fn turn_to(&mut self, start: Seconds) {
+    pub(super) fn turn_to(&mut self, start: Seconds) {
         let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return };
         let from = |state: usize| self.brief.timeline.states.get(state).and_then(|state| state.from);
         let (from, until) = match placement {
@@ -37,63 +37,79 @@ impl Counter<'_> {
     /// One thing after the other for all of them: each look-up is a walk to another part of memory, and side by side
     /// they wait for it together.
     pub(super) fn credit_gathered(&mut self) {
+        if self.known.len() >= MOST_SITUATIONS {
+            self.situations.clear();
+            self.known.clear();
+        }
         let gathered = std::mem::take(&mut self.gathered);
-        let mut situated = [None; GATHERED];
+        let mut situated = [Situated::ALONE; GATHERED];
         for ((slot, flow), situated) in gathered.iter().zip(&mut situated) {
-            if flow.start < self.now.from || flow.start >= self.now.until {
-                self.turn_to(flow.start);
+            if let Some(number) = self.seen[*slot as usize].number {
+                *situated = self.brief.index.situate(self.now.state, number, flow);
             }
-            let number = self.seen[*slot as usize].number;
-            let found = number.and_then(|number| self.brief.index.situate(self.now.state, number, flow));
-            *situated = found.map(|found| (found, self.now));
         }
-        let mut known = [None; GATHERED];
-        for (situated, known) in situated.iter().zip(&mut known) {
-            *known = situated.and_then(|(situated, _)| self.known.get(&situated.situation).copied());
+        let mut found = [None; GATHERED];
+        for (situated, found) in situated[..gathered.len()].iter().zip(&mut found) {
+            *found = situated.situation.word().and_then(|word| self.situations.get(word));
         }
-        let mut cells = [None; GATHERED];
+        let mut cells = [CellKey::NONE; GATHERED];
         for (at, (slot, flow)) in gathered.iter().enumerate() {
-            let Some((situated, now)) = situated[at] else {
-                self.v4_alone(*slot, flow);
-                continue;
-            };
-            let known = known[at].unwrap_or_else(|| self.find_out(*slot, now, &situated, flow));
-            match known {
-                Known::Credit { kind, role, scope, shows } => {
-                    let V4Flow { protocol, srcport, dstport, .. } = *flow;
-                    let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
-                    cells[at] = Some(CellKey::of(*slot, kind, exposure));
-                    if shows && self.seen[*slot as usize].may_wait.on(protocol) {
-                        let port = if role == Role::Forward { dstport } else { srcport };
-                        self.show_service(*slot, role, situated.direction, protocol, port);
-                    }
-                }
-                Known::Waiting(forward, reply) => self.wait(*slot, (forward, reply), &situated, flow),
-                Known::Refused(refusal) => self.refuse(*slot, now, refusal, &situated, flow),
-                Known::Alone => {
-                    self.v4_alone(*slot, flow);
-                    continue;
-                }
-            }
-            self.count(*slot, now, situated.origin, flow);
+            cells[at] = self.judge_gathered(*slot, flow, &situated[at], found[at]);
         }
-        let places = cells.map(|cell| cell.map(|cell| self.cells.place(cell)));
+        let mut places = [0; GATHERED];
+        for (cell, place) in cells[..gathered.len()].iter().zip(&mut places) {
+            *place = self.cells.place(*cell);
+        }
         for (place, (_, flow)) in places.iter().zip(&gathered) {
-            if let Some(place) = place {
-                self.cells.at(*place).add_v4(flow);
-            }
+            self.cells.at(*place).add_v4(flow);
         }
         self.gathered = gathered;
         self.gathered.clear();
     }
 
+    /// The cell that a record is credited to; [`CellKey::NONE`] if it was counted otherwise.
+    #[inline]
+    fn judge_gathered(&mut self, slot: u32, flow: &V4Flow, situated: &Situated, found: Option<u32>) -> CellKey {
+        if situated.situation.word().is_none() {
+            self.v4_alone(slot, flow);
+            return CellKey::NONE;
+        }
+        let known = match found {
+            Some(found) => self.known[found as usize],
+            None => self.find_out(slot, situated, flow),
+        };
+        let mut cell = CellKey::NONE;
+        match known {
+            Known::Credit { kind, role, scope, shows } => {
+                let V4Flow { protocol, srcport, dstport, .. } = *flow;
+                let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
+                cell = CellKey::of(slot, kind, exposure);
+                if shows && self.seen[slot as usize].may_wait.on(protocol) {
+                    let port = if role == Role::Forward { dstport } else { srcport };
+                    self.show_service(slot, role, situated.direction, protocol, port);
+                }
+            }
+            Known::Waiting(forward, reply) => self.wait(slot, (forward, reply), situated, flow),
+            Known::Refused(refusal) => self.refuse(slot, refusal, situated, flow),
+            Known::Alone => {
+                self.v4_alone(slot, flow);
+                return CellKey::NONE;
+            }
+        }
+        self.count(slot, situated.origin, flow);
+        cell
+    }
+
     /// What is counted of every record, whatever the rules say.
     #[inline]
-    fn count(&mut self, slot: u32, now: Now, origin: Origin, flow: &V4Flow) {
+    fn count(&mut self, slot: u32, origin: Origin, flow: &V4Flow) {
         let outcomes = &mut self.tally.outcomes;
-        outcomes.before_first_snapshot += u64::from(now.placement == Placement::BeforeFirst);
+        outcomes.before_first_snapshot += u64::from(self.now.placement == Placement::BeforeFirst);
         let accepted = flow.action == Action::Accept;
         outcomes.interface_from_neighbour += u64::from(accepted && origin == Origin::Neighbour);
+        if self.brief.selection.watches() {
+            self.note_delivery(slot, flow);
+        }
         let seen = &mut self.seen[slot as usize];
         let hour_end = seen.hour.saturating_add(HOUR);
         let covered = flow.start >= seen.hour && flow.start < hour_end && flow.end <= hour_end;
@@ -103,14 +119,21 @@ impl Counter<'_> {
         }
     }
 
+    fn note_delivery(&mut self, slot: u32, flow: &V4Flow) {
+        if self.delivered.len() <= slot as usize {
+            self.delivered.resize_with(self.seen.len(), Delivery::default);
+        }
+        self.delivered[slot as usize].add_v4(flow);
+    }
+
     /// Judges the first record of a situation, for all that follow.
     #[cold]
-    fn find_out(&mut self, slot: u32, now: Now, situated: &Situated, flow: &V4Flow) -> Known {
+    fn find_out(&mut self, slot: u32, situated: &Situated, flow: &V4Flow) -> Known {
         let Some(number) = self.seen[slot as usize].number else { return Known::Alone };
         let traffic = flow.traffic();
         let known = match flow.action {
             Action::Reject => {
-                Known::Refused(self.judge.refuse(number, now.state, situated.direction, &traffic))
+                Known::Refused(self.judge.refuse(number, self.now.state, situated.direction, &traffic))
             }
             Action::Accept => {
                 let whole = Flow {
@@ -125,10 +148,13 @@ impl Counter<'_> {
                 self.remember(&judgement)
             }
         };
-        if self.known.len() >= MOST_SITUATIONS {
-            self.known.clear();
+        // The same situation may have come twice among those gathered.
+        if let Some(word) = situated.situation.word()
+            && self.situations.get(word).is_none()
+        {
+            self.situations.insert(word, u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+            self.known.push(known);
         }
-        self.known.insert(situated.situation, known);
         known
     }
 
@@ -165,7 +191,6 @@ impl Counter<'_> {
     fn refuse(
         &mut self,
         slot: u32,
-        now: Now,
         refusal: Refusal,
         situated: &Situated,
         flow: &V4Flow,
@@ -173,7 +198,7 @@ impl Counter<'_> {
         let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
         let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
         let acl = match self.seen[slot as usize].number {
-            Some(number) => self.brief.index.ask_acl(now.state, number, direction, peer, (protocol, dstport)),
+            Some(number) => self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport)),
             None => AclVerdict::NotKnown,
         };
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
