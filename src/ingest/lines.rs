@@ -7,7 +7,13 @@ use std::io::{ErrorKind, Read, Result};
 
 /// Longest line that may be a record; the longest real ones, with every field and tag, are a tenth of it.
 pub(super) const MAX_LINE: usize = 64 * 1024;
-const BLOCK: usize = 512 * 1024;
+/// Small enough to stay in the processor's second cache beside what is tallied.
+const BLOCK: usize = 128 * 1024;
+
+/// Bytes before the lines.
+pub(super) const FRONT: usize = 8;
+/// Bytes behind the lines.
+pub(super) const BEHIND: usize = 1024;
 
 /// Some lines, or what stands for one that was dropped.
 pub(super) enum Chunk<'a> {
@@ -17,6 +23,9 @@ pub(super) enum Chunk<'a> {
         offset: u64,
         /// The lines.
         bytes: &'a [u8],
+        /// The lines with [`FRONT`] bytes before and [`BEHIND`] bytes behind them, which mean nothing: so that whoever
+        /// looks at a row may look past its ends.
+        around: &'a [u8],
     },
     /// One line longer than the buffer.
     TooLong {
@@ -28,6 +37,7 @@ pub(super) enum Chunk<'a> {
 /// Reads blocks of lines.
 pub(super) struct Blocks<R> {
     inner: R,
+    /// What is read lies between [`FRONT`] and [`BEHIND`] bytes.
     buffer: Vec<u8>,
     /// What of the buffer has been handed out.
     taken: usize,
@@ -43,12 +53,12 @@ pub(super) struct Blocks<R> {
 impl<R: Read> Blocks<R> {
     /// Lines from here on; `offset` is where the reader stands.
     pub(super) fn new(inner: R, offset: u64) -> Self {
-        Self { inner, buffer: vec![0; BLOCK], taken: 0, filled: 0, offset, dropping: None, mixed: false }
+        Self { inner, buffer: vec![0; FRONT + BLOCK + BEHIND], taken: 0, filled: 0, offset, dropping: None, mixed: false }
     }
 
     /// The next lines. None: the input has ended.
     pub(super) fn next(&mut self) -> Result<Option<Chunk<'_>>> {
-        self.buffer.copy_within(self.taken..self.filled, 0);
+        self.buffer.copy_within(FRONT + self.taken..FRONT + self.filled, FRONT);
         self.filled -= self.taken;
         self.offset += self.taken as u64;
         self.taken = 0;
@@ -56,7 +66,7 @@ impl<R: Read> Blocks<R> {
         let mut searched = if self.mixed { 0 } else { self.filled };
         self.mixed = false;
         loop {
-            let fresh = &self.buffer[searched..self.filled];
+            let fresh = &self.buffer[FRONT + searched..FRONT + self.filled];
             if let Some(offset) = self.dropping {
                 if let Some(newline) = memchr::memchr(b'\n', fresh) {
                     self.taken = searched + newline + 1;
@@ -67,8 +77,8 @@ impl<R: Read> Blocks<R> {
                 self.forget();
             } else if let Some(newline) = memchr::memrchr(b'\n', fresh) {
                 self.taken = searched + newline + 1;
-                return Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.taken] }));
-            } else if self.filled == self.buffer.len() {
+                return Ok(Some(self.lines()));
+            } else if self.filled == BLOCK {
                 self.dropping = Some(self.offset);
                 self.forget();
             }
@@ -84,13 +94,22 @@ impl<R: Read> Blocks<R> {
             return Ok(None);
         }
         self.taken = self.filled;
-        Ok(Some(Chunk::Lines { offset: self.offset, bytes: &self.buffer[..self.filled] }))
+        Ok(Some(self.lines()))
+    }
+
+    fn lines(&self) -> Chunk<'_> {
+        let end = FRONT + self.taken;
+        Chunk::Lines {
+            offset: self.offset,
+            bytes: &self.buffer[FRONT..end],
+            around: &self.buffer[..end + BEHIND],
+        }
     }
 
     /// Reads once. False: the input has ended.
     fn fill(&mut self) -> Result<bool> {
         loop {
-            match self.inner.read(&mut self.buffer[self.filled..]) {
+            match self.inner.read(&mut self.buffer[FRONT + self.filled..FRONT + BLOCK]) {
                 Ok(count) => {
                     self.filled += count;
                     return Ok(count > 0);
@@ -116,7 +135,8 @@ mod tests {
         let mut blocks = Blocks::new(input, 0);
         while let Some(chunk) = blocks.next().unwrap() {
             match chunk {
-                Chunk::Lines { offset, bytes } => {
+                Chunk::Lines { offset, bytes, around } => {
+                    assert_eq!(around[FRONT..around.len() - BEHIND], *bytes);
                     assert_eq!(input[usize::try_from(offset).unwrap()..][..bytes.len()], *bytes);
                     lines.extend_from_slice(bytes);
                 }

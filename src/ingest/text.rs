@@ -5,11 +5,12 @@
 //! parses as one.
 
 use std::io::Read;
+use std::ops::Range;
 
 use super::cells::{self, Cells, Number};
 use super::head::{Head, without_mark, without_time};
 use super::layout::{Layout, tokens};
-use super::lines::{Blocks, Chunk, MAX_LINE};
+use super::lines::{Blocks, Chunk, FRONT, MAX_LINE};
 use super::quick::QuickParser;
 use super::stream::Counter;
 use super::{FileFailure, Place, ReadSummary, RowFault, Sink};
@@ -193,7 +194,7 @@ pub(super) fn read<S: Sink>(
         let more = match chunk {
             None => false,
             Some(Chunk::TooLong { offset }) => reader.too_long(offset),
-            Some(Chunk::Lines { offset, bytes }) => reader.block(offset, bytes)?,
+            Some(Chunk::Lines { offset, bytes, around }) => reader.block(offset, bytes, around)?,
         };
         let fresh = counter.take().min((end - start) - reported);
         reported += fresh;
@@ -224,11 +225,11 @@ struct Reader<'s, S> {
 
 impl<S: Sink> Reader<'_, S> {
     /// Reads a block of lines. False: no line after it is wanted.
-    fn block(&mut self, offset: u64, block: &[u8]) -> Result<bool, FileFailure> {
+    fn block(&mut self, offset: u64, block: &[u8], around: &[u8]) -> Result<bool, FileFailure> {
         let mut bytes = block;
         let mut offset = offset;
         while !bytes.is_empty() {
-            let quick = self.quick_rows(block, block.len() - bytes.len(), offset);
+            let quick = self.quick_rows(around, block.len() - bytes.len()..block.len(), offset);
             if quick > 0 {
                 bytes = &bytes[quick..];
                 offset += quick as u64;
@@ -268,16 +269,19 @@ impl<S: Sink> Reader<'_, S> {
 
     /// Reads the rows at this place of the block that the quick parser reads; how many bytes they take.
     #[inline]
-    fn quick_rows(&mut self, block: &[u8], start: usize, offset: u64) -> usize {
+    fn quick_rows(&mut self, around: &[u8], lines: Range<usize>, offset: u64) -> usize {
         let Some(quick) = &mut self.quick else { return 0 };
         if self.foreign || offset < self.from {
             return 0;
         }
         // Lines that start at the end of the part or later are another's.
-        let end = usize::try_from(self.end.saturating_sub(offset)).map_or(usize::MAX, |left| start + left);
+        let wanted = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let start = FRONT + lines.start;
+        let (end, last) = (FRONT + lines.end, start.saturating_add(wanted));
         let mut at = start;
-        while at < end {
-            let Some(row) = quick.parse(block, at) else { break };
+        while at < end.min(last) {
+            // A row without a newline of its own must not borrow one from what lies behind.
+            let Some(row) = quick.parse(around, at).filter(|row| row.end < end) else { break };
             let Some(interface) = self.sink.interface(row.interface_id) else { break };
             self.sink.v4(interface, &row.flow);
             self.lines += 1;

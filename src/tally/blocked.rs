@@ -39,8 +39,10 @@ pub struct Blocked {
     rows: Vec<Row>,
     /// Rows that others have taken in.
     free: Vec<u32>,
-    /// Where the row of a port is, for ports met of late.
+    /// Where the row of a port is, for ports met of late: numbers of `rows_of`.
     places: WordTable,
+    /// What [`place`] says of a port, and the row.
+    rows_of: Vec<(u64, u32)>,
     /// Records since the bounds were last looked at.
     fresh: usize,
 }
@@ -90,18 +92,24 @@ impl Blocked {
             self.fit();
         }
         let place = place(key, port);
-        let row = match self.places.get(place) {
-            Some(row) => row,
+        let row = match self.places.get(place, |number| self.rows_of[number as usize].0 == place) {
+            Some(number) => self.rows_of[number as usize].1,
             None => {
                 let row = self.find(key, port);
-                if self.places.len() >= MOST_PLACES {
-                    self.places.clear();
+                if self.rows_of.len() >= MOST_PLACES {
+                    self.forget_places();
                 }
-                self.places.insert(place, row);
+                self.places.insert(place, u32::try_from(self.rows_of.len()).unwrap_or(u32::MAX));
+                self.rows_of.push((place, row));
                 row
             }
         };
         &mut self.rows[row as usize]
+    }
+
+    fn forget_places(&mut self) {
+        self.places.clear();
+        self.rows_of.clear();
     }
 
     #[cold]
@@ -115,18 +123,23 @@ impl Blocked {
             u32::try_from(self.rows.len() - 1).unwrap_or(u32::MAX)
         });
         table.rows.insert(table.rung.range(port), row);
+        let mut climbed = false;
         while table.rows.len() > self.level.most_rows() && table.rung.can_climb() {
             table.climb(&mut self.rows, &mut self.free);
-            self.places.clear();
+            climbed = true;
         }
-        table.rows[&table.rung.range(port)]
+        let row = table.rows[&table.rung.range(port)];
+        if climbed {
+            self.forget_places();
+        }
+        row
     }
 
     /// Takes in other refused records; `slots` says what the other's interface slots are here.
     /// Call [`Blocked::fit`] when all are in.
     pub fn merge(&mut self, mut other: Self, slots: &[u32]) {
         self.level = self.level.max(other.level);
-        self.places.clear();
+        self.forget_places();
         for (mut key, mut theirs) in unordered(std::mem::take(&mut other.tables)) {
             key.interface = slots[key.interface as usize];
             let ours = self.tables.entry(key).or_default();

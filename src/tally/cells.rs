@@ -11,6 +11,7 @@ use super::word_table::WordTable;
 use crate::attribution::Basis;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
+use crate::flow::{SYN_ACK, V4Flow};
 
 /// What records of a cell have in common besides the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +20,27 @@ pub(super) struct Kind {
     pub(super) verdict: Verdict,
     /// The rules that fit in all but the peer.
     pub(super) near: SetId,
+    /// What the TCP flags are known to be.
+    pub(super) flags: Flags,
+}
+
+/// What is known of TCP flags, as far as credits count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Flags {
+    Unknown,
+    Known,
+    /// SYN and ACK: somebody listens.
+    SynAck,
+}
+
+impl Flags {
+    pub(super) fn of(tcp_flags: Option<u8>) -> Self {
+        match tcp_flags {
+            None => Self::Unknown,
+            Some(flags) if flags & SYN_ACK == SYN_ACK => Self::SynAck,
+            Some(_) => Self::Known,
+        }
+    }
 }
 
 /// Number of a [`Kind`].
@@ -42,13 +64,57 @@ impl CellKey {
 /// Kinds have 24 bits of a key; there are as many as pairs of sets of rules.
 const MOST_KINDS: usize = 1 << 24;
 
+/// What ACCEPTs of a kind add up to, in half a cache line. What does not fit goes to [`Cells::spilled`].
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    key: CellKey,
+    bytes: u64,
+    packets: u32,
+    records: u32,
+    first: u32,
+    last: u32,
+}
+
+impl Cell {
+    fn empty(key: CellKey) -> Self {
+        Self { key, bytes: 0, packets: 0, records: 0, first: u32::MAX, last: 0 }
+    }
+
+    /// None: it does not fit.
+    #[inline(always)]
+    fn add(&mut self, flow: &V4Flow) -> Option<()> {
+        let packets = u64::from(self.packets) + u64::from(u32::try_from(flow.packets).ok()?);
+        let packets = u32::try_from(packets).ok()?;
+        let (first, last) = (u32::try_from(flow.start).ok()?, u32::try_from(flow.end).ok()?);
+        self.records = self.records.checked_add(1)?;
+        self.packets = packets;
+        self.bytes = self.bytes.saturating_add(flow.bytes);
+        self.first = self.first.min(first);
+        self.last = self.last.max(last);
+        Some(())
+    }
+
+    fn credit(&self, kind: Kind) -> Credit {
+        let mut credit = Credit { packets: self.packets.into(), bytes: self.bytes, ..Credit::default() };
+        if self.records > 0 {
+            credit.span.add_times(self.first.into(), self.last.into());
+        }
+        credit.records = self.records.into();
+        credit.with_flags = if kind.flags == Flags::Unknown { 0 } else { credit.records };
+        credit.answers = if kind.flags == Flags::SynAck { credit.records } else { 0 };
+        credit
+    }
+}
+
 /// Credits by interface slot, kind and exposure.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     known: HashMap<Kind, KindNumber>,
     kinds: Vec<Kind>,
     places: WordTable,
-    credits: Vec<(CellKey, Credit)>,
+    cells: Vec<Cell>,
+    /// What cells could not hold, in no order.
+    spilled: Vec<(CellKey, Credit)>,
 }
 
 impl Cells {
@@ -66,36 +132,56 @@ impl Cells {
         Some(next)
     }
 
-    /// Where the credit of a cell is.
-    #[inline]
+    /// Where a cell is.
+    #[inline(always)]
     pub(super) fn place(&mut self, key: CellKey) -> u32 {
-        match self.places.get(key.0) {
+        match self.places.get(key.0, |place| self.cells[place as usize].key == key) {
             Some(place) => place,
-            None => self.add(key),
+            None => self.open(key),
         }
     }
 
-    /// The credit at a place.
-    #[inline]
-    pub(super) fn at(&mut self, place: u32) -> &mut Credit {
-        &mut self.credits[place as usize].1
-    }
-
     #[cold]
-    fn add(&mut self, key: CellKey) -> u32 {
-        let place = u32::try_from(self.credits.len()).unwrap_or(u32::MAX);
+    fn open(&mut self, key: CellKey) -> u32 {
+        let place = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
         self.places.insert(key.0, place);
-        self.credits.push((key, Credit::default()));
+        self.cells.push(Cell::empty(key));
         place
     }
 
-    /// All credits, with interface slot, kind and exposure.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Kind, Exposure, &Credit)> {
-        let counted = self.credits.iter().filter(|(key, _)| *key != CellKey::NONE);
-        counted.map(|(key, credit)| {
-            #[expect(clippy::cast_possible_truncation, reason = "its parts")]
-            let (slot, kind, exposure) = ((key.0 >> 32) as u32, key.0 as u32 >> 8, key.0 as u8);
-            (slot, self.kinds[kind as usize], Exposure::of_code(exposure), credit)
+    /// Adds a record to the cell at a place.
+    #[inline(always)]
+    pub(super) fn add(&mut self, place: u32, flow: &V4Flow) {
+        if self.cells[place as usize].add(flow).is_none() {
+            self.spill(place, flow);
+        }
+    }
+
+    /// Empties a cell that is full, and takes the record by itself.
+    #[cold]
+    fn spill(&mut self, place: u32, flow: &V4Flow) {
+        let key = self.cells[place as usize].key;
+        let full = std::mem::replace(&mut self.cells[place as usize], Cell::empty(key));
+        if let Some(kind) = self.kind_of(key) {
+            let mut credit = full.credit(kind);
+            credit.add_v4(flow);
+            self.spilled.push((key, credit));
+        }
+    }
+
+    fn kind_of(&self, key: CellKey) -> Option<Kind> {
+        #[expect(clippy::cast_possible_truncation, reason = "its place in the word")]
+        let number = key.0 as u32 >> 8;
+        self.kinds.get(number as usize).copied().filter(|_| key != CellKey::NONE)
+    }
+
+    /// All credits, with interface slot, kind and exposure; some in several parts.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Kind, Exposure, Credit)> {
+        let cells = self.cells.iter().filter_map(|cell| Some((cell.key, cell.credit(self.kind_of(cell.key)?))));
+        cells.chain(self.spilled.iter().copied()).filter_map(|(key, credit)| {
+            #[expect(clippy::cast_possible_truncation, reason = "its places in the word")]
+            let (slot, exposure) = ((key.0 >> 32) as u32, key.0 as u8);
+            Some((slot, self.kind_of(key)?, Exposure::of_code(exposure), credit))
         })
     }
 }

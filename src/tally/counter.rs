@@ -120,7 +120,8 @@ pub struct Counter<'a> {
     tally: Tally,
     /// Situations met before, and what was found of them.
     situations: WordTable,
-    known: Vec<Known>,
+    /// Each with the word of its situation.
+    known: Vec<(u64, Known)>,
     cells: Cells,
     now: Now,
     /// By slot.
@@ -187,7 +188,7 @@ impl<'a> Counter<'a> {
             }
             self.tally.outcomes.add(kind.verdict, credit.records);
             if let Some(key) = usage_key(slot, kind.verdict, exposure) {
-                self.tally.usage.entry(key).or_default().merge(credit);
+                self.tally.usage.entry(key).or_default().merge(&credit);
             }
         }
         for (seen, interface) in self.seen.iter().zip(&mut self.tally.interfaces) {

@@ -353,7 +353,7 @@ impl ShortId {
     #[inline(always)]
     fn mark(self) -> u64 {
         let [first, second, third] = self.0;
-        (first ^ second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ third) >> 1
+        first ^ second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ third
     }
 }
 
@@ -367,8 +367,7 @@ impl Slots {
     #[inline]
     pub fn known(&self, id: &[u8]) -> Option<u32> {
         if let Some(short) = ShortId::of(id)
-            && let Some(slot) = self.short.get(short.mark())
-            && self.words[slot as usize] == short
+            && let Some(slot) = self.short.get(short.mark(), |slot| self.words[slot as usize] == short)
         {
             return Some(slot);
         }
@@ -381,9 +380,7 @@ impl Slots {
         self.ids.push(id.into());
         let short = ShortId::of(id);
         self.words.push(short.unwrap_or_default());
-        if let Some(short) = short
-            && self.short.get(short.mark()).is_none()
-        {
+        if let Some(short) = short {
             self.short.insert(short.mark(), slot);
         }
         slot

@@ -115,7 +115,7 @@ impl Blocked {
             }
             self.level.0 += 1;
         }
-        self.places.clear();
+        self.forget_places();
     }
 }
 

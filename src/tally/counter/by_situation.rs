@@ -11,7 +11,7 @@ use crate::attribution::situation::Situated;
 use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::BlockedKey;
-use crate::tally::cells::{CellKey, Kind, shows};
+use crate::tally::cells::{CellKey, Flags, Kind, shows};
 use crate::tally::coverage::{Delivery, HOUR};
 use crate::tally::scope;
 
@@ -50,7 +50,7 @@ impl Counter<'_> {
         }
         let mut found = [None; GATHERED];
         for (situated, found) in situated[..gathered.len()].iter().zip(&mut found) {
-            *found = situated.situation.word().and_then(|word| self.situations.get(word));
+            *found = situated.situation.word().and_then(|word| self.situation(word));
         }
         let mut cells = [CellKey::NONE; GATHERED];
         for (at, (slot, flow)) in gathered.iter().enumerate() {
@@ -61,7 +61,7 @@ impl Counter<'_> {
             *place = self.cells.place(*cell);
         }
         for (place, (_, flow)) in places.iter().zip(&gathered) {
-            self.cells.at(*place).add_v4(flow);
+            self.cells.add(*place, flow);
         }
         self.gathered = gathered;
         self.gathered.clear();
@@ -75,7 +75,7 @@ impl Counter<'_> {
             return CellKey::NONE;
         }
         let known = match found {
-            Some(found) => self.known[found as usize],
+            Some(found) => self.known[found as usize].1,
             None => self.find_out(slot, situated, flow),
         };
         let mut cell = CellKey::NONE;
@@ -98,6 +98,11 @@ impl Counter<'_> {
         }
         self.count(slot, situated.origin, flow);
         cell
+    }
+
+    #[inline(always)]
+    fn situation(&self, word: u64) -> Option<u32> {
+        self.situations.get(word, |number| self.known[number as usize].0 == word)
     }
 
     /// What is counted of every record, whatever the rules say.
@@ -145,20 +150,20 @@ impl Counter<'_> {
                     entry: Entry::Traffic(traffic),
                 };
                 let judgement = self.judge.judge(Some(number), &whole, &traffic);
-                self.remember(&judgement)
+                self.remember(&judgement, flow)
             }
         };
         // The same situation may have come twice among those gathered.
         if let Some(word) = situated.situation.word()
-            && self.situations.get(word).is_none()
+            && self.situation(word).is_none()
         {
             self.situations.insert(word, u32::try_from(self.known.len()).unwrap_or(u32::MAX));
-            self.known.push(known);
+            self.known.push((word, known));
         }
         known
     }
 
-    fn remember(&mut self, judgement: &Judgement) -> Known {
+    fn remember(&mut self, judgement: &Judgement, flow: &V4Flow) -> Known {
         let verdict = judgement.verdict;
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
@@ -173,7 +178,7 @@ impl Counter<'_> {
                 };
                 let scope = scope::of(judgement.peer);
                 let shows = shows(verdict).is_some();
-                let kind = self.cells.kind(Kind { verdict, near });
+                let kind = self.cells.kind(Kind { verdict, near, flags: Flags::of(flow.tcp_flags) });
                 kind.map_or(Known::Alone, |kind| Known::Credit { kind, role, scope, shows })
             }
         }
