@@ -31,6 +31,24 @@ pub struct BlockedKey {
     pub cause: Cause,
 }
 
+/// A refused record on its way to its row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused {
+    pub(super) key: BlockedKey,
+    pub(super) peer: u32,
+    pub(super) flow: V4Flow,
+}
+
+impl Refused {
+    #[inline(always)]
+    fn port(&self) -> u16 {
+        if has_ports(self.key.protocol) { self.flow.dstport } else { 0 }
+    }
+}
+
+/// So many refused records are taken in side by side.
+pub(super) const GATHERED: usize = 64;
+
 /// Every refused record.
 #[derive(Debug, Clone, Default)]
 pub struct Blocked {
@@ -75,25 +93,54 @@ impl Blocked {
         row.peers(scope::of(peer)).add(peer, flow, most);
     }
 
-    /// Takes in one refused record.
-    #[inline]
-    pub fn add_v4(&mut self, key: BlockedKey, peer: u32, flow: &V4Flow) {
-        let port = if has_ports(key.protocol) { flow.dstport } else { 0 };
+    /// Takes in refused records, up to [`GATHERED`] of them.
+    ///
+    /// Step by step for all of them: each step is a walk to another part of memory, and side by side they wait for it
+    /// together.
+    pub(super) fn add_gathered(&mut self, gathered: &[Refused]) {
         let most = self.level.most_peers();
-        let row = self.row(key, port);
-        row.credit.add_v4(flow);
-        row.peers(scope::of(IpAddr::V4(peer.into()))).add_v4(peer, flow, most);
+        if self.fresh > bounds::SWEEP {
+            self.fit();
+        }
+        let mut rows = [None; GATHERED];
+        for (refused, row) in gathered.iter().zip(&mut rows) {
+            *row = self.known_row(place(refused.key, refused.port()));
+        }
+        for (refused, row) in gathered.iter().zip(&rows) {
+            if let Some(row) = row {
+                self.rows[*row as usize].credit.add_v4(&refused.flow);
+            }
+        }
+        for (refused, row) in gathered.iter().zip(&rows) {
+            if let Some(row) = row {
+                self.fresh += 1;
+                let scope = scope::of(IpAddr::V4(refused.peer.into()));
+                self.rows[*row as usize].peers(scope).add_v4(refused.peer, &refused.flow, most);
+            }
+        }
+        // New rows may put others together, so they come last.
+        for (refused, _) in gathered.iter().zip(&rows).filter(|(_, row)| row.is_none()) {
+            let Refused { key, peer, flow } = refused;
+            let row = self.row(*key, refused.port());
+            row.credit.add_v4(flow);
+            row.peers(scope::of(IpAddr::V4((*peer).into()))).add_v4(*peer, flow, most);
+        }
     }
 
-    #[inline]
+    #[inline(always)]
+    fn known_row(&self, place: u64) -> Option<u32> {
+        let number = self.places.get(place, |number| self.rows_of[number as usize].0 == place)?;
+        Some(self.rows_of[number as usize].1)
+    }
+
     fn row(&mut self, key: BlockedKey, port: u16) -> &mut Row {
         self.fresh += 1;
         if self.fresh > bounds::SWEEP {
             self.fit();
         }
         let place = place(key, port);
-        let row = match self.places.get(place, |number| self.rows_of[number as usize].0 == place) {
-            Some(number) => self.rows_of[number as usize].1,
+        let row = match self.known_row(place) {
+            Some(row) => row,
             None => {
                 let row = self.find(key, port);
                 if self.rows_of.len() >= MOST_PLACES {

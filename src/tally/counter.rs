@@ -9,6 +9,7 @@ mod by_situation;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Tally;
+use super::blocked::{self, Refused};
 use super::cells::{Cells, KindNumber, usage_key};
 use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
@@ -128,6 +129,8 @@ pub struct Counter<'a> {
     seen: Vec<Seen>,
     /// Records yet to be judged, with their interface slots.
     gathered: Vec<(u32, V4Flow)>,
+    /// Refused ones, judged and yet to be counted.
+    refused: Vec<Refused>,
     /// Whether records may come by [`Sink::v4`].
     quick: bool,
     /// By slot: what came by [`Sink::v4`] from the present flow log, where that is asked.
@@ -151,6 +154,7 @@ impl<'a> Counter<'a> {
             now: Now::NEVER,
             seen: Vec::new(),
             gathered: Vec::with_capacity(GATHERED),
+            refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
             delivered: Vec::new(),
             file: 0,
@@ -177,6 +181,7 @@ impl<'a> Counter<'a> {
     /// The tally.
     pub fn finish(mut self) -> Tally {
         self.credit_gathered();
+        self.note_refused();
         self.note_deliveries();
         let cells = std::mem::take(&mut self.cells);
         for (slot, kind, exposure, credit) in cells.iter() {

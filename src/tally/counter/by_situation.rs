@@ -10,7 +10,7 @@ use crate::attribution::sets::SetId;
 use crate::attribution::situation::Situated;
 use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
-use crate::tally::blocked::BlockedKey;
+use crate::tally::blocked::{self, BlockedKey, Refused};
 use crate::tally::cells::{CellKey, Flags, Kind, shows};
 use crate::tally::coverage::{Delivery, HOUR};
 use crate::tally::scope;
@@ -124,6 +124,12 @@ impl Counter<'_> {
         }
     }
 
+    /// Refused records that have been gathered go to their rows.
+    pub(super) fn note_refused(&mut self) {
+        self.tally.blocked.add_gathered(&self.refused);
+        self.refused.clear();
+    }
+
     fn note_delivery(&mut self, slot: u32, flow: &V4Flow) {
         if self.delivered.len() <= slot as usize {
             self.delivered.resize_with(self.seen.len(), Delivery::default);
@@ -208,7 +214,10 @@ impl Counter<'_> {
         };
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
         let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
-        self.tally.blocked.add_v4(key, situated.peer, flow);
+        self.refused.push(Refused { key, peer: situated.peer, flow: *flow });
+        if self.refused.len() == blocked::GATHERED {
+            self.note_refused();
+        }
         let seen = &mut self.seen[slot as usize];
         seen.rejected += 1;
         seen.span.add_times(flow.start, flow.end);
