@@ -40,6 +40,10 @@ pub struct Answer {
 /// # Errors
 /// See [`Error`]: a missing input, a broken snapshot, no log that could be read, or a state that does not fit.
 pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
+    pipeline::with_threads(arguments.threads, || run(arguments))
+}
+
+fn run(arguments: &Analyze) -> Result<Answer, Error> {
     let terms = terms(arguments)?;
     require_logs(arguments)?;
     let mut keeper = keeper(arguments, &terms)?;
@@ -180,7 +184,7 @@ fn read(
             services,
             progress: &progress,
         };
-        pipeline::run(&sources, pick, &of_source, &options, arguments.threads, &brief)
+        Ok(pipeline::run(&sources, pick, &of_source, &options, &brief))
     };
     let show = if arguments.report.quiet { Show::Never } else { Show::OnTerminal };
     let all = Selection::none(kept == Kept::State || of_several);

@@ -160,7 +160,7 @@ impl Output {
 }
 
 fn write_all(writer: impl Write, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut writer = BufWriter::new(writer);
+    let mut writer = BufWriter::with_capacity(1 << 16, writer);
     render(&mut writer)?;
     writer.flush()
 }

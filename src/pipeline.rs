@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
+
 use crate::error::Error;
 use crate::ingest::{self, FileFailure, Part, ReadOptions, Source, Split};
 use crate::report::Failure;
@@ -40,33 +42,40 @@ struct Task {
     part: Part,
 }
 
-/// Reads every source that is picked and tallies it under the brief, on `threads` workers (0: one per core).
-///
-/// Files may be read again for what they show only in the middle, so pipes are read in a run of their own.
+/// Does a piece of work with so many threads (0: one per core), which all that is parallel in it shares.
 ///
 /// # Errors
-/// Only if the workers cannot be started.
-pub fn run(
-    sources: &[Source],
-    pick: impl Fn(&Source) -> bool,
-    flow_logs: &[u32],
-    options: &ReadOptions,
+/// The threads cannot be started.
+pub fn with_threads<T: Send>(
     threads: usize,
-    brief: &Brief<'_>,
-) -> Result<Outcome, Error> {
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.min(MOST_THREADS))
         .build()
         .map_err(|error| Error::Usage(format!("--threads {threads}: {error}")))?;
+    pool.install(work)
+}
+
+/// Reads every source that is picked and tallies it under the brief, with one worker per thread.
+///
+/// Files may be read again for what they show only in the middle, so pipes are read in a run of their own.
+pub fn run(
+    sources: &[Source],
+    pick: impl Fn(&Source) -> bool + Sync,
+    flow_logs: &[u32],
+    options: &ReadOptions,
+    brief: &Brief<'_>,
+) -> Outcome {
     let mut whole = BTreeSet::new();
     loop {
         let plan = plan(sources, &pick, options, &whole);
-        let (tally, ends) = pool.install(|| fold(sources, flow_logs, options, brief, &plan.tasks));
+        let (tally, ends) = fold(sources, flow_logs, options, brief, &plan.tasks);
         // A header that changes in mid-file governs what follows, which a part further on cannot know.
         let changed: BTreeSet<u32> =
             ends.iter().filter(|end| end.layout_changed).map(|end| end.file).collect();
         if changed.is_empty() {
-            return Ok(outcome(sources, tally, plan.failures, &ends));
+            return outcome(sources, tally, plan.failures, &ends);
         }
         whole.extend(changed);
     }
@@ -79,14 +88,21 @@ struct Plan {
 
 fn plan(
     sources: &[Source],
-    pick: impl Fn(&Source) -> bool,
+    pick: impl Fn(&Source) -> bool + Sync,
     options: &ReadOptions,
     whole: &BTreeSet<u32>,
 ) -> Plan {
+    let picked = sources.par_iter().enumerate().filter(|(_, source)| pick(source));
+    let planned: Vec<_> = picked
+        .map(|(at, source)| {
+            let file = u32::try_from(at).unwrap_or(u32::MAX);
+            let split = if whole.contains(&file) { Split::Whole } else { options.split };
+            (file, ingest::plan(source, &ReadOptions { split, ..options.clone() }))
+        })
+        .collect();
     let mut plan = Plan { tasks: Vec::new(), failures: Vec::new() };
-    for (file, source) in (0..).zip(sources).filter(|(_, source)| pick(source)) {
-        let split = if whole.contains(&file) { Split::Whole } else { options.split };
-        match ingest::plan(source, &ReadOptions { split, ..options.clone() }) {
+    for (file, parts) in planned {
+        match parts {
             Ok(parts) => plan.tasks.extend(parts.into_iter().map(|part| Task { file, part })),
             Err(failure) => plan.failures.push((file, failure)),
         }

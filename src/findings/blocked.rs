@@ -41,7 +41,8 @@ pub fn blocked(timeline: &Timeline, tally: &Tally) -> Vec<Finding> {
     let scans = scans(&rows);
     let mut findings: Vec<Finding> = scans.iter().map(|(who, ports)| scan(tally, who, ports)).collect();
     let context = Context { timeline, newest, tally };
-    findings.extend(rows.iter().filter_map(|(key, ports, row)| context.finding(**key, *ports, row, &scans)));
+    let rows = rows.par_iter();
+    findings.par_extend(rows.filter_map(|(key, ports, row)| context.finding(**key, *ports, row, &scans)));
     findings
 }
 
@@ -61,22 +62,26 @@ fn is_attempt(cause: Cause) -> bool {
 type Scans = BTreeMap<(u32, IpNet), BTreeMap<(u8, u16), u64>>;
 
 fn scans(rows: &Rows<'_>) -> Scans {
-    let ingress = rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress));
-    // There may be millions of peers, of which few are scanners: they are sorted first, and looked at in groups.
-    let mut tried: Vec<(u32, IpNet, (u8, u16), u64)> = ingress
-        .flat_map(|(key, (port, _), row)| {
-            let tried = |(peer, uses): (IpNet, PeerUse)| (key.interface, peer, (key.protocol, *port), uses.records);
-            row.internal.iter().map(tried)
-        })
-        .collect();
-    tried.par_sort_unstable();
-    let sources = tried.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).filter(|tries| tries.len() >= SCANNED_PORTS);
-    let scans = sources.map(|tries| {
-        let mut ports: BTreeMap<(u8, u16), u64> = BTreeMap::new();
-        tries.iter().for_each(|(.., port, records)| *ports.entry(*port).or_default() += records);
-        ((tries[0].0, tries[0].1), ports)
+    let mut ingress: Vec<_> =
+        rows.iter().filter(|(key, ..)| key.direction == Some(Direction::Ingress)).collect();
+    ingress.sort_unstable_by_key(|(key, ports, _)| (key.interface, *ports));
+    let interfaces: Vec<_> = ingress.chunk_by(|a, b| a.0.interface == b.0.interface).collect();
+    // There may be millions of peers, of which few are scanners: those of each interface are sorted, and seen in groups.
+    let scans = interfaces.par_iter().flat_map_iter(|rows| {
+        let mut tried: Vec<(IpNet, (u8, u16), u64)> = Vec::new();
+        for (key, (port, _), row) in *rows {
+            tried.extend(row.internal.iter().map(|(peer, uses)| (peer, (key.protocol, *port), uses.records)));
+        }
+        tried.sort_unstable();
+        let sources = tried.chunk_by(|a, b| a.0 == b.0).filter(|tries| tries.len() >= SCANNED_PORTS);
+        let scans = sources.map(|tries| {
+            let mut ports: BTreeMap<(u8, u16), u64> = BTreeMap::new();
+            tries.iter().for_each(|(.., port, records)| *ports.entry(*port).or_default() += records);
+            ((rows[0].0.interface, tries[0].0), ports)
+        });
+        scans.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect::<Vec<_>>()
     });
-    scans.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect()
+    scans.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &BTreeMap<(u8, u16), u64>) -> Finding {
@@ -210,21 +215,19 @@ impl Context<'_> {
 
 /// Peers with so many refusals that somebody keeps trying, most first; scanners have a finding of their own.
 fn persistent(key: BlockedKey, direction: Direction, row: &Row, scans: &Scans) -> Vec<(IpNet, u64)> {
-    let internal = row.internal.iter().filter(|(net, _)| !scans.contains_key(&(key.interface, *net)));
-    let peers: Vec<(IpNet, PeerUse)> = match direction {
-        Direction::Ingress => internal.collect(),
+    let is_scanner = |net: &IpNet| scans.contains_key(&(key.interface, *net));
+    let records = |(net, uses): (IpNet, PeerUse)| (net, uses.records);
+    let mut peers: Vec<(IpNet, u64)> = match direction {
+        Direction::Ingress => {
+            let again = row.internal.iter().map(records).filter(|(_, records)| *records >= AGAIN);
+            again.filter(|(net, _)| !is_scanner(net)).collect()
+        }
         // What an interface of ours sends is internal wherever it goes.
-        Direction::Egress => row.internal.iter().chain(row.external.iter()).collect(),
+        Direction::Egress if row.credit.records >= AGAIN => {
+            row.internal.iter().chain(row.external.iter()).map(records).collect()
+        }
+        Direction::Egress => Vec::new(),
     };
-    let again = |records: u64| match direction {
-        Direction::Ingress => records >= AGAIN,
-        Direction::Egress => row.credit.records >= AGAIN,
-    };
-    let mut peers: Vec<(IpNet, u64)> = peers
-        .into_iter()
-        .map(|(net, uses)| (net, uses.records))
-        .filter(|(_, records)| again(*records))
-        .collect();
     peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     peers
 }

@@ -146,6 +146,10 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
     let Some(path) = source.path.as_deref().filter(|path| path.is_file()) else {
         return Ok(vec![Part::Whole]);
     };
+    // Most logs are thousands of small files, which are looked at once, when they are read.
+    if source.bytes <= SMALL.min(options.part_bytes) {
+        return Ok(vec![Part::Whole]);
+    }
     let (stream, _) = stream::open(source)?;
     let kind = sniff::kind(stream.head())?;
     if kind == Kind::Text {
@@ -160,6 +164,9 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
         _ => Ok(vec![Part::Whole]),
     }
 }
+
+/// Files up to this size are read in one piece, unless the parts asked for are smaller still.
+const SMALL: u64 = 1 << 20;
 
 fn cut(size: u64, part_bytes: u64) -> Vec<Part> {
     // An index is 32 bits; a smaller part would only cost time.

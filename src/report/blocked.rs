@@ -11,7 +11,7 @@ use crate::findings::blocked::shown;
 use crate::findings::ports::PortProfile;
 use crate::flow::{Direction, protocol_name};
 use crate::tally::Tally;
-use crate::tally::blocked::Row;
+use crate::tally::blocked::{BlockedKey, Row};
 use crate::tally::peers::{PeerTable, PeerUse};
 use rayon::prelude::*;
 
@@ -22,31 +22,32 @@ const TOP: usize = 20;
 
 /// Every refused record.
 pub fn rows(tally: &Tally) -> Vec<BlockedRow> {
-    let mut rows: Vec<BlockedRow> = tally
-        .blocked
-        .rows()
-        .map(|(key, from, to, row)| BlockedRow {
-            interface_id: tally.slots.name(key.interface),
-            direction: key.direction,
-            protocol: protocol_name(key.protocol),
-            port: (from == to).then_some(from),
-            port_range: (from != to).then_some([from, to]),
-            cause: key.cause,
-            records: row.credit.records,
-            packets: row.credit.packets,
-            bytes: row.credit.bytes,
-            first_seen: text(row.credit.span.first()),
-            last_seen: text(row.credit.span.last()),
-            distinct_peers: distinct_peers(row),
-            top_peers: top_peers(row),
-        })
-        .collect();
+    let rows: Vec<_> = tally.blocked.rows().collect();
+    let mut rows: Vec<BlockedRow> = rows.par_iter().map(|row| blocked_row(tally, *row)).collect();
     rows.sort_by(|a, b| {
         let place = |row: &BlockedRow| (row.port, row.port_range, row.cause);
         let a_key = (&a.interface_id, a.direction, &a.protocol, place(a));
         a_key.cmp(&(&b.interface_id, b.direction, &b.protocol, place(b)))
     });
     rows
+}
+
+fn blocked_row(tally: &Tally, (key, from, to, row): (&BlockedKey, u16, u16, &Row)) -> BlockedRow {
+    BlockedRow {
+        interface_id: tally.slots.name(key.interface),
+        direction: key.direction,
+        protocol: protocol_name(key.protocol),
+        port: (from == to).then_some(from),
+        port_range: (from != to).then_some([from, to]),
+        cause: key.cause,
+        records: row.credit.records,
+        packets: row.credit.packets,
+        bytes: row.credit.bytes,
+        first_seen: text(row.credit.span.first()),
+        last_seen: text(row.credit.span.last()),
+        distinct_peers: distinct_peers(row),
+        top_peers: top_peers(row),
+    }
 }
 
 fn distinct_peers(row: &Row) -> Option<u64> {
@@ -56,13 +57,19 @@ fn distinct_peers(row: &Row) -> Option<u64> {
 
 fn top_peers(row: &Row) -> Vec<PeerCount> {
     let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
-    peers.sort_by(|a, b| b.1.records.cmp(&a.1.records).then(a.0.cmp(&b.0)));
-    peers.iter().take(TOP_PEERS).map(|(net, uses)| peer(net, uses)).collect()
+    let order = |a: &(IpNet, PeerUse), b: &(IpNet, PeerUse)| {
+        b.1.records.cmp(&a.1.records).then_with(|| a.0.cmp(&b.0))
+    };
+    if peers.len() > TOP_PEERS {
+        peers.select_nth_unstable_by(TOP_PEERS, order);
+        peers.truncate(TOP_PEERS);
+    }
+    peers.sort_by(order);
+    peers.iter().map(|(net, uses)| peer(net, uses)).collect()
 }
 
 /// Who was refused most, where.
 pub fn summary(tally: &Tally, profile: &PortProfile) -> BlockedSummary {
-    // There may be millions of peers, of which a few are shown.
     let mut internal = Vec::new();
     let mut internet = Vec::new();
     let mut egress = Vec::new();
@@ -116,23 +123,36 @@ fn top<K: Ord>(sums: BTreeMap<K, u64>) -> impl Iterator<Item = (K, u64)> {
     sums.into_iter().take(TOP)
 }
 
+/// The peers with the most records over many tables. There may be millions of peers, of which a few are shown: when
+/// those were seen is looked up afterwards.
 fn peers(tables: &[&PeerTable]) -> Vec<PeerCount> {
-    let mut peers: Vec<(IpNet, PeerUse)> = tables.par_iter().flat_map_iter(|table| table.iter()).collect();
-    peers.par_sort_unstable_by_key(|(net, _)| *net);
-    peers.dedup_by(|(other, more), (net, uses)| {
-        if other == net {
-            uses.merge(more);
-        }
-        other == net
+    let mut v4: Vec<_> = tables.par_iter().flat_map_iter(|table| table.v4_records()).collect();
+    let mut v6: Vec<_> = tables.iter().flat_map(|table| table.v6_records()).collect();
+    let v4 = most_seen(&mut v4).into_iter().map(|(peer, records)| (peer.net(), records));
+    let mut peers: Vec<(IpNet, u64)> = v4.chain(most_seen(&mut v6)).collect();
+    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let shown = peers.into_iter().take(TOP).map(|(net, records)| {
+        let mut uses = PeerUse { records, ..PeerUse::default() };
+        tables.iter().filter_map(|table| table.seen(&net)).for_each(|span| uses.span.merge(span));
+        peer(&net, &uses)
     });
-    let order =
-        |a: &(IpNet, PeerUse), b: &(IpNet, PeerUse)| b.1.records.cmp(&a.1.records).then(a.0.cmp(&b.0));
-    if peers.len() > TOP {
-        peers.select_nth_unstable_by(TOP, order);
-        peers.truncate(TOP);
+    shown.collect()
+}
+
+/// The keys with the largest sums, in no order.
+fn most_seen<K: Copy + Ord + Send>(counts: &mut Vec<(K, u64)>) -> Vec<(K, u64)> {
+    counts.par_sort_unstable_by_key(|(key, _)| *key);
+    counts.dedup_by(|(other, more), (key, records)| {
+        if other == key {
+            *records += *more;
+        }
+        other == key
+    });
+    if counts.len() > TOP {
+        counts.select_nth_unstable_by(TOP, |a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        counts.truncate(TOP);
     }
-    peers.sort_by(order);
-    peers.iter().map(|(net, uses)| peer(net, uses)).collect()
+    std::mem::take(counts)
 }
 
 fn peer(net: &IpNet, uses: &PeerUse) -> PeerCount {

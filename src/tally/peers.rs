@@ -35,6 +35,18 @@ impl PeerUse {
     }
 }
 
+/// An IPv4 prefix in one word; ordered as [`IpNet`] orders them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct V4Prefix(u64);
+
+impl V4Prefix {
+    /// The prefix.
+    pub fn net(self) -> IpNet {
+        #[expect(clippy::cast_possible_truncation, reason = "its parts")]
+        net_v4((self.0 >> 8) as u32, self.0 as u8)
+    }
+}
+
 /// Peers, as addresses or as prefixes of one step of the ladder.
 ///
 /// Most rows see a peer once or twice, so records are noted one behind the other and only summed when there are many.
@@ -145,7 +157,9 @@ impl PeerTable {
 
     /// Sums up, and widens until there are at most `most` peers.
     pub(super) fn fit(&mut self, most: usize) {
-        self.sum_up();
+        if self.summed as usize != self.notes.len() {
+            self.sum_up();
+        }
         while self.len() > most && usize::from(self.step) + 1 < LADDER.len() {
             self.step += 1;
             self.sum_up();
@@ -187,8 +201,14 @@ impl PeerTable {
     }
 
     /// Takes in the peers of another table. Call [`PeerTable::fit`] when all are in.
-    pub(super) fn merge(&mut self, other: Self) {
-        self.step = self.step.max(other.step);
+    pub(super) fn merge(&mut self, mut other: Self) {
+        let step = self.step.max(other.step);
+        for table in [&mut *self, &mut other] {
+            if table.step < step {
+                table.step = step;
+                table.sum_up();
+            }
+        }
         self.notes.extend(other.notes);
         if let Some(theirs) = other.rest {
             let rest = self.rest.get_or_insert_default();
@@ -219,6 +239,44 @@ impl PeerTable {
         });
         let long = rest.into_iter().flat_map(|rest| rest.v6.iter());
         short.chain(long.map(move |(peer, uses)| (net_v6(*peer, v6), *uses)))
+    }
+
+    /// IPv4 peers, ascending, as address and prefix length in one word, with their records: for sums over many tables.
+    pub fn v4_records(&self) -> impl Iterator<Item = (V4Prefix, u64)> {
+        let (length, _) = LADDER[usize::from(self.step)];
+        let rest = self.rest.as_deref();
+        self.notes.iter().map(move |note| {
+            let more = rest.and_then(|rest| rest.v4.get(&note.peer)).map_or(0, |uses| uses.records);
+            (V4Prefix(u64::from(note.peer) << 8 | u64::from(length)), u64::from(note.records) + more)
+        })
+    }
+
+    /// IPv6 peers with their records, in no order.
+    pub fn v6_records(&self) -> impl Iterator<Item = (IpNet, u64)> {
+        let (_, length) = LADDER[usize::from(self.step)];
+        let rest = self.rest.as_deref().into_iter().flat_map(|rest| rest.v6.iter());
+        rest.map(move |(peer, uses)| (net_v6(*peer, length), uses.records))
+    }
+
+    /// When a peer (as [`PeerTable::iter`] names it) was seen.
+    pub fn seen(&self, peer: &IpNet) -> Option<Span> {
+        let (v4, v6) = LADDER[usize::from(self.step)];
+        match peer {
+            IpNet::V4(net) if net.prefix_len() == v4 => {
+                let peer = u32::from(net.addr());
+                let at = self.notes.binary_search_by_key(&peer, |note| note.peer).ok()?;
+                let mut span = self.notes[at].uses().span;
+                if let Some(more) = self.rest.as_deref().and_then(|rest| rest.v4.get(&peer)) {
+                    span.merge(more.span);
+                }
+                Some(span)
+            }
+            IpNet::V6(net) if net.prefix_len() == v6 => {
+                let peer = u128::from(net.addr());
+                self.rest.as_deref().and_then(|rest| rest.v6.get(&peer)).map(|uses| uses.span)
+            }
+            _ => None,
+        }
     }
 
     /// How many peers (or prefixes) there are. The table must have been summed up.

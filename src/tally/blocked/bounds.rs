@@ -10,6 +10,8 @@
 //! (one beyond its bound counting as the bound) does too. So whatever some of the records need, all of them need, and the
 //! end is the first rung and the first level that hold them all.
 
+use rayon::prelude::*;
+
 use super::{Blocked, Row, Table};
 use crate::tally::peers::MOST_PEERS;
 
@@ -105,6 +107,8 @@ impl Blocked {
     /// Sums up every row and climbs until all bounds hold.
     pub fn fit(&mut self) {
         self.fresh = 0;
+        // Whatever the rung, no row keeps more; most of the work is here.
+        self.rows.par_iter_mut().for_each(|row| row.fit_peers(MOST_PEERS));
         loop {
             for table in self.tables.values_mut() {
                 table.fit(self.level, &mut self.rows, &mut self.free);
@@ -144,9 +148,13 @@ impl Table {
 impl Row {
     /// Sums up its peers for a rung; how many they count as.
     fn fit(&mut self, rung: Rung) -> usize {
-        self.internal.fit(rung.most_peers());
-        self.external.fit(rung.most_peers());
+        self.fit_peers(rung.most_peers());
         self.peers_counted(rung)
+    }
+
+    fn fit_peers(&mut self, most: usize) {
+        self.internal.fit(most);
+        self.external.fit(most);
     }
 
     /// A table of peers that had to be widened counts as full.
