@@ -16,7 +16,7 @@ use super::unordered;
 use super::word_table::WordTable;
 use crate::attribution::Cause;
 use crate::flow::{Direction, Flow, Traffic, V4Flow, has_ports};
-use bounds::{Level, Rung};
+use bounds::{Level, Limits, Rung};
 
 /// What rows are grouped by before the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +52,7 @@ pub(super) const GATHERED: usize = 64;
 /// Every refused record.
 #[derive(Debug, Clone, Default)]
 pub struct Blocked {
+    limits: &'static Limits,
     level: Level,
     tables: HashMap<BlockedKey, Table>,
     rows: Vec<Row>,
@@ -171,7 +172,7 @@ impl Blocked {
         });
         table.rows.insert(table.rung.range(port), row);
         let mut climbed = false;
-        while table.rows.len() > self.level.most_rows() && table.rung.can_climb() {
+        while table.rows.len() > self.level.most_rows(self.limits) && table.rung.can_climb() {
             table.climb(&mut self.rows, &mut self.free);
             climbed = true;
         }
@@ -285,7 +286,7 @@ impl Blocked {
         self.level = level;
         let range = rung.range(from);
         let table = self.tables.entry(key).or_insert_with(|| Table { rung, ..Table::default() });
-        if table.rung != rung || rung.ports(range) != (from, to) || table.rows.len() >= Level::MOST_ROWS {
+        if table.rung != rung || rung.ports(range) != (from, to) || table.rows.len() >= level.most_rows(self.limits) {
             return None;
         }
         self.rows.push(row);
