@@ -41,7 +41,7 @@ fn value(field: Option<Field>) -> BoxedStrategy<String> {
     prop_oneof![30 => usual, 2 => Just("-".to_owned()), 1 => "[!-~é]{1,6}"].boxed()
 }
 
-fn layout_and_row() -> impl Strategy<Value = (Layout, String)> {
+pub(crate) fn layout_and_row() -> impl Strategy<Value = (Layout, String)> {
     let names: Vec<&str> = FIELDS.iter().map(|(_, name)| *name).chain(["new-one", "other"]).collect();
     let important = ["interface-id", "srcaddr", "dstaddr", "protocol", "action"];
     let some = proptest::sample::subsequence(names, 0..25);
