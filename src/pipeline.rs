@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use crate::error::Error;
-use crate::ingest::{self, FileFailure, Part, ReadOptions, Source, Split};
+use crate::ingest::{self, FileFailure, Inflate, Part, ReadOptions, Source, Split};
 use crate::report::Failure;
 use crate::tally::Tally;
 use crate::tally::counter::{Brief, Counter};
@@ -133,6 +133,9 @@ fn fold(
     brief: &Brief<'_>,
     tasks: &[Task],
 ) -> (Tally, Vec<End>) {
+    // With fewer files than threads, the others would have nothing to do.
+    let inflate = if tasks.len() < rayon::current_num_threads() { Inflate::Ahead } else { Inflate::Here };
+    let options = &ReadOptions { inflate, ..options.clone() };
     let next = AtomicUsize::new(0);
     let ends = Mutex::new(Vec::new());
     let tallies = rayon::broadcast(|_| {

@@ -11,6 +11,7 @@
 //! A row that is not a record is a [`RowFault`]; a file that is not a flow log is a [`FileFailure`]. What was read
 //! before a break stays read.
 
+mod ahead;
 mod byte_masks;
 mod cells;
 mod csv;
@@ -78,6 +79,16 @@ pub enum Split {
     Whole,
 }
 
+/// Where gz is inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Inflate {
+    /// On the thread that parses its rows: there are other files for other threads.
+    #[default]
+    Here,
+    /// On a thread of its own, if the file is large.
+    Ahead,
+}
+
 /// How files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
@@ -87,11 +98,13 @@ pub struct ReadOptions {
     pub part_bytes: u64,
     /// Whether it is cut at all.
     pub split: Split,
+    /// Where gz is inflated.
+    pub inflate: Inflate,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { fields: None, part_bytes: 32 << 20, split: Split::Parts }
+        Self { fields: None, part_bytes: 32 << 20, split: Split::Parts, inflate: Inflate::Here }
     }
 }
 
@@ -150,7 +163,7 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
     if source.bytes <= SMALL.min(options.part_bytes) {
         return Ok(vec![Part::Whole]);
     }
-    let (stream, _) = stream::open(source)?;
+    let (stream, _) = stream::open(source, Inflate::Here)?;
     let kind = sniff::kind(stream.head())?;
     if kind == Kind::Text {
         head::find(stream.head(), options)?;
@@ -189,7 +202,7 @@ pub fn read<S: Sink>(
     options: &ReadOptions,
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
-    let (mut stream, counter) = stream::open(source)?;
+    let (mut stream, counter) = stream::open(source, options.inflate)?;
     let kind = sniff::kind(stream.head())?;
     match kind {
         Kind::Parquet => match source.path.as_deref().filter(|path| path.is_file()) {

@@ -2,13 +2,14 @@
 //!
 //! What was inflated before a break is handed out before the error is, and the error says how far reading came.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufReader, Error, Read, Result};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::ahead::Ahead;
 use super::gunzip::{self, Gunzip};
-use super::{FileFailure, Source};
+use super::{FileFailure, Inflate, Source};
 
 /// How much of a file is looked at to tell what it is.
 pub(super) const PEEK: usize = 64 * 1024;
@@ -16,12 +17,12 @@ const INFLATE_INPUT: usize = 64 * 1024;
 
 /// Stored bytes that have been read and not yet reported.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Counter(Rc<Cell<u64>>);
+pub(super) struct Counter(Arc<AtomicU64>);
 
 impl Counter {
     /// The bytes since this was last asked.
     pub(super) fn take(&self) -> u64 {
-        self.0.take()
+        self.0.swap(0, Ordering::Relaxed)
     }
 
     /// Counts what is read.
@@ -38,7 +39,7 @@ struct Counting<R> {
 impl<R: Read> Read for Counting<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.counter.0.set(self.counter.0.get() + count as u64);
+        self.counter.0.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -47,7 +48,7 @@ impl<R: Read> Read for Counting<R> {
 pub(super) struct Stream {
     head: Vec<u8>,
     taken: usize,
-    inner: Box<dyn Read>,
+    inner: Box<dyn Read + Send>,
     broken: Option<Error>,
     /// What errors call the stream.
     what: &'static str,
@@ -55,7 +56,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(inner: Box<dyn Read>, what: &'static str) -> Self {
+    fn new(inner: Box<dyn Read + Send>, what: &'static str) -> Self {
         let mut head = Vec::new();
         let mut inner = inner;
         // On an error, what came before it is in the head all the same.
@@ -99,11 +100,17 @@ impl Read for Stream {
     }
 }
 
+/// A gz smaller than this is inflated before another thread would be at work.
+const WORTH_A_THREAD: u64 = 4 << 20;
+
 /// Opens a source, inflating it if it is gzip.
-pub(super) fn open(source: &Source) -> std::result::Result<(Stream, Counter), FileFailure> {
+pub(super) fn open(
+    source: &Source,
+    inflate: Inflate,
+) -> std::result::Result<(Stream, Counter), FileFailure> {
     let counter = Counter::default();
-    let raw: Box<dyn Read> = match &source.path {
-        None => Box::new(std::io::stdin().lock()),
+    let raw: Box<dyn Read + Send> = match &source.path {
+        None => Box::new(std::io::stdin()),
         Some(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
     };
     let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), "reading");
@@ -111,5 +118,10 @@ pub(super) fn open(source: &Source) -> std::result::Result<(Stream, Counter), Fi
         return Ok((stream, counter));
     }
     let inflated = Gunzip::new(BufReader::with_capacity(INFLATE_INPUT, stream));
-    Ok((Stream::new(Box::new(inflated), "gzip"), counter))
+    let mut stream = Stream::new(Box::new(inflated), "gzip");
+    if inflate == Inflate::Ahead && source.bytes >= WORTH_A_THREAD {
+        let inner = std::mem::replace(&mut stream.inner, Box::new(std::io::empty()));
+        stream.inner = Box::new(Ahead::start(inner).map_err(|error| FileFailure(error.to_string()))?);
+    }
+    Ok((stream, counter))
 }
