@@ -69,7 +69,7 @@ fn records() -> Vec<Record> {
     let mut seed = 7_u32;
     let mut draw = |below: u32| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        u32::try_from(u64::from(seed) * u64::from(below) >> 32).unwrap()
+        u32::try_from((u64::from(seed) * u64::from(below)) >> 32).unwrap()
     };
     let ports = [443, 443, 443, 80, 22, 8080, 5432, 3389, 445];
     (0..ROWS)
@@ -106,8 +106,15 @@ fn text(records: &[Record]) -> String {
          log-status\n",
     );
     for record in records {
-        let Record { interface, addresses: [src, dst], ports: [srcport, dstport], packets, bytes, start, action } =
-            record;
+        let Record {
+            interface,
+            addresses: [src, dst],
+            ports: [srcport, dstport],
+            packets,
+            bytes,
+            start,
+            action,
+        } = record;
         let id = interface_id(*interface);
         let end = start + 59;
         writeln!(
@@ -172,7 +179,7 @@ fn snapshot() -> String {
     let groups: Vec<String> = groups.collect();
     let interfaces = (0..INTERFACES).map(|number| {
         let own = [number % GROUPS, (number * 7 + 4) % GROUPS];
-        let own: Vec<String> = own[..1 + usize::from(number % 3 == 0)]
+        let own: Vec<String> = own[..=usize::from(number % 3 == 0)]
             .iter()
             .map(|number| format!(r#"{{"GroupId":"{}","GroupName":""}}"#, group(*number)))
             .collect();
@@ -184,9 +191,5 @@ fn snapshot() -> String {
         )
     });
     let interfaces: Vec<String> = interfaces.collect();
-    format!(
-        r#"{{"SecurityGroups":[{}],"NetworkInterfaces":[{}]}}"#,
-        groups.join(","),
-        interfaces.join(",")
-    )
+    format!(r#"{{"SecurityGroups":[{}],"NetworkInterfaces":[{}]}}"#, groups.join(","), interfaces.join(","))
 }

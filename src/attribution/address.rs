@@ -144,8 +144,12 @@ const MOST_CUT: usize = 1 << 12;
 
 impl V4Table {
     fn build(intervals: &Intervals<u32>) -> Self {
-        let mut table =
-            Self { blocks: Vec::with_capacity(1 << 16), entries: Vec::new(), third: Vec::new(), fourth: Vec::new() };
+        let mut table = Self {
+            blocks: Vec::with_capacity(1 << 16),
+            entries: Vec::new(),
+            third: Vec::new(),
+            fourth: Vec::new(),
+        };
         let mut known: HashMap<Entry, u16> = HashMap::new();
         let mut first = 0;
         for block in 0..1_u32 << 16 {
@@ -244,8 +248,7 @@ fn intervals<A: Ord + Copy + Default>(
     // Ranges of one peer may overlap: it is left only when all of them are.
     let mut depth = vec![0_u32; words * 64];
     let mut bits = vec![0_u64; words];
-    let mut built =
-        Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)] };
+    let mut built = Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)] };
     for (at, bound, peer) in bounds {
         match bound {
             Bound::Enter => depth[peer] += 1,

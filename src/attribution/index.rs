@@ -132,7 +132,12 @@ impl Seat {
         let own = std::array::from_fn(|at| placed.v4.get(at).copied().unwrap_or(first));
         let own_all = (1..=own.len()).contains(&placed.v4.len()) && placed.interface.prefixes.is_empty();
         let has_groups = !placed.interface.group_ids.is_empty();
-        Self { own, own_all, profile: u32::try_from(placed.profile).ok().filter(|_| has_groups), origin: placed.origin }
+        Self {
+            own,
+            own_all,
+            profile: u32::try_from(placed.profile).ok().filter(|_| has_groups),
+            origin: placed.origin,
+        }
     }
 
     /// The profile; None: no groups.

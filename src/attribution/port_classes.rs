@@ -90,7 +90,11 @@ mod tests {
             for port in 0..=u16::MAX {
                 let held: Vec<bool> = ranges.iter().map(|(from, to)| *from <= port && port <= *to).collect();
                 let means = (held, port < LOW_PORTS);
-                assert_eq!(*meaning.entry(classes.class(port)).or_insert_with(|| means.clone()), means, "{port}");
+                assert_eq!(
+                    *meaning.entry(classes.class(port)).or_insert_with(|| means.clone()),
+                    means,
+                    "{port}"
+                );
             }
             let distinct: std::collections::BTreeSet<_> = meaning.values().collect();
             assert_eq!(distinct.len(), meaning.len(), "two classes mean the same");

@@ -76,7 +76,9 @@ fn scans(rows: &Rows<'_>) -> Scans {
         let sources = tried.chunk_by(|a, b| a.0 == b.0).filter(|tries| tries.len() >= SCANNED_PORTS);
         let scans = sources.map(|tries| {
             let mut ports: BTreeMap<(u8, u16), u64> = BTreeMap::new();
-            tries.iter().for_each(|(.., port, records)| *ports.entry(*port).or_default() += records);
+            for (.., port, records) in tries {
+                *ports.entry(*port).or_default() += records;
+            }
             ((rows[0].0.interface, tries[0].0), ports)
         });
         scans.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect::<Vec<_>>()

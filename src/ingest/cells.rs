@@ -206,7 +206,7 @@ fn v4(text: &[u8]) -> Option<Ipv4Addr> {
         let digit = byte.wrapping_sub(b'0');
         if digit <= 9 {
             // A leading zero might mean octal: no two tools agree, so it is no address.
-            if digits > 0 && octet == 0 {
+            if digits > 2 || (digits > 0 && octet == 0) {
                 return None;
             }
             octet = octet * 10 + u32::from(digit);

@@ -53,7 +53,15 @@ pub(super) struct Blocks<R> {
 impl<R: Read> Blocks<R> {
     /// Lines from here on; `offset` is where the reader stands.
     pub(super) fn new(inner: R, offset: u64) -> Self {
-        Self { inner, buffer: vec![0; FRONT + BLOCK + BEHIND], taken: 0, filled: 0, offset, dropping: None, mixed: false }
+        Self {
+            inner,
+            buffer: vec![0; FRONT + BLOCK + BEHIND],
+            taken: 0,
+            filled: 0,
+            offset,
+            dropping: None,
+            mixed: false,
+        }
     }
 
     /// The next lines. None: the input has ended.

@@ -104,10 +104,7 @@ impl Read for Stream {
 const WORTH_A_THREAD: u64 = 4 << 20;
 
 /// Opens a source, inflating it if it is gzip.
-pub(super) fn open(
-    source: &Source,
-    inflate: Inflate,
-) -> std::result::Result<(Stream, Counter), FileFailure> {
+pub(super) fn open(source: &Source, inflate: Inflate) -> std::result::Result<(Stream, Counter), FileFailure> {
     let counter = Counter::default();
     let raw: Box<dyn Read + Send> = match &source.path {
         None => Box::new(std::io::stdin()),

@@ -88,10 +88,9 @@ impl Blocked {
     /// Takes in one refused record.
     pub fn add(&mut self, key: BlockedKey, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
         let port = if has_ports(key.protocol) { traffic.dstport } else { 0 };
-        let most = self.level.most_peers();
         let row = self.row(key, port);
         row.credit.add(flow, traffic);
-        row.peers(scope::of(peer)).add(peer, flow, most);
+        row.peers(scope::of(peer)).add(peer, flow);
     }
 
     /// Takes in refused records, up to [`GATHERED`] of them.
@@ -99,7 +98,6 @@ impl Blocked {
     /// Step by step for all of them: each step is a walk to another part of memory, and side by side they wait for it
     /// together.
     pub(super) fn add_gathered(&mut self, gathered: &[Refused]) {
-        let most = self.level.most_peers();
         if self.fresh > bounds::SWEEP {
             self.fit();
         }
@@ -116,7 +114,7 @@ impl Blocked {
             if let Some(row) = row {
                 self.fresh += 1;
                 let scope = scope::of(IpAddr::V4(refused.peer.into()));
-                self.rows[*row as usize].peers(scope).add_v4(refused.peer, &refused.flow, most);
+                self.rows[*row as usize].peers(scope).add_v4(refused.peer, &refused.flow);
             }
         }
         // New rows may put others together, so they come last.
@@ -124,7 +122,7 @@ impl Blocked {
             let Refused { key, peer, flow } = refused;
             let row = self.row(*key, refused.port());
             row.credit.add_v4(flow);
-            row.peers(scope::of(IpAddr::V4((*peer).into()))).add_v4(*peer, flow, most);
+            row.peers(scope::of(IpAddr::V4((*peer).into()))).add_v4(*peer, flow);
         }
     }
 
@@ -140,18 +138,15 @@ impl Blocked {
             self.fit();
         }
         let place = place(key, port);
-        let row = match self.known_row(place) {
-            Some(row) => row,
-            None => {
-                let row = self.find(key, port);
-                if self.rows_of.len() >= MOST_PLACES {
-                    self.forget_places();
-                }
-                self.places.insert(place, u32::try_from(self.rows_of.len()).unwrap_or(u32::MAX));
-                self.rows_of.push((place, row));
-                row
+        let row = self.known_row(place).unwrap_or_else(|| {
+            let row = self.find(key, port);
+            if self.rows_of.len() >= MOST_PLACES {
+                self.forget_places();
             }
-        };
+            self.places.insert(place, u32::try_from(self.rows_of.len()).unwrap_or(u32::MAX));
+            self.rows_of.push((place, row));
+            row
+        });
         &mut self.rows[row as usize]
     }
 
@@ -286,7 +281,10 @@ impl Blocked {
         self.level = level;
         let range = rung.range(from);
         let table = self.tables.entry(key).or_insert_with(|| Table { rung, ..Table::default() });
-        if table.rung != rung || rung.ports(range) != (from, to) || table.rows.len() >= level.most_rows(self.limits) {
+        if table.rung != rung
+            || rung.ports(range) != (from, to)
+            || table.rows.len() >= level.most_rows(self.limits)
+        {
             return None;
         }
         self.rows.push(row);
@@ -294,7 +292,7 @@ impl Blocked {
     }
 
     /// What [`Blocked::restore`] needs of a key besides its rows: the level of all tables and the rung of this one.
-    pub(crate) fn bounds(&self, key: &BlockedKey) -> (u8, u8) {
-        (self.level.number(), self.tables.get(key).map_or(0, |table| table.rung.number()))
+    pub(crate) fn bounds(&self, key: BlockedKey) -> (u8, u8) {
+        (self.level.number(), self.tables.get(&key).map_or(0, |table| table.rung.number()))
     }
 }

@@ -112,7 +112,7 @@ pub(super) struct Cells {
     known: HashMap<Kind, KindNumber>,
     kinds: Vec<Kind>,
     places: WordTable,
-    cells: Vec<Cell>,
+    dense: Vec<Cell>,
     /// What cells could not hold, in no order.
     spilled: Vec<(CellKey, Credit)>,
 }
@@ -135,7 +135,7 @@ impl Cells {
     /// Where a cell is.
     #[inline(always)]
     pub(super) fn place(&mut self, key: CellKey) -> u32 {
-        match self.places.get(key.0, |place| self.cells[place as usize].key == key) {
+        match self.places.get(key.0, |place| self.dense[place as usize].key == key) {
             Some(place) => place,
             None => self.open(key),
         }
@@ -143,16 +143,16 @@ impl Cells {
 
     #[cold]
     fn open(&mut self, key: CellKey) -> u32 {
-        let place = u32::try_from(self.cells.len()).unwrap_or(u32::MAX);
+        let place = u32::try_from(self.dense.len()).unwrap_or(u32::MAX);
         self.places.insert(key.0, place);
-        self.cells.push(Cell::empty(key));
+        self.dense.push(Cell::empty(key));
         place
     }
 
     /// Adds a record to the cell at a place.
     #[inline(always)]
     pub(super) fn add(&mut self, place: u32, flow: &V4Flow) {
-        if self.cells[place as usize].add(flow).is_none() {
+        if self.dense[place as usize].add(flow).is_none() {
             self.spill(place, flow);
         }
     }
@@ -160,8 +160,8 @@ impl Cells {
     /// Empties a cell that is full, and takes the record by itself.
     #[cold]
     fn spill(&mut self, place: u32, flow: &V4Flow) {
-        let key = self.cells[place as usize].key;
-        let full = std::mem::replace(&mut self.cells[place as usize], Cell::empty(key));
+        let key = self.dense[place as usize].key;
+        let full = std::mem::replace(&mut self.dense[place as usize], Cell::empty(key));
         if let Some(kind) = self.kind_of(key) {
             let mut credit = full.credit(kind);
             credit.add_v4(flow);
@@ -177,7 +177,8 @@ impl Cells {
 
     /// All credits, with interface slot, kind and exposure; some in several parts.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Kind, Exposure, Credit)> {
-        let cells = self.cells.iter().filter_map(|cell| Some((cell.key, cell.credit(self.kind_of(cell.key)?))));
+        let cells =
+            self.dense.iter().filter_map(|cell| Some((cell.key, cell.credit(self.kind_of(cell.key)?))));
         cells.chain(self.spilled.iter().copied()).filter_map(|(key, credit)| {
             #[expect(clippy::cast_possible_truncation, reason = "its places in the word")]
             let (slot, exposure) = ((key.0 >> 32) as u32, key.0 as u8);

@@ -104,52 +104,51 @@ impl Note {
 }
 
 impl PeerTable {
-    /// Takes in one record of a peer; sums up when there are many notes. `most` as in [`PeerTable::fit`].
+    /// Takes in one record of a peer; sums up when there are many notes.
     #[inline]
-    pub(super) fn add_v4(&mut self, peer: u32, flow: &V4Flow, most: usize) {
-        match Note::of(peer, flow.start, flow.end) {
-            Some(note) => self.note(note, most),
-            None => {
-                let mut uses = PeerUse { records: 1, span: Span::default() };
-                uses.span.add_times(flow.start, flow.end);
-                self.add_v4_rest(peer, &uses, most);
-            }
+    pub(super) fn add_v4(&mut self, peer: u32, flow: &V4Flow) {
+        if let Some(note) = Note::of(peer, flow.start, flow.end) {
+            self.note(note);
+        } else {
+            let mut uses = PeerUse { records: 1, span: Span::default() };
+            uses.span.add_times(flow.start, flow.end);
+            self.add_v4_rest(peer, &uses);
         }
     }
 
     /// Takes in one record of a peer.
-    pub(super) fn add(&mut self, peer: IpAddr, flow: &Flow<'_>, most: usize) {
+    pub(super) fn add(&mut self, peer: IpAddr, flow: &Flow<'_>) {
         let mut uses = PeerUse { records: 1, span: Span::default() };
         uses.span.add(flow);
         match peer {
-            IpAddr::V4(peer) => self.add_v4_rest(peer.into(), &uses, most),
+            IpAddr::V4(peer) => self.add_v4_rest(peer.into(), &uses),
             IpAddr::V6(peer) => {
                 let peer = widened_v6(peer.into(), self.step);
                 let rest = self.rest.get_or_insert_default();
                 rest.v6.entry(peer).or_default().merge(&uses);
-                if rest.v6.len() > most {
-                    self.fit(most);
+                if rest.v6.len() > MOST_PEERS {
+                    self.fit(MOST_PEERS);
                 }
             }
         }
     }
 
-    fn add_v4_rest(&mut self, peer: u32, uses: &PeerUse, most: usize) {
-        self.note(Note::bare(peer), most);
+    fn add_v4_rest(&mut self, peer: u32, uses: &PeerUse) {
+        self.note(Note::bare(peer));
         self.rest.get_or_insert_default().v4.entry(widened_v4(peer, self.step)).or_default().merge(uses);
     }
 
     #[inline]
-    fn note(&mut self, note: Note, most: usize) {
+    fn note(&mut self, note: Note) {
         if self.notes.len() == self.notes.capacity() {
-            self.make_room(most);
+            self.make_room();
         }
         self.notes.push(note);
     }
 
     #[cold]
-    fn make_room(&mut self, most: usize) {
-        self.fit(most);
+    fn make_room(&mut self) {
+        self.fit(MOST_PEERS);
         // At least as many again before the next time, so that summing up costs little per record.
         let room = (self.notes.len() * 2).max(4);
         self.notes.reserve_exact(room - self.notes.len());
@@ -170,7 +169,9 @@ impl PeerTable {
     fn sum_up(&mut self) {
         let step = self.step;
         let mut notes = std::mem::take(&mut self.notes);
-        notes.iter_mut().for_each(|note| note.peer = widened_v4(note.peer, step));
+        for note in &mut notes {
+            note.peer = widened_v4(note.peer, step);
+        }
         // Masked peers stay in order, so what is summed already need not be sorted again.
         let (_, fresh) = notes.split_at_mut(self.summed as usize);
         if !fresh.is_empty() {

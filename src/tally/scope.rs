@@ -61,9 +61,9 @@ pub fn internal_ranges() -> Vec<IpNet> {
     let v4 = v4.into_iter().filter_map(|(octets, length)| net(Ipv4Addr::from(octets).into(), length));
     // What is not global: 2000::/3 cut out of the whole. An IPv4-mapped address is what it maps to, and nobody's peer.
     let v6 = [(0, 3), (0x4000, 2), (0x8000, 1)];
-    let v6 = v6.into_iter().filter_map(|(first, length)| {
-        net(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0).into(), length)
-    });
+    let v6 = v6
+        .into_iter()
+        .filter_map(|(first, length)| net(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0).into(), length));
     v4.chain(v6).collect()
 }
 

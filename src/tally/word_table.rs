@@ -40,11 +40,11 @@ impl WordTable {
     /// The number of a key; `is` says whether it is that of the number.
     #[inline(always)]
     pub(super) fn get(&self, key: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mask = self.entries.len() - 1;
+        let last = self.entries.len() - 1;
         let mark = mark(key);
         let mut place = (mark >> self.shift) as usize;
         loop {
-            let entry = self.entries[place & mask];
+            let entry = self.entries[place & last];
             if entry.mark == mark && entry.number != u32::MAX && is(entry.number) {
                 return Some(entry.number);
             }

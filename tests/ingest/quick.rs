@@ -11,7 +11,9 @@ use crate::rows::layout_and_row;
 /// Rows one behind the other, with other bytes around them.
 fn buffer(lines: &[String]) -> Vec<u8> {
     let mut buffer = b"\0 9\n8 7.".to_vec();
-    lines.iter().for_each(|line| buffer.extend_from_slice(format!("{line}\n").as_bytes()));
+    for line in lines {
+        buffer.extend_from_slice(format!("{line}\n").as_bytes());
+    }
     buffer.extend_from_slice(&b"255 0 OK\n".repeat(100));
     buffer
 }

@@ -37,8 +37,8 @@ pub(super) fn write<W: Write + Send>(
             .text(Text::Kind, key.cause.word())
             .number(Number::Port, *from)
             .number(Number::PortTo, *to)
-            .number(Number::Level, tally.blocked.bounds(key).0)
-            .number(Number::Rung, tally.blocked.bounds(key).1)
+            .number(Number::Level, tally.blocked.bounds(**key).0)
+            .number(Number::Rung, tally.blocked.bounds(**key).1)
             .credit(&row.credit);
     }
     for (number, (.., row)) in (0_i64..).zip(&rows) {
@@ -70,7 +70,10 @@ fn write_peers<W: Write + Send>(
 
 /// Rows by number, with the peers met so far.
 #[derive(Debug, Default)]
-pub(super) struct Loading(Vec<(BlockedKey, (u8, u8), (u16, u16), BlockedRow)>);
+pub(super) struct Loading(Vec<Restored>);
+
+/// A row on its way back: its key, what bounds it, its ports.
+type Restored = (BlockedKey, (u8, u8), (u16, u16), BlockedRow);
 
 impl Loading {
     pub(super) fn peer(&mut self, row: Row<'_>) -> Result<(), String> {

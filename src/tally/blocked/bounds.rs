@@ -28,10 +28,8 @@ pub(super) struct Limits {
 }
 
 /// About 64 MiB at most, unless there are more than a hundred thousand tables.
-pub(super) static LIMITS: Limits = Limits {
-    budget: 4 << 20,
-    levels: [(1024, 16384), (256, 4096), (64, 1024), (16, 256), (4, 64), (1, 16)],
-};
+pub(super) static LIMITS: Limits =
+    Limits { budget: 4 << 20, levels: [(1024, 16384), (256, 4096), (64, 1024), (16, 256), (4, 64), (1, 16)] };
 
 impl Default for &Limits {
     fn default() -> Self {
@@ -109,11 +107,6 @@ impl Level {
         self.most(limits).0
     }
 
-    /// Most peers a row may have on any rung.
-    pub(super) fn most_peers(self) -> usize {
-        MOST_PEERS
-    }
-
     /// What a table takes at most.
     fn cap(self, limits: &Limits) -> usize {
         let (rows, peers) = self.most(limits);
@@ -131,7 +124,8 @@ impl Blocked {
             for table in self.tables.values_mut() {
                 table.fit(self.level.most(self.limits), &mut self.rows, &mut self.free);
             }
-            let taken: usize = self.tables.values().map(|table| table.taken(self.level.cap(self.limits), &self.rows)).sum();
+            let taken: usize =
+                self.tables.values().map(|table| table.taken(self.level.cap(self.limits), &self.rows)).sum();
             if taken <= self.limits.budget || usize::from(self.level.0) + 1 == self.limits.levels.len() {
                 break;
             }
@@ -237,7 +231,7 @@ mod tests {
             .map(|(key, from, to, row)| {
                 let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
                 peers.sort_by_key(|(net, _)| *net);
-                format!("{key:?} {:?} {from} {to} {:?} {peers:?}", blocked.bounds(key), row.credit)
+                format!("{key:?} {:?} {from} {to} {:?} {peers:?}", blocked.bounds(*key), row.credit)
             })
             .collect();
         rows.sort();
@@ -313,7 +307,8 @@ mod tests {
         let (rows, peers) = LIMITS.levels[0];
         for table in blocked.tables.values() {
             assert!(table.rows.len() <= rows);
-            let kept: usize = table.rows.values().map(|row| blocked.rows[*row as usize].peers_counted(table.rung)).sum();
+            let kept: usize =
+                table.rows.values().map(|row| blocked.rows[*row as usize].peers_counted(table.rung)).sum();
             assert!(kept <= peers, "{kept}");
         }
         assert_eq!(blocked.rows().map(|(.., row)| row.credit.records).sum::<u64>(), 2_000_000);

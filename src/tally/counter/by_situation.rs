@@ -69,7 +69,13 @@ impl Counter<'_> {
 
     /// The cell that a record is credited to; [`CellKey::NONE`] if it was counted otherwise.
     #[inline]
-    fn judge_gathered(&mut self, slot: u32, flow: &V4Flow, situated: &Situated, found: Option<u32>) -> CellKey {
+    fn judge_gathered(
+        &mut self,
+        slot: u32,
+        flow: &V4Flow,
+        situated: &Situated,
+        found: Option<u32>,
+    ) -> CellKey {
         if situated.situation.word().is_none() {
             self.v4_alone(slot, flow);
             return CellKey::NONE;
@@ -199,17 +205,13 @@ impl Counter<'_> {
         seen.span.add_times(flow.start, flow.end);
     }
 
-    fn refuse(
-        &mut self,
-        slot: u32,
-        refusal: Refusal,
-        situated: &Situated,
-        flow: &V4Flow,
-    ) {
+    fn refuse(&mut self, slot: u32, refusal: Refusal, situated: &Situated, flow: &V4Flow) {
         let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
         let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
         let acl = match self.seen[slot as usize].number {
-            Some(number) => self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport)),
+            Some(number) => {
+                self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport))
+            }
             None => AclVerdict::NotKnown,
         };
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
