@@ -88,9 +88,12 @@ fn traffic(dice: &mut Dice) -> Vec<Event> {
         let end = dice.pick(&[End::Local, End::Remote]);
         let (from, many) = (dice.pick(&[1_024, 8_100, 32_768, 49_152]), dice.pick(&[16, 300, 12_000]));
         let noise = dice.below(30);
+        // Some talk all to all: both ends of a pair then have many ports.
+        let mesh = dice.pick(&[1, 1, 10, 40]);
         for _ in 0..dice.pick(&[2, 12, 80]) {
             let client = from + u16::try_from(dice.below(many)).unwrap();
             let service = if dice.chance(noise) { dice.pick(&services) } else { service };
+            let service = service + u16::try_from(dice.below(mesh)).unwrap();
             let (local, remote) = if end == End::Local { (service, client) } else { (client, service) };
             let exposure = |peer, port| watch.exposure(peer, protocol, port);
             let peer = dice.pick(&peers);
@@ -105,10 +108,10 @@ fn traffic(dice: &mut Dice) -> Vec<Event> {
             let span = Span::of(Some(start), Some(start + 60));
             events.push(Event::Waits(key, Credit { bytes: dice.next() % 1_000, span, ..one() }));
         }
-        let shown = dice.below(4) * dice.below(8);
+        let (shown, sure) = (dice.below(4) * dice.below(25), dice.pick(&[15, 60]));
         for _ in 0..shown {
             let other = from + u16::try_from(dice.below(many)).unwrap();
-            let port = if dice.chance(60) { service } else { other };
+            let port = if dice.chance(sure) { service } else { other };
             let end = if dice.chance(80) { end } else { End::Remote };
             events.push(Event::Shows(ServiceKey { interface, protocol, port, end }));
         }
@@ -168,10 +171,7 @@ fn merging_renumbers_interfaces_and_sets() {
             .map(|event| match *event {
                 Event::Waits(key, credit) => {
                     let (forward, reply) = (SetId(3 - key.forward.0), SetId(3 - key.reply.0));
-                    Event::Waits(
-                        WaitingKey { interface: 2 - key.interface, forward, reply, ..key },
-                        credit,
-                    )
+                    Event::Waits(WaitingKey { interface: 2 - key.interface, forward, reply, ..key }, credit)
                 }
                 Event::Shows(key) => Event::Shows(ServiceKey { interface: 2 - key.interface, ..key }),
             })
@@ -308,8 +308,7 @@ fn no_traffic_fills_memory() {
                 let random = dice.next();
                 let [a, b, c, d, ..] = random.to_le_bytes();
                 let (local, remote) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
-                let direction =
-                    if random >> 40 & 1 == 0 { Direction::Ingress } else { Direction::Egress };
+                let direction = if random >> 40 & 1 == 0 { Direction::Ingress } else { Direction::Egress };
                 let key = WaitingKey { direction, ..key(interface, local, remote) };
                 waiting.add(&key, |sum| sum.merge(&one()));
                 for (end, port) in [(End::Local, local), (End::Remote, remote)] {
