@@ -81,7 +81,7 @@ fn traffic(dice: &mut Dice) -> Vec<Event> {
     let peers = ["10.0.0.7".parse().unwrap(), "203.0.113.9".parse().unwrap()];
     let services = [600, 2_049, 5_353, 8_080, 8_443, 32_768, 40_000, 50_051];
     let mut events = Vec::new();
-    for _ in 0..1 + dice.below(5) {
+    for _ in 0..=dice.below(5) {
         let interface = u32::try_from(dice.below(3)).unwrap();
         let protocol = dice.pick(&[TCP, TCP, UDP]);
         let service = dice.pick(&services);
@@ -145,7 +145,9 @@ fn any_split_order_and_grouping_ends_in_the_same_rows() {
 
         let mut parts: Vec<Vec<Event>> = vec![Vec::new(); 1 + dice.below(6)];
         let count = parts.len();
-        events.iter().for_each(|event| parts[dice.below(count)].push(*event));
+        for event in &events {
+            parts[dice.below(count)].push(*event);
+        }
         let mut parts: Vec<Waiting> = parts.iter().map(|events| counted(limits, events)).collect();
         while parts.len() > 1 {
             let (mut one, other) =

@@ -247,3 +247,51 @@ fn usage_key(key: &WaitingKey, role: Role) -> UsageKey {
         exposure,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{TCP, UDP};
+
+    #[test]
+    fn what_a_state_kept_goes_on_as_if_nothing_had_been() {
+        let limits = Limits {
+            rows: Bound { each: &[50, 20, 4], together: 70 },
+            services: Bound { each: &[20, 5], together: 30 },
+        };
+        let add = |waiting: &mut Waiting, number: u16| {
+            let (interface, port) = (u32::from(number % 3), number.wrapping_mul(40_503));
+            let protocol = if number.is_multiple_of(5) { UDP } else { TCP };
+            let (forward, reply) = (SetId(1), SetId(2));
+            let (direction, exposure) = (Direction::Ingress, (Exposure::INTERNAL, Exposure::INTERNAL));
+            let (local, remote) = (8_000 + number % 7, port);
+            let key = WaitingKey { interface, protocol, direction, local, remote, forward, reply, exposure };
+            waiting.add(&key, |credit| credit.records += 1);
+            waiting.show(ServiceKey { interface, protocol, port, end: End::Remote });
+        };
+        let lines = |waiting: &Waiting| {
+            let rows = waiting.rows().map(|row| format!("{row:?}"));
+            let mut lines: Vec<_> = rows.chain(waiting.services().map(|row| format!("{row:?}"))).collect();
+            lines.sort();
+            lines
+        };
+        let mut waiting = Waiting::within(limits);
+        for number in 0..400 {
+            add(&mut waiting, number);
+            let mut back = Waiting::within(limits);
+            assert!(waiting.rows().all(|row| back.restore(&row).is_some()));
+            assert!(waiting.services().all(|row| back.restore_service(&row).is_some()));
+            back.fit();
+            assert_eq!(lines(&back), lines(&waiting));
+            if number % 7 == 0 {
+                waiting = back;
+            }
+        }
+        assert!(waiting.rows.level() == 2 && waiting.services.level() == 1);
+        let mut again = Waiting::within(limits);
+        let row = waiting.rows().next().expect("there are rows");
+        assert!(again.restore(&row).is_some() && again.restore(&row).is_none(), "twice");
+        let bounds = (row.bounds.0, u8::MAX);
+        assert!(Waiting::within(limits).restore(&WaitingRow { bounds, ..row }).is_none(), "no such rung");
+    }
+}

@@ -137,12 +137,12 @@ pub(super) struct Tables<K, V> {
     /// What all tables would have on rung 0, each at most as many as the level allows.
     taken: usize,
     /// By interface slot and protocol.
-    tables: Vec<Option<Box<Table<K, V>>>>,
+    places: Vec<Option<Box<Table<K, V>>>>,
 }
 
 impl<K: Key, V: Sum> Tables<K, V> {
     pub(super) fn new(bound: Bound) -> Self {
-        Self { bound, level: 0, taken: 0, tables: Vec::new() }
+        Self { bound, level: 0, taken: 0, places: Vec::new() }
     }
 
     pub(super) fn level(&self) -> u8 {
@@ -154,10 +154,10 @@ impl<K: Key, V: Sum> Tables<K, V> {
     }
 
     fn table(&mut self, place: usize) -> &mut Table<K, V> {
-        if self.tables.len() <= place {
-            self.tables.resize_with(place + 1, || None);
+        if self.places.len() <= place {
+            self.places.resize_with(place + 1, || None);
         }
-        self.tables[place].get_or_insert_default()
+        self.places[place].get_or_insert_default()
     }
 
     /// Adds to the sum of a key, which depends on the rung. Records of protocols without ports do not wait.
@@ -196,7 +196,7 @@ impl<K: Key, V: Sum> Tables<K, V> {
         loop {
             let most = self.most();
             self.taken = 0;
-            for table in self.tables.iter_mut().flatten() {
+            for table in self.places.iter_mut().flatten() {
                 table.fit(most);
                 self.taken += table.taken(most);
             }
@@ -211,7 +211,7 @@ impl<K: Key, V: Sum> Tables<K, V> {
     pub(super) fn merge(&mut self, other: Self, slots: &[u32], translate: impl Fn(K) -> K) {
         self.level = self.level.max(other.level);
         let most = self.most();
-        for (place, table) in other.tables.into_iter().enumerate() {
+        for (place, table) in other.places.into_iter().enumerate() {
             let (Some(table), Some(slot)) = (table, slots.get(place / 2)) else { continue };
             self.table(*slot as usize * 2 + place % 2).merge(*table, &translate, most);
         }
@@ -221,13 +221,13 @@ impl<K: Key, V: Sum> Tables<K, V> {
     /// Every table with its interface slot and protocol.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u8, &Table<K, V>)> {
         let places = (0..).flat_map(|interface| [(interface, TCP), (interface, UDP)]);
-        let tables = self.tables.iter().zip(places);
+        let tables = self.places.iter().zip(places);
         tables.filter_map(|(table, (interface, protocol))| Some((interface, protocol, table.as_deref()?)))
     }
 
     /// The table of an interface and protocol, if it holds anything.
     pub(super) fn get(&self, interface: u32, protocol: u8) -> Option<&Table<K, V>> {
-        self.tables.get(place(interface, protocol)?)?.as_deref()
+        self.places.get(place(interface, protocol)?)?.as_deref()
     }
 
     /// Puts back what a state kept. None: it does not fit what was put back before. Call [`Tables::fit`] when all is in.
@@ -238,7 +238,7 @@ impl<K: Key, V: Sum> Tables<K, V> {
         key: K,
         sum: V,
     ) -> Option<()> {
-        let first = self.tables.is_empty();
+        let first = self.places.is_empty();
         if rung > K::HIGHEST || usize::from(level) >= self.bound.each.len() || (!first && self.level != level)
         {
             return None;

@@ -278,3 +278,43 @@ impl Sum for Shown {
         self.ports.merge(other.ports);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the limits count on; a hash table leaves more than half of its room free right after it has grown.
+    #[test]
+    fn rows_and_services_are_small() {
+        assert_eq!(size_of::<(RowKey, Row)>(), 80);
+        assert_eq!(size_of::<(ServiceRange, Shown)>(), 24);
+    }
+
+    #[test]
+    fn a_row_is_widened_as_its_records_are() {
+        for (local, remote) in [(0, 0), (22, 50_000), (50_000, 22), (8_443, 8_443), (u16::MAX, 32_768)] {
+            let key = WaitingKey {
+                interface: 0,
+                protocol: 6,
+                direction: Direction::Egress,
+                local,
+                remote,
+                forward: SetId(1),
+                reply: SetId(2),
+                exposure: (Exposure::of_code(2), Exposure::of_code(3)),
+            };
+            let mut row = RowKey::of(&key, 0);
+            for rung in 0..RowKey::HIGHEST {
+                row = row.climb(rung);
+                assert_eq!(row, RowKey::of(&key, rung + 1));
+                let ports = (Ports::one(local), Ports::one(remote));
+                assert_eq!(RowKey::kept(&key, row.higher, ports, rung + 1), Some(row));
+            }
+            let mut service = ServiceRange::of(End::Local, local, 0);
+            for rung in 0..ServiceRange::HIGHEST {
+                service = service.climb(rung);
+                assert_eq!(service, ServiceRange::of(End::Local, local, rung + 1));
+            }
+        }
+    }
+}
