@@ -70,6 +70,7 @@ columns! {
         Level "level",
         Rung "rung",
         RemotePort "remote_port",
+        RemotePortTo "remote_port_to",
         Forward "forward_set",
         Reply "reply_set",
         Rule "rule",

@@ -31,7 +31,7 @@ use crate::rules::RuleIndex;
 use blocked::Blocked;
 use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
 use credit::{Credit, Span};
-use waiting::{ServiceKey, WaitingKey};
+use waiting::Waiting;
 use watch::Exposure;
 
 /// What credits are grouped by: the pair of sets is the *signature*, from which sole use, redundancy and removal follow.
@@ -139,10 +139,8 @@ pub struct Tally {
     pub sets: SetTable,
     /// Credits of decided and undecided records.
     pub usage: HashMap<UsageKey, Credit>,
-    /// Records that the whole input may decide.
-    pub waiting: HashMap<WaitingKey, Credit>,
-    /// Which ports decided records show as services.
-    pub services: HashMap<ServiceKey, u64>,
+    /// Records that the whole input may decide, and what may decide them.
+    pub waiting: Waiting,
     /// Per rule: ACCEPTs that fit it in all but the peer.
     pub near: HashMap<RuleIndex, u64>,
     /// REJECTs.
@@ -166,37 +164,17 @@ impl Tally {
         }
         let sets = self.sets.merge(other.sets);
         let set = |id: SetId| sets[id.0 as usize];
-        merge_map(&mut self.usage, other.usage, |key| UsageKey {
-            interface: slots[key.interface as usize],
-            forward: set(key.forward),
-            reply: set(key.reply),
-            ..key
-        });
-        merge_map(&mut self.waiting, other.waiting, |key| WaitingKey {
-            interface: slots[key.interface as usize],
-            forward: set(key.forward),
-            reply: set(key.reply),
-            ..key
-        });
-        for (mut key, records) in unordered(other.services) {
-            key.interface = slots[key.interface as usize];
-            *self.services.entry(key).or_default() += records;
+        for (key, credit) in unordered(other.usage) {
+            let interface = slots[key.interface as usize];
+            let key = UsageKey { interface, forward: set(key.forward), reply: set(key.reply), ..key };
+            self.usage.entry(key).or_default().merge(&credit);
         }
+        self.waiting.merge(other.waiting, &slots, &sets);
         for (rule, records) in unordered(other.near) {
             *self.near.entry(rule).or_default() += records;
         }
         self.blocked.merge(other.blocked, &slots);
         self.blocked.fit();
-    }
-}
-
-fn merge_map<K: std::hash::Hash + Eq>(
-    into: &mut HashMap<K, Credit>,
-    from: HashMap<K, Credit>,
-    translate: impl Fn(K) -> K,
-) {
-    for (key, credit) in unordered(from) {
-        into.entry(translate(key)).or_default().merge(&credit);
     }
 }
 

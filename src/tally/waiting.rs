@@ -1,8 +1,14 @@
-//! Records that only the whole input can decide: lines 5 and 6 of the definition.
+//! Records that only the whole input can decide, and what may decide them: lines 5 to 7 of the definition.
+//!
+//! Exact until there is too much of it; then ports are put together in ranges, see [`bounds`] and [`ports`], and what
+//! cannot be told any more stays undecided, see [`settle`].
 
-use std::collections::BTreeSet;
+mod bounds;
+mod ports;
+mod settle;
 
-use hashbrown::HashMap;
+pub use bounds::{Bound, Limits};
+pub use ports::Ports;
 
 use super::credit::Credit;
 use super::watch::Exposure;
@@ -11,11 +17,9 @@ use crate::attribution::Basis;
 use crate::attribution::judge::Role;
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;
-
-/// Line 6 counts different ports up to here.
-const MOST_PORTS: usize = 64;
-/// Line 6 decides from so many different ports on.
-const ENOUGH_PORTS: usize = 8;
+use bounds::{Sum, Tables};
+use ports::{Row, RowKey, ServiceRange, Shown};
+use settle::Evidence;
 
 /// Which end of a connection, seen from the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,15 +43,8 @@ pub struct ServiceKey {
     pub end: End,
 }
 
-impl std::hash::Hash for ServiceKey {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let small = u64::from(self.protocol) << 24 | u64::from(self.port) << 8 | self.end as u64;
-        state.write_u64(u64::from(self.interface) << 32 | small);
-    }
-}
-
 /// What waiting records are summed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WaitingKey {
     /// Interface slot.
     pub interface: u32,
@@ -83,72 +80,218 @@ fn role_of(service: End, direction: Direction) -> Role {
     }
 }
 
-/// Different ports seen with one port, up to a bound.
-#[derive(Debug, Default)]
-struct Fan(HashMap<(u32, u8, End, u16), BTreeSet<u16>>);
+/// Records that wait, and the ports that decided records show as services.
+///
+/// Each interface and protocol has a table of either. It stands on a rung, which says how wide its ranges of ports are; the
+/// level says how many rows the tables may have before they climb to the next rung.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    rows: Tables<RowKey, Row>,
+    services: Tables<ServiceRange, Shown>,
+}
 
-impl Fan {
-    fn add(&mut self, key: (u32, u8, End, u16), other: u16) {
-        let seen = self.0.entry(key).or_default();
-        if seen.len() < MOST_PORTS {
-            seen.insert(other);
-        }
+impl Default for Waiting {
+    fn default() -> Self {
+        Self::within(Limits::default())
+    }
+}
+
+/// A row of records that wait, as states keep it.
+#[derive(Debug, Clone, Copy)]
+pub struct WaitingRow {
+    /// What its records have in common, with the smallest port of each end.
+    pub key: WaitingKey,
+    /// Ports of the interface.
+    pub local: Ports,
+    /// Ports of the peers.
+    pub remote: Ports,
+    /// Which port of each record was the higher.
+    pub higher: End,
+    /// The level of all tables and the rung of this one: see [`Waiting`].
+    pub bounds: (u8, u8),
+    /// The records.
+    pub credit: Credit,
+}
+
+/// Ports shown as services, as states keep them.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceRow {
+    /// The smallest.
+    pub key: ServiceKey,
+    /// The smallest and the largest.
+    pub ports: Ports,
+    /// The level of all tables and the rung of this one: see [`Waiting`].
+    pub bounds: (u8, u8),
+    /// How often.
+    pub records: u64,
+}
+
+impl Waiting {
+    /// Nothing, to be kept within these limits.
+    pub fn within(limits: Limits) -> Self {
+        Self { rows: Tables::new(limits.rows), services: Tables::new(limits.services) }
     }
 
-    fn count(&self, key: (u32, u8, End, u16)) -> usize {
-        self.0.get(&key).map_or(0, BTreeSet::len)
+    /// Takes in a record that waits; `add` adds it to a credit.
+    #[inline]
+    pub fn add(&mut self, key: &WaitingKey, add: impl FnOnce(&mut Credit)) {
+        self.rows.add(
+            (key.interface, key.protocol),
+            |rung| RowKey::of(key, rung),
+            |row| {
+                add(&mut row.credit);
+                row.local.merge(Ports::one(key.local));
+                row.remote.merge(Ports::one(key.remote));
+            },
+        );
+    }
+
+    /// Takes in that a record shows a service.
+    #[inline]
+    pub fn show(&mut self, key: ServiceKey) {
+        self.services.add(
+            (key.interface, key.protocol),
+            |rung| ServiceRange::of(key.end, key.port, rung),
+            |shown| shown.merge(&Shown { records: 1, ports: Ports::one(key.port) }),
+        );
+    }
+
+    /// Takes in another one; `slots` and `sets` say what the other's interface slots and sets of rules are here.
+    pub fn merge(&mut self, other: Self, slots: &[u32], sets: &[SetId]) {
+        self.rows.merge(other.rows, slots, |key| key.renumbered(sets));
+        self.services.merge(other.services, slots, |key| key);
+    }
+
+    /// Every row of records that wait, in no order.
+    pub fn rows(&self) -> impl Iterator<Item = WaitingRow> {
+        self.rows.iter().flat_map(|(interface, protocol, table)| {
+            let bounds = (self.rows.level(), table.rung());
+            table.iter().map(move |(key, row)| row.named(key, (interface, protocol), bounds))
+        })
+    }
+
+    /// Every range of ports shown as services, in no order.
+    pub fn services(&self) -> impl Iterator<Item = ServiceRow> {
+        self.services.iter().flat_map(|(interface, protocol, table)| {
+            let bounds = (self.services.level(), table.rung());
+            table.iter().map(move |(key, shown)| ServiceRow {
+                key: ServiceKey { interface, protocol, port: shown.ports.from, end: key.end },
+                ports: shown.ports,
+                bounds,
+                records: shown.records,
+            })
+        })
+    }
+
+    /// Decides the records (lines 5 to 7): each row goes to `settled` with its role and why it has it.
+    pub fn settle(&self, mut settled: impl FnMut(&WaitingRow, Role, Basis)) {
+        for (interface, protocol, table) in self.rows.iter() {
+            let evidence = Evidence::of(table, self.services.get(interface, protocol));
+            let bounds = (self.rows.level(), table.rung());
+            for (key, row) in table.iter() {
+                let (role, basis) = evidence.decide(key, row);
+                settled(&row.named(key, (interface, protocol), bounds), role, basis);
+            }
+        }
+    }
+}
+
+/// What a state kept.
+impl Waiting {
+    /// Puts back one row that [`Waiting::rows`] gave. None: it does not fit the other rows.
+    pub(crate) fn restore(&mut self, row: &WaitingRow) -> Option<()> {
+        let WaitingRow { key, local, remote, higher, bounds, credit } = *row;
+        let row_key = RowKey::kept(&key, higher, (local, remote), bounds.1)?;
+        self.rows.restore((key.interface, key.protocol), bounds, row_key, Row { credit, local, remote })
+    }
+
+    /// Puts back one range that [`Waiting::services`] gave. None: it does not fit the others.
+    pub(crate) fn restore_service(&mut self, row: &ServiceRow) -> Option<()> {
+        let ServiceRow { key, ports, bounds, records } = *row;
+        let range = ServiceRange::kept(key.end, ports, bounds.1)?;
+        self.services.restore((key.interface, key.protocol), bounds, range, Shown { records, ports })
+    }
+
+    /// Holds all bounds again once everything is back.
+    pub(crate) fn fit(&mut self) {
+        self.rows.fit();
+        self.services.fit();
     }
 }
 
 impl Tally {
-    /// Decides the waiting records (lines 5 to 7), now that the whole input is known, and credits them.
+    /// Decides the waiting records, now that the whole input is known, and credits them.
     pub fn settle(&mut self) {
-        let mut fan = Fan::default();
-        for key in self.waiting.keys() {
-            fan.add((key.interface, key.protocol, End::Local, key.local), key.remote);
-            fan.add((key.interface, key.protocol, End::Remote, key.remote), key.local);
-        }
-        for (key, credit) in super::unordered(std::mem::take(&mut self.waiting)) {
-            let (role, basis) = self.decide(&key, &fan);
-            self.outcomes.add_basis(basis, credit.records);
-            self.credit_settled(&key, role, &credit);
-        }
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.settle(|row, role, basis| {
+            self.outcomes.add_basis(basis, row.credit.records);
+            self.usage.entry(usage_key(&row.key, role)).or_default().merge(&row.credit);
+        });
     }
+}
 
-    fn decide(&self, key: &WaitingKey, fan: &Fan) -> (Role, Basis) {
-        let shown = |end, port| {
-            let service = ServiceKey { interface: key.interface, protocol: key.protocol, port, end };
-            self.services.get(&service).copied().unwrap_or(0)
-        };
-        let (local, remote) = (shown(End::Local, key.local), shown(End::Remote, key.remote));
-        if local != remote {
-            let service = if local > remote { End::Local } else { End::Remote };
-            return (role_of(service, key.direction), Basis::KnownService);
-        }
-        let local = fan.count((key.interface, key.protocol, End::Local, key.local));
-        let remote = fan.count((key.interface, key.protocol, End::Remote, key.remote));
-        if local != remote && local.max(remote) >= ENOUGH_PORTS {
-            let service = if local > remote { End::Local } else { End::Remote };
-            return (role_of(service, key.direction), Basis::FanIn);
-        }
-        (Role::Undecided, Basis::Ambiguous)
+/// What records that waited are credited to.
+fn usage_key(key: &WaitingKey, role: Role) -> UsageKey {
+    let (local, remote) = key.exposure;
+    let exposure = match role {
+        Role::Undecided => local.without_port(),
+        _ if service_end(role, key.direction) == End::Local => local,
+        _ => remote,
+    };
+    let keep = |set, kept: bool| if kept { set } else { SetId::EMPTY };
+    UsageKey {
+        interface: key.interface,
+        role,
+        forward: keep(key.forward, role != Role::Reply),
+        reply: keep(key.reply, role != Role::Forward),
+        exposure,
     }
+}
 
-    fn credit_settled(&mut self, key: &WaitingKey, role: Role, credit: &Credit) {
-        let (local, remote) = key.exposure;
-        let exposure = match role {
-            Role::Undecided => local.without_port(),
-            _ if service_end(role, key.direction) == End::Local => local,
-            _ => remote,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{TCP, UDP};
+
+    #[test]
+    fn what_a_state_kept_goes_on_as_if_nothing_had_been() {
+        let limits = Limits {
+            rows: Bound { each: &[50, 20, 4], together: 70 },
+            services: Bound { each: &[20, 5], together: 30 },
         };
-        let keep = |set, kept: bool| if kept { set } else { SetId::EMPTY };
-        let usage = UsageKey {
-            interface: key.interface,
-            role,
-            forward: keep(key.forward, role != Role::Reply),
-            reply: keep(key.reply, role != Role::Forward),
-            exposure,
+        let add = |waiting: &mut Waiting, number: u16| {
+            let (interface, port) = (u32::from(number % 3), number.wrapping_mul(40_503));
+            let protocol = if number.is_multiple_of(5) { UDP } else { TCP };
+            let (forward, reply) = (SetId(1), SetId(2));
+            let (direction, exposure) = (Direction::Ingress, (Exposure::INTERNAL, Exposure::INTERNAL));
+            let (local, remote) = (8_000 + number % 7, port);
+            let key = WaitingKey { interface, protocol, direction, local, remote, forward, reply, exposure };
+            waiting.add(&key, |credit| credit.records += 1);
+            waiting.show(ServiceKey { interface, protocol, port, end: End::Remote });
         };
-        self.usage.entry(usage).or_default().merge(credit);
+        let lines = |waiting: &Waiting| {
+            let rows = waiting.rows().map(|row| format!("{row:?}"));
+            let mut lines: Vec<_> = rows.chain(waiting.services().map(|row| format!("{row:?}"))).collect();
+            lines.sort();
+            lines
+        };
+        let mut waiting = Waiting::within(limits);
+        for number in 0..400 {
+            add(&mut waiting, number);
+            let mut back = Waiting::within(limits);
+            assert!(waiting.rows().all(|row| back.restore(&row).is_some()));
+            assert!(waiting.services().all(|row| back.restore_service(&row).is_some()));
+            back.fit();
+            assert_eq!(lines(&back), lines(&waiting));
+            if number % 7 == 0 {
+                waiting = back;
+            }
+        }
+        assert!(waiting.rows.level() == 2 && waiting.services.level() == 1);
+        let mut again = Waiting::within(limits);
+        let row = waiting.rows().next().expect("there are rows");
+        assert!(again.restore(&row).is_some() && again.restore(&row).is_none(), "twice");
+        let bounds = (row.bounds.0, u8::MAX);
+        assert!(Waiting::within(limits).restore(&WaitingRow { bounds, ..row }).is_none(), "no such rung");
     }
 }

@@ -5,8 +5,11 @@ use std::net::Ipv4Addr;
 
 use flowaudit::flow::{Action, Direction, Entry, Field, OwnedFlow, PortFields, Traffic};
 use flowaudit::ingest::RowFault;
+use flowaudit::rules::aws::Objects;
+use flowaudit::rules::timeline::Snapshot;
 use flowaudit::tally::counter::Services;
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::account::{Dice, snapshots_and_records};
 use crate::made::{Log, assert_same_text, bytes, merged, report, run, snapshots, through_a_file, try_merged};
@@ -153,6 +156,51 @@ fn tables_that_were_widened_merge_as_if_counted_together() {
         assert_same_text(&report(&sum), &report(&whole));
         assert!(bytes(&sum) == bytes(&whole), "{ports} ports");
     }
+}
+
+/// An accepted record of an interface whose rules allow everything both ways: it waits for the whole input.
+fn waits(local: u16, remote: u16) -> OwnedFlow {
+    let mut flow = refused(local, 0x0a00_0009);
+    if let Entry::Traffic(traffic) = &mut flow.entry {
+        traffic.action = Action::Accept;
+        traffic.srcport = remote;
+    }
+    flow
+}
+
+fn anything_goes() -> Vec<Snapshot> {
+    let range = json!([{"CidrIp": "0.0.0.0/0"}]);
+    let anything = json!([{"IpProtocol": "-1", "IpRanges": range}]);
+    let group = json!({"GroupId": "sg-1", "GroupName": "all", "OwnerId": "1", "VpcId": "vpc-1", "Description": "",
+        "IpPermissions": anything, "IpPermissionsEgress": anything});
+    let interface = json!({"NetworkInterfaceId": "eni-1", "OwnerId": "1", "VpcId": "vpc-1", "SubnetId": "subnet-1",
+        "InterfaceType": "interface", "Description": "", "Groups": [{"GroupId": "sg-1", "GroupName": "all"}],
+        "PrivateIpAddress": "10.0.0.1",
+        "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1", "Primary": true}]});
+    let mut objects = Objects::default();
+    objects.add(&json!({"SecurityGroups": [group]}), None).unwrap();
+    objects.add(&json!({"NetworkInterfaces": [interface]}), None).unwrap();
+    vec![Snapshot { at: None, objects }]
+}
+
+#[test]
+fn records_that_wait_beyond_their_bounds_merge_as_if_counted_together() {
+    let snapshots = snapshots(&anything_goes());
+    let log = |name: &str, flows: Vec<OwnedFlow>| Log { name: name.to_owned(), flows, ..Log::default() };
+    let crowd = |service: u16| (20_000..52_000).map(move |client| waits(service, client)).collect();
+    let logs = [log("a", crowd(8_080)), log("b", crowd(8_443)), log("c", crowd(9_092))];
+    let whole = run(&snapshots, &logs, Services::Everywhere);
+    let rows = whole.ledger.tally.waiting.rows().count();
+    assert!((1..20_000).contains(&rows), "{rows} rows: the bound of a table is reached");
+    let states = logs.iter().map(|log| run(&snapshots, std::slice::from_ref(log), Services::Everywhere));
+    let [a, b, c] = <[_; 3]>::try_from(states.collect::<Vec<_>>()).unwrap();
+    assert!(a.ledger.tally.waiting.rows().count() == 32_000, "and not by one log");
+    let ab = through_a_file(&merged(vec![b, through_a_file(&a)]));
+    let sum = merged(vec![through_a_file(&c), ab]);
+    assert!(bytes(&sum) == bytes(&whole));
+    assert!(bytes(&through_a_file(&sum)) == bytes(&whole));
+    assert_same_text(&report(&sum), &report(&whole));
+    assert!(report(&sum).contains("\"fan_in\": 96000"), "all are decided");
 }
 
 #[test]

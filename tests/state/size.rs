@@ -299,6 +299,8 @@ fn what_a_state_grows_with() {
         eprintln!("{count} {name}: {} bytes each", (size - base) / count);
     };
     grown("peers of refused records", &Estate { public: 10, ..quiet }, peers);
-    grown("records that wait", &Estate { waiting: 50, ..quiet }, |state| state.ledger.tally.waiting.len());
+    grown("records that wait", &Estate { waiting: 50, ..quiet }, |state| {
+        state.ledger.tally.waiting.rows().count()
+    });
     grown("files", &Estate { files: 2, ..quiet }, |state| state.ledger.inputs.len());
 }

@@ -60,7 +60,7 @@ impl Names {
         let mut slots: Vec<u32> = (0..).zip(ids).map(|(slot, _)| slot).collect();
         slots.sort_by_key(|slot| &ids[*slot as usize]);
         let usage = tally.usage.keys().flat_map(|key| [key.forward, key.reply]);
-        let waiting = tally.waiting.keys().flat_map(|key| [key.forward, key.reply]);
+        let waiting = tally.waiting.rows().flat_map(|row| [row.key.forward, row.key.reply]);
         let used: BTreeSet<SetId> = usage.chain(waiting).filter(|set| *set != SetId::EMPTY).collect();
         let mut sets: Vec<SetId> = used.into_iter().collect();
         sets.sort_by_key(|set| tally.sets.rules(*set));
@@ -147,6 +147,7 @@ impl Loading {
     pub(super) fn finish(mut self) -> Result<State, String> {
         let tally = &mut self.ledger.tally;
         self.blocked.finish(&mut tally.blocked)?;
+        tally.waiting.fit();
         let snapshots = self.rules.finish(tally)?;
         Ok(State { terms: self.terms, snapshots, ledger: self.ledger })
     }

@@ -106,7 +106,7 @@ impl Counter<'_> {
         let verdict = judgement.verdict;
         if let Verdict::Waiting { forward, reply } = verdict {
             let key = self.waiting_key(slot, (forward, reply), direction, judgement.peer, traffic);
-            self.tally.waiting.entry(key).or_default().add(flow, traffic);
+            self.tally.waiting.add(&key, |credit| credit.add(flow, traffic));
             return;
         }
         if let Some(role) = shows(verdict)
@@ -136,7 +136,7 @@ impl Counter<'_> {
         port: u16,
     ) {
         let key = ServiceKey { interface: slot, protocol, port, end: service_end(role, direction) };
-        *self.tally.services.entry(key).or_default() += 1;
+        self.tally.waiting.show(key);
     }
 
     pub(super) fn waiting_key(

@@ -199,7 +199,7 @@ impl Counter<'_> {
     fn wait(&mut self, slot: u32, sets: (SetId, SetId), situated: &Situated, flow: &V4Flow) {
         let peer = IpAddr::V4(situated.peer.into());
         let key = self.waiting_key(slot, sets, situated.direction, peer, &flow.traffic());
-        self.tally.waiting.entry(key).or_default().add_v4(flow);
+        self.tally.waiting.add(&key, |credit| credit.add_v4(flow));
         let seen = &mut self.seen[slot as usize];
         seen.accepted += 1;
         seen.span.add_times(flow.start, flow.end);
