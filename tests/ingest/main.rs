@@ -13,6 +13,7 @@ mod containers;
 mod finding;
 mod hostile;
 mod parts;
+mod quick_parquet;
 mod rows;
 #[path = "../common/shared.rs"]
 mod shared;
