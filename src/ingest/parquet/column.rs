@@ -92,6 +92,13 @@ pub(super) enum Cell<'a> {
     Number(Number),
 }
 
+/// Space for what is unpacked of a column. Taken anew for every row group, it would have to be cleared every time.
+#[derive(Debug, Default)]
+pub(super) struct Space {
+    page: Vec<u8>,
+    dictionary: Vec<u8>,
+}
+
 /// A column of a row group.
 pub(super) struct Column {
     physical: Physical,
@@ -111,13 +118,14 @@ pub(super) struct Column {
 }
 
 impl Column {
-    pub(super) fn new(physical: Physical, role: Role, pages: Pages) -> Self {
+    /// A column that has these pages and uses this space.
+    pub(super) fn new(physical: Physical, role: Role, pages: Pages, space: Space) -> Self {
         Self {
             physical,
             role,
             pages,
-            dictionary: Dictionary::default(),
-            page: Stored::default(),
+            dictionary: Dictionary::new(space.dictionary),
+            page: Stored::Inflated(space.page, 0),
             left: 0,
             levels: None,
             values: Values::Plain(0),
@@ -128,13 +136,17 @@ impl Column {
         }
     }
 
+    /// The space it takes.
+    pub(super) fn into_space(self) -> Space {
+        Space { page: self.page.into_space(), dictionary: self.dictionary.into_space() }
+    }
+
     /// How many rows are left in the page, which is turned where there are none. None: there is no further page.
     pub(super) fn available(&mut self) -> Option<usize> {
         while self.left == 0 {
             match self.pages.next(&mut self.page)? {
                 Content::Dictionary(values) => {
-                    let page = std::mem::take(&mut self.page);
-                    self.dictionary.load(page, values, self.physical, self.role)?;
+                    self.dictionary.load(&mut self.page, values, self.physical, self.role)?;
                 }
                 Content::Rows { count, levels, values } => {
                     (self.left, self.levels, self.values) = (count, levels, values);

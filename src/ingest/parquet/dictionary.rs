@@ -14,15 +14,25 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    /// Takes in a page of so many values. None: it does not hold them.
+    /// One without values that will use this space.
+    pub(super) fn new(space: Vec<u8>) -> Self {
+        Self { stored: Stored::Inflated(space, 0), ..Self::default() }
+    }
+
+    /// The space it takes.
+    pub(super) fn into_space(self) -> Vec<u8> {
+        self.stored.into_space()
+    }
+
+    /// Takes in a page of so many values, and leaves its space for the next. None: it does not hold them.
     pub(super) fn load(
         &mut self,
-        stored: Stored,
+        page: &mut Stored,
         values: usize,
         physical: Physical,
         role: Role,
     ) -> Option<()> {
-        self.stored = stored;
+        std::mem::swap(&mut self.stored, page);
         self.places.clear();
         self.codes.clear();
         let page = self.stored.bytes();

@@ -34,6 +34,7 @@ use ::parquet::schema::types::SchemaDescriptor;
 use arrow_array::RecordBatch;
 
 use self::batch::{BatchRow, Columns};
+use self::column::Space;
 use self::rows::RowGroup;
 use super::cells;
 use super::layout::Layout;
@@ -148,6 +149,8 @@ struct Table {
     metadata: ArrowReaderMetadata,
     /// Leaf and field of the columns read, in the order of the file.
     columns: Vec<(usize, Field)>,
+    /// Of each column, from the row group read last.
+    spaces: RefCell<Vec<Space>>,
 }
 
 impl Table {
@@ -178,7 +181,7 @@ impl Table {
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
         let columns = columns(metadata.parquet_schema())?;
-        let table = Self { file: Arc::new(file), size, metadata, columns };
+        let table = Self { file: Arc::new(file), size, metadata, columns, spaces: RefCell::default() };
         for group in 0..table.metadata.metadata().num_row_groups() {
             table.check(group)?;
         }
@@ -215,8 +218,12 @@ impl Table {
             reported += fresh;
             sink.consumed(fresh);
         };
-        let quick = RowGroup::open(&self.file, &self.metadata, group, &self.columns);
-        let mut rows = quick.map_or(0, |mut quick| quick.read(before, sink, &mut report));
+        let mut rows = 0;
+        let spaces = self.spaces.take();
+        if let Some(mut quick) = RowGroup::open(&self.file, &self.metadata, group, &self.columns, spaces) {
+            rows = quick.read(before, sink, &mut report);
+            self.spaces.replace(quick.into_spaces());
+        }
         if rows < total {
             let mut reader = self.decode(group, rows)?;
             while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {

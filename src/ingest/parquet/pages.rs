@@ -53,6 +53,15 @@ impl Default for Stored {
 }
 
 impl Stored {
+    /// The space it takes, to be used again. Large space is given back.
+    pub(super) fn into_space(self) -> Vec<u8> {
+        const KEPT: usize = 4 << 20;
+        match self {
+            Self::Inflated(bytes, _) if bytes.len() <= KEPT => bytes,
+            Self::Inflated(..) | Self::Read(_) => Vec::new(),
+        }
+    }
+
     /// What the page holds.
     pub(super) fn bytes(&self) -> &[u8] {
         match self {

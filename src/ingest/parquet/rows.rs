@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use super::codes::{self, Role, SLOW};
-use super::column::{BLOCK, Cell, Column, Physical};
+use super::column::{BLOCK, Cell, Column, Physical, Space};
 use super::pages::{Pages, Presence};
 use crate::flow::field::FIELDS;
 use crate::flow::{Field, TCP, V4Flow};
@@ -32,11 +32,13 @@ impl RowGroup {
         metadata: &ArrowReaderMetadata,
         group: usize,
         fields: &[(usize, Field)],
+        spaces: Vec<Space>,
     ) -> Option<Self> {
         let stored = metadata.metadata().row_groups().get(group)?;
         let rows = u64::try_from(stored.num_rows()).ok()?;
         let mut columns = Vec::with_capacity(fields.len());
         let mut by_field = [None; FIELDS.len()];
+        let mut spaces = spaces.into_iter();
         for (leaf, field) in fields {
             let schema = metadata.parquet_schema();
             let data_type = metadata.schema().fields().get(schema.get_column_root_idx(*leaf))?.data_type();
@@ -49,7 +51,7 @@ impl RowGroup {
             let pages =
                 Pages::new(file, stored.columns().get(*leaf)?, usize::try_from(rows).ok()?, presence)?;
             by_field[*field as usize] = Some(columns.len());
-            columns.push(Column::new(physical, Role::of(*field), pages));
+            columns.push(Column::new(physical, Role::of(*field), pages, spaces.next().unwrap_or_default()));
         }
         let group = Self { columns, by_field, handles: Handles::default(), rows };
         group.codes()?;
@@ -78,6 +80,11 @@ impl RowGroup {
             }
         }
         done
+    }
+
+    /// The space its columns take.
+    pub(super) fn into_spaces(self) -> Vec<Space> {
+        self.columns.into_iter().map(Column::into_space).collect()
     }
 
     /// Turns all columns to the next rows; how many.
