@@ -32,7 +32,7 @@ pub(super) trait Cells<'a> {
 }
 
 /// 9999-12-31T23:59:59Z.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub(super) const LAST_SECOND: u64 = 253_402_300_799;
 /// Numbers of 13 digits are milliseconds: seen in the wild, contrary to the documentation.
 const MILLISECONDS: std::ops::Range<u64> = 1_000_000_000_000..10_000_000_000_000;
 
@@ -119,11 +119,14 @@ fn time<'a>(cells: &impl Cells<'a>, field: Field) -> Result<Option<Seconds>, Row
         Number::Bad => return Err(RowFault::NotANumber(field)),
         Number::Value(value) => value,
     };
+    seconds(value).map(Some).ok_or(RowFault::NotANumber(field))
+}
+
+/// The time that a number says.
+#[inline]
+pub(super) fn seconds(value: u64) -> Option<Seconds> {
     let seconds = if MILLISECONDS.contains(&value) { value / 1000 } else { value };
-    if seconds > LAST_SECOND {
-        return Err(RowFault::NotANumber(field));
-    }
-    Ok(Some(seconds.cast_signed()))
+    (seconds <= LAST_SECOND).then(|| seconds.cast_signed())
 }
 
 #[inline]
@@ -195,8 +198,9 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// An IPv4 address as `std` reads it.
 #[inline]
-fn v4(text: &[u8]) -> Option<Ipv4Addr> {
+pub(super) fn v4(text: &[u8]) -> Option<Ipv4Addr> {
     if text.len() > 15 {
         return None;
     }

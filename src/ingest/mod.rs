@@ -15,6 +15,7 @@ mod ahead;
 mod byte_masks;
 mod cells;
 mod csv;
+mod dotted;
 pub mod fault;
 mod gunzip;
 mod head;
@@ -24,7 +25,6 @@ pub mod layout;
 mod lines;
 mod messages;
 mod parquet;
-mod parquet_cells;
 pub mod plain;
 pub mod quick;
 mod sniff;
@@ -48,7 +48,8 @@ pub use source::{Found, Source, find};
 pub trait Sink {
     /// One well-formed entry.
     fn flow(&mut self, flow: &Flow<'_>);
-    /// What to call an interface in [`Sink::v4`]. None: its records must come by [`Sink::flow`].
+    /// What to call an interface in [`Sink::v4`]. None: its records must come by [`Sink::flow`]. While one part is read,
+    /// the answer for one interface must stay the same: readers may ask only once.
     fn interface(&mut self, _interface_id: &[u8]) -> Option<InterfaceHandle> {
         None
     }

@@ -4,8 +4,8 @@
 //! [`super::text::RowParser`], which decides what it means; what is read here means the same there, and tests hold the
 //! two together. All columns are found first, sixteen bytes at a time, so that their values can be read side by side.
 
-use super::byte_masks;
 use super::layout::Layout;
+use super::{byte_masks, dotted};
 use crate::flow::{Action, Direction, Field, TCP, V4Flow};
 
 /// Longer rows and wider layouts are left to the slow parser.
@@ -274,29 +274,17 @@ impl Line<'_, '_> {
     #[inline(always)]
     fn address(&self, column: Column, bad: &mut u64) -> u32 {
         let (start, end) = self.bounds(column);
-        let length = end - start;
-        let dots = byte_masks::dots(&self.bytes(start)) & !(u32::MAX << (length & 15));
-        let rest = dots & dots.wrapping_sub(1);
-        let last = rest & rest.wrapping_sub(1);
-        // Three dots, and no more than fifteen bytes.
-        let wrong = (last == 0) | (last & last.wrapping_sub(1) != 0) | (length > 15);
-        *bad |= u64::from(wrong);
-        let place = |bit: u32| bit.trailing_zeros() as usize % 16;
-        let (first, second, third) = (place(dots), place(rest), place(last));
-        let octet = |from: usize, to: usize, bad: &mut u64| {
-            let word = u32::from_le_bytes(self.bytes(start - 4 + to));
-            octet(word, to.wrapping_sub(from), bad)
-        };
-        let high = octet(0, first, bad) << 8 | octet(first + 1, second, bad);
-        let low = octet(second + 1, third, bad) << 8 | octet(third + 1, length & 15, bad);
-        high << 16 | low
+        // The remainder is never another one: it only says so to the compiler.
+        let from = (start - 4) % ROW;
+        let window = self.window[from..from + dotted::WINDOW].first_chunk().unwrap_or(&[0; dotted::WINDOW]);
+        dotted::address(window, end - start, bad)
     }
 
     /// A number of up to three digits, at most 255.
     #[inline(always)]
     fn octet(&self, column: Column, bad: &mut u64) -> u8 {
         let (start, end) = self.bounds(column);
-        octet(u32::from_le_bytes(self.bytes(end - 4)), end - start, bad).to_le_bytes()[0]
+        dotted::octet(u32::from_le_bytes(self.bytes(end - 4)), end - start, bad).to_le_bytes()[0]
     }
 
     #[inline(always)]
@@ -337,33 +325,3 @@ fn digits(word: u64, length: usize, bad: &mut u64) -> u64 {
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
     fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
-
-/// The octet that the last one to three bytes of these four spell, without a leading zero.
-#[inline(always)]
-fn octet(word: u32, length: usize, bad: &mut u64) -> u32 {
-    let text = word & u32::MAX << ((32 - 8 * (length & 3)) & 31);
-    // The hundreds ten times the tens ten times the ones: one multiplication shifts and adds all three. Whether that is
-    // what was written shows when it is written again.
-    let octet = (text & 0x0f0f_0f0f).wrapping_mul(0x64_0a01) >> 24;
-    *bad |= u64::from(text ^ WRITTEN[octet as usize]) | (length >> 2) as u64;
-    octet
-}
-
-/// Every octet as text in the last bytes of a word.
-const WRITTEN: [u32; 256] = {
-    let mut written = [0; 256];
-    let mut octet = 0_u32;
-    while octet < 256 {
-        let (hundreds, tens, ones) = (octet / 100, octet / 10 % 10, octet % 10);
-        let mut text = (0x30 + ones) << 24;
-        if octet >= 10 {
-            text |= (0x30 + tens) << 16;
-        }
-        if octet >= 100 {
-            text |= (0x30 + hundreds) << 8;
-        }
-        written[octet as usize] = text;
-        octet += 1;
-    }
-    written
-};

@@ -1,13 +1,29 @@
 //! Flow logs in Parquet: columns by name, one row group a part.
 //!
-//! Only the columns a join needs are decoded. The decoder trusts what a file declares, so sizes are checked before it
-//! runs and it runs where a panic becomes a [`FileFailure`].
+//! Only the columns a join needs are decoded. Pages of the kinds that flow logs come in go the quick way ([`rows`]);
+//! whatever else there may be is decoded to Arrow arrays ([`batch`]), and both say what a row means by
+//! [`cells::flow`]. The decoder trusts what a file declares, so sizes are checked before it runs and it runs where a
+//! panic becomes a [`FileFailure`].
+//!
+//! Row groups outside `--since` and `--until` are read like all others: their statistics tell their times, but not how
+//! many of their rows are damaged, and reports must not depend on what logs come in.
 
-use std::cell::Cell;
+mod batch;
+mod codes;
+mod column;
+mod dictionary;
+mod inflate;
+mod pages;
+mod rows;
+mod runs;
+
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::Once;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Once};
+use std::time::SystemTime;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
@@ -17,9 +33,11 @@ use ::parquet::errors::ParquetError;
 use ::parquet::schema::types::SchemaDescriptor;
 use arrow_array::RecordBatch;
 
+use self::batch::{BatchRow, Columns};
+use self::column::Space;
+use self::rows::RowGroup;
 use super::cells;
 use super::layout::Layout;
-use super::parquet_cells::{BatchRow, Columns};
 use super::{FileFailure, Part, Place, ReadSummary, Sink};
 use crate::flow::Field;
 use crate::flow::field::FIELDS;
@@ -63,7 +81,7 @@ pub(super) fn plan(path: &Path) -> Result<Vec<Part>, FileFailure> {
 
 /// Reads one row group, or all of them.
 pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<ReadSummary, FileFailure> {
-    let table = Table::open(path)?;
+    let table = Table::last(path)?;
     let groups = table.metadata.metadata().num_row_groups();
     let wanted = match part {
         Part::RowGroup { index } => {
@@ -77,21 +95,18 @@ pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<Re
     }
     let mut rows = 0;
     for group in wanted {
-        let before = rows;
-        let (mut reported, size) = (0, table.stored(group));
-        let total = table.metadata.metadata().row_group(group).num_rows().max(1).cast_unsigned();
-        let mut reader = table.group(group)?;
-        while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {
-            deliver(&batch, &table.columns, rows, sink)?;
-            rows += batch.num_rows() as u64;
-            let share = u128::from(size) * u128::from(rows - before) / u128::from(total);
-            let fresh = u64::try_from(share).unwrap_or(size).min(size) - reported;
-            reported += fresh;
-            sink.consumed(fresh);
-        }
-        sink.consumed(size - reported);
+        rows += table.read(group, rows, sink)?;
     }
     Ok(ReadSummary { places: rows, layout_changed: false })
+}
+
+/// The value of a cell: files differ in how they say that there is none.
+#[inline]
+fn value(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        b"" | b"-" | b"None" => None,
+        text => Some(text),
+    }
 }
 
 fn deliver<S: Sink>(
@@ -113,16 +128,48 @@ fn deliver<S: Sink>(
     Ok(())
 }
 
+thread_local! {
+    /// Workers read the row groups of a file one after the other, so that each reads its footer once.
+    static LAST: RefCell<Option<(Version, Rc<Table>)>> = const { RefCell::new(None) };
+}
+
+/// A file as it is now.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    path: PathBuf,
+    size: u64,
+    /// None: the system does not say.
+    modified: Option<SystemTime>,
+}
+
 /// An open file and which of its columns are read.
 struct Table {
-    file: File,
+    file: Arc<File>,
     size: u64,
     metadata: ArrowReaderMetadata,
     /// Leaf and field of the columns read, in the order of the file.
     columns: Vec<(usize, Field)>,
+    /// Of each column, from the row group read last.
+    spaces: RefCell<Vec<Space>>,
 }
 
 impl Table {
+    /// The file, or what the worker has of it.
+    fn last(path: &Path) -> Result<Rc<Self>, FileFailure> {
+        let found = std::fs::metadata(path).map_err(|error| FileFailure(error.to_string()))?;
+        let version = Version { path: path.to_owned(), size: found.len(), modified: found.modified().ok() };
+        let known = LAST.with_borrow(|last| match last {
+            Some((known, table)) if *known == version && version.modified.is_some() => Some(Rc::clone(table)),
+            _ => None,
+        });
+        if let Some(table) = known {
+            return Ok(table);
+        }
+        let table = Rc::new(Self::open(path)?);
+        LAST.set(Some((version, Rc::clone(&table))));
+        Ok(table)
+    }
+
     fn open(path: &Path) -> Result<Self, FileFailure> {
         let io = |error: std::io::Error| FileFailure(error.to_string());
         let file = File::open(path).map_err(io)?;
@@ -134,7 +181,7 @@ impl Table {
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
         let columns = columns(metadata.parquet_schema())?;
-        let table = Self { file, size, metadata, columns };
+        let table = Self { file: Arc::new(file), size, metadata, columns, spaces: RefCell::default() };
         for group in 0..table.metadata.metadata().num_row_groups() {
             table.check(group)?;
         }
@@ -161,13 +208,43 @@ impl Table {
         Ok(())
     }
 
-    fn group(&self, group: usize) -> Result<ParquetRecordBatchReader, FileFailure> {
+    /// Reads one row group; how many rows it has.
+    fn read<S: Sink>(&self, group: usize, before: u64, sink: &mut S) -> Result<u64, FileFailure> {
+        let (mut reported, size) = (0, self.stored(group));
+        let total = self.metadata.metadata().row_group(group).num_rows().max(1).cast_unsigned();
+        let mut report = |rows: u64, sink: &mut S| {
+            let share = u128::from(size) * u128::from(rows) / u128::from(total);
+            let fresh = u64::try_from(share).unwrap_or(size).min(size) - reported;
+            reported += fresh;
+            sink.consumed(fresh);
+        };
+        let mut rows = 0;
+        let spaces = self.spaces.take();
+        if let Some(mut quick) = RowGroup::open(&self.file, &self.metadata, group, &self.columns, spaces) {
+            rows = quick.read(before, sink, &mut report);
+            self.spaces.replace(quick.into_spaces());
+        }
+        if rows < total {
+            let mut reader = self.decode(group, rows)?;
+            while let Some(batch) = guarded(|| reader.next().transpose().map_err(ParquetError::from))? {
+                deliver(&batch, &self.columns, before + rows, sink)?;
+                rows += batch.num_rows() as u64;
+                report(rows, sink);
+            }
+        }
+        sink.consumed(size - reported);
+        Ok(rows)
+    }
+
+    /// The rows of a row group behind so many.
+    fn decode(&self, group: usize, behind: u64) -> Result<ParquetRecordBatchReader, FileFailure> {
         let file = self.file.try_clone().map_err(|error| FileFailure(error.to_string()))?;
         guarded(|| {
             let leaves = self.columns.iter().map(|(leaf, _)| *leaf);
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), leaves))
                 .with_row_groups(vec![group])
+                .with_offset(usize::try_from(behind)?)
                 .with_batch_size(BATCH)
                 .build()
         })

@@ -13,8 +13,8 @@ use arrow_array::{
     LargeStringArray, PrimitiveArray, StringArray,
 };
 
-use super::FileFailure;
-use super::cells::{self, Cells, Number};
+use crate::ingest::FileFailure;
+use crate::ingest::cells::{self, Cells, Number};
 use arrow_schema::DataType;
 
 use crate::flow::Field;
@@ -93,10 +93,7 @@ impl<'a> Column<'a> {
             Self::FixedBinary(array) if array.is_valid(row) => array.value(row),
             _ => return None,
         };
-        match text {
-            b"" | b"-" | b"None" => None,
-            text => Some(text),
-        }
+        super::value(text)
     }
 
     #[inline]
