@@ -22,8 +22,8 @@
 //! - [`state`] keeps what was counted as a file, so that runs over parts of the logs add up; [`conclude`] is the way from
 //!   either to the report.
 //!
-//! Work returns values; only `main` prints, and states are written where they are made. The same bytes come out for any number of threads, order or split of the files,
-//! and form of the logs.
+//! Work returns values; only `main` prints, and states are written where they are made. The same bytes come out for any
+//! number of threads, order or split of the files, and form of the logs.
 
 pub mod analyze;
 pub mod attribution;
