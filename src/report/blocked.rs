@@ -57,6 +57,16 @@ fn distinct_peers(row: &Row) -> Option<u64> {
 
 fn top_peers(row: &Row) -> Vec<PeerCount> {
     let mut peers: Vec<_> = row.internal.iter().chain(row.external.iter()).collect();
+    if distinct_peers(row).is_none() {
+        // Prefixes wide enough hold internal peers and others.
+        peers.sort_by_key(|(net, _)| *net);
+        peers.dedup_by(|(other, more), (net, uses)| {
+            if other == net {
+                uses.merge(more);
+            }
+            other == net
+        });
+    }
     let order = |a: &(IpNet, PeerUse), b: &(IpNet, PeerUse)| {
         b.1.records.cmp(&a.1.records).then_with(|| a.0.cmp(&b.0))
     };

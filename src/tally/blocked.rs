@@ -1,6 +1,6 @@
 //! Refused records by interface, direction, protocol, port and cause, with the peers that were refused.
 //!
-//! Bounded, whatever the logs hold: see [`bounds`]. Peers of private networks are kept apart, so that noise from the
+//! Bounded, whatever the logs hold: see `bounds`. Peers of private networks are kept apart, so that noise from the
 //! internet does not blur them.
 
 mod bounds;

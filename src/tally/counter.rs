@@ -1,7 +1,7 @@
 //! The sink of the product: takes flows from a reader, has them judged, and tallies them.
 //!
 //! Nearly every record is between IPv4 addresses, on a known interface, and in a situation that was met before: it is
-//! credited by what was judged then ([`Counter::v4`]). All others are judged one by one ([`Counter::alone`]).
+//! credited by what was judged then (`Counter::v4`). All others are judged one by one (`Counter::alone`).
 
 mod alone;
 mod by_situation;

@@ -1,7 +1,7 @@
 //! Records that only the whole input can decide, and what may decide them: lines 5 to 7 of the definition.
 //!
-//! Exact until there is too much of it; then ports are put together in ranges, see [`bounds`] and [`ports`], and what
-//! cannot be told any more stays undecided, see [`settle`].
+//! Exact until there is too much of it; then ports are put together in ranges, see `bounds` and `ports`, and what
+//! cannot be told any more stays undecided, see `settle`.
 
 mod bounds;
 mod ports;
