@@ -158,15 +158,7 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
             let mut judge = Judge::new(&timeline, &index);
             for (interface, flow) in &kept.flows {
                 let traffic = flow.traffic();
-                let flow = Flow {
-                    interface_id: b"",
-                    account_id: b"",
-                    vpc_id: b"",
-                    start: Some(flow.start),
-                    end: Some(flow.end),
-                    entry: flowaudit::flow::Entry::Traffic(traffic),
-                };
-                black_box(judge.judge(numbers[*interface], &flow, &traffic));
+                black_box(judge.judge(numbers[*interface], &flow.flow(), &traffic));
             }
         });
     });

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::acl::AclVerdict;
 use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
 use super::port_classes::LOW_PORTS;
+use super::refusal::{Allowing, Packet, Refusal};
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause};
-use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, TCP, Traffic, has_ports};
+use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Traffic, has_ports};
 use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
 
@@ -368,77 +368,6 @@ impl<'a> Judge<'a> {
         let placed = &state.interfaces[number.index()];
         let profile = &state.profiles[placed.profile];
         self.refusal(&Case { state, profile, direction, peer: peer(direction, traffic), traffic })
-    }
-}
-
-/// What the rules of a forward reading say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Allowing {
-    /// None matches.
-    Nothing,
-    /// None matches, and one might whose peer is not resolved.
-    Unresolved,
-    /// Some may match.
-    Possibly,
-    /// Some match.
-    Surely,
-}
-
-/// What the rules say of a refused record. The network ACL says the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    forward: Allowing,
-    reply: bool,
-    lacks_group: bool,
-}
-
-/// What of a refused packet tells its cause.
-#[derive(Debug, Clone, Copy)]
-pub struct Packet {
-    /// `protocol`.
-    pub protocol: u8,
-    /// `srcport`.
-    pub srcport: u16,
-    /// `dstport`.
-    pub dstport: u16,
-    /// `tcp-flags`, where known.
-    pub tcp_flags: Option<u8>,
-}
-
-impl Refusal {
-    /// Lines 3 to 11 of the definition.
-    pub fn cause(self, acl: AclVerdict, packet: Packet) -> Cause {
-        let denies = acl == AclVerdict::Denies;
-        let no_forward = matches!(self.forward, Allowing::Nothing | Allowing::Unresolved);
-        let flags = packet.tcp_flags.filter(|_| packet.protocol == TCP).map(|flags| flags & SYN_ACK);
-        let ports = has_ports(packet.protocol);
-        // Line 4 and line 7 know a reply by its port where flags do not tell.
-        let low = packet.srcport < LOW_PORTS && packet.dstport >= LOW_PORTS;
-        let by_port = no_forward && self.reply && flags.is_none() && ports && low;
-        let syn_clear = flags.is_some_and(|flags| flags & SYN == 0);
-        if denies && (syn_clear || !no_forward) {
-            return Cause::NetworkAcl;
-        }
-        if denies && (flags == Some(SYN_ACK) || by_port) {
-            return Cause::BlockedReply;
-        }
-        if syn_clear {
-            return Cause::LatePacket;
-        }
-        if flags == Some(SYN_ACK) && self.reply {
-            return if acl == AclVerdict::NotKnown { Cause::BlockedReply } else { Cause::LatePacket };
-        }
-        if by_port {
-            return if acl == AclVerdict::NotKnown { Cause::LateReplyOrScan } else { Cause::LatePacket };
-        }
-        match self.forward {
-            Allowing::Nothing | Allowing::Unresolved if self.reply && !ports => Cause::Undetermined,
-            Allowing::Possibly | Allowing::Unresolved => Cause::Undetermined,
-            Allowing::Surely => Cause::NotSecurityGroup,
-            Allowing::Nothing if self.lacks_group => Cause::UnknownGroup,
-            Allowing::Nothing if denies => Cause::SecurityGroupAndNetworkAcl,
-            Allowing::Nothing => Cause::SecurityGroup,
-        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod index;
 pub mod judge;
 pub mod naive;
 mod port_classes;
+pub mod refusal;
 pub mod sets;
 pub mod situation;
 

@@ -30,6 +30,10 @@ impl PortClasses {
         ends.sort_unstable();
         ends.dedup();
         ends.retain(|end| *end != u16::MAX);
+        // Beyond the rules that an interface can have, telling the classes would take more than they save.
+        if ends.len() > MOST_CLASSES {
+            return None;
+        }
         let firsts = std::iter::once(0).chain(ends.iter().map(|end| end + 1));
         let mut known = BTreeMap::new();
         let classes = firsts

@@ -73,6 +73,18 @@ impl V4Flow {
         })
     }
 
+    /// The same as a [`Flow`], of no interface, account or VPC that is said.
+    pub fn flow(&self) -> Flow<'static> {
+        Flow {
+            interface_id: b"",
+            account_id: b"",
+            vpc_id: b"",
+            start: Some(self.start),
+            end: Some(self.end),
+            entry: Entry::Traffic(self.traffic()),
+        }
+    }
+
     /// The same in the terms of every record.
     pub fn traffic(&self) -> Traffic {
         let address = |bits: u32| IpAddr::V4(Ipv4Addr::from(bits));

@@ -15,6 +15,7 @@ mod ahead;
 mod byte_masks;
 mod cells;
 mod csv;
+mod decimal;
 mod dotted;
 pub mod fault;
 mod gunzip;

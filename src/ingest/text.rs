@@ -1,6 +1,6 @@
 //! Text rows → flows: the hot path of the product.
 //!
-//! A row is cut into columns eight bytes at a time, each needed column is parsed once straight from the bytes, and
+//! A row is cut into columns sixteen bytes at a time, each needed column is parsed once straight from the bytes, and
 //! nothing is allocated per row. Whether a line is a header is asked only of lines that are no record: a header never
 //! parses as one.
 
@@ -13,7 +13,7 @@ use super::layout::{Layout, tokens};
 use super::lines::{Blocks, Chunk, FRONT, MAX_LINE};
 use super::quick::QuickParser;
 use super::stream::Counter;
-use super::{FileFailure, Place, ReadSummary, RowFault, Sink};
+use super::{FileFailure, Place, ReadSummary, RowFault, Sink, byte_masks, decimal};
 use crate::flow::field::FIELDS;
 use crate::flow::{Field, Flow};
 
@@ -74,15 +74,9 @@ impl<'a> Cells<'a> for TextRow<'a> {
 /// The number that the last bytes of these eight spell, so many as `length` says. None: they are not all digits.
 #[inline]
 fn eight_digits(bytes: [u8; 8], length: usize) -> Option<u64> {
-    // The last byte is the highest; those in front of the number become zeros, as leading digits would be.
-    let digits = (u64::from_le_bytes(bytes) ^ 0x3030_3030_3030_3030) & (u64::MAX << (64 - 8 * length));
-    if (digits.wrapping_add(0x0606_0606_0606_0606) | digits) & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
-        return None;
-    }
-    // Neighbours are joined: eight digits to four pairs, two fours, one number.
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    let mut bad = 0;
+    let number = decimal::digits(u64::from_le_bytes(bytes), length, &mut bad);
+    (bad == 0).then_some(number)
 }
 
 impl RowParser {
@@ -119,17 +113,17 @@ impl RowParser {
             }
             Ok(())
         };
-        let (words, rest) = line.as_chunks::<8>();
+        let (chunks, rest) = line.as_chunks::<16>();
         let mut base = 0_u32;
-        for word in words {
-            let mut separators = separators(u64::from_le_bytes(*word));
+        for chunk in chunks {
+            let mut separators = byte_masks::at_most(chunk, b' ');
             while separators != 0 {
-                let at = base + separators.trailing_zeros() / 8;
+                let at = base + separators.trailing_zeros();
                 column(start, at)?;
                 start = at + 1;
                 separators &= separators - 1;
             }
-            base += 8;
+            base += 16;
         }
         for byte in rest {
             if *byte <= b' ' {
@@ -141,15 +135,6 @@ impl RowParser {
         column(start, base)?;
         if columns.next().is_some() { Err(RowFault::TooFewFields) } else { Ok(()) }
     }
-}
-
-/// The high bit of each byte that is at most a space, exactly.
-#[inline]
-fn separators(word: u64) -> u64 {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The sum cannot carry into the next byte; its high bit says that the low seven bits are above the space.
-    let above = (word & !HIGH) + 0x5f5f_5f5f_5f5f_5f5f;
-    !(above | word) & HIGH
 }
 
 /// Which lines of a file are read.

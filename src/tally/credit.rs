@@ -75,27 +75,26 @@ pub struct Credit {
 impl Credit {
     /// Takes in one record.
     pub fn add(&mut self, flow: &Flow<'_>, traffic: &Traffic) {
-        self.records += 1;
-        if let Some(flags) = traffic.tcp_flags {
-            self.with_flags += 1;
-            self.answers += u64::from(flags & SYN_ACK == SYN_ACK);
-        }
-        self.packets = self.packets.saturating_add(traffic.packets);
-        self.bytes = self.bytes.saturating_add(traffic.bytes);
+        self.count(traffic.tcp_flags, traffic.packets, traffic.bytes);
         self.span.add(flow);
     }
 
     /// Takes in one record.
     #[inline]
     pub fn add_v4(&mut self, flow: &V4Flow) {
+        self.count(flow.tcp_flags, flow.packets, flow.bytes);
+        self.span.add_times(flow.start, flow.end);
+    }
+
+    #[inline]
+    fn count(&mut self, tcp_flags: Option<u8>, packets: u64, bytes: u64) {
         self.records += 1;
-        if let Some(flags) = flow.tcp_flags {
+        if let Some(flags) = tcp_flags {
             self.with_flags += 1;
             self.answers += u64::from(flags & SYN_ACK == SYN_ACK);
         }
-        self.packets = self.packets.saturating_add(flow.packets);
-        self.bytes = self.bytes.saturating_add(flow.bytes);
-        self.span.add_times(flow.start, flow.end);
+        self.packets = self.packets.saturating_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// Takes in other records.

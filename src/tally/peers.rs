@@ -121,7 +121,13 @@ impl PeerTable {
         let mut uses = PeerUse { records: 1, span: Span::default() };
         uses.span.add(flow);
         match peer {
-            IpAddr::V4(peer) => self.add_v4_rest(peer.into(), &uses),
+            IpAddr::V4(peer) => {
+                let times = flow.start.zip(flow.end);
+                match times.and_then(|(start, end)| Note::of(peer.into(), start, end)) {
+                    Some(note) => self.note(note),
+                    None => self.add_v4_rest(peer.into(), &uses),
+                }
+            }
             IpAddr::V6(peer) => {
                 let peer = widened_v6(peer.into(), self.step);
                 let rest = self.rest.get_or_insert_default();

@@ -18,22 +18,8 @@ impl Counter<'_> {
     /// A record of a known interface that no situation tells.
     #[cold]
     pub(super) fn v4_alone(&mut self, slot: u32, flow: &V4Flow) {
-        let traffic = flow.traffic();
         // The account and the VPC matter for unknown interfaces only.
-        let flow = Flow {
-            interface_id: b"",
-            account_id: b"",
-            vpc_id: b"",
-            start: Some(flow.start),
-            end: Some(flow.end),
-            entry: Entry::Traffic(traffic),
-        };
-        let interface = &mut self.tally.interfaces[slot as usize];
-        interface.add(&flow);
-        if self.brief.selection.watches() {
-            interface.deliveries.entry(self.flow_log).or_default().add(&flow);
-        }
-        self.traffic(slot, &flow, &traffic);
+        self.alone_on(slot, &flow.flow());
     }
 
     /// A record inside the window.
@@ -48,9 +34,14 @@ impl Counter<'_> {
             return;
         }
         let slot = self.slot(flow.interface_id);
+        self.alone_on(slot, flow);
+    }
+
+    /// A record that counts.
+    fn alone_on(&mut self, slot: u32, flow: &Flow<'_>) {
         let interface = &mut self.tally.interfaces[slot as usize];
         interface.add(flow);
-        if brief.selection.watches() {
+        if self.brief.selection.watches() {
             interface.deliveries.entry(self.flow_log).or_default().add(flow);
         }
         match &flow.entry {

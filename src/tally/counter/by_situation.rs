@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use super::{Counter, GATHERED, Known, Now};
 use crate::attribution::acl::AclVerdict;
 use crate::attribution::index::Origin;
-use crate::attribution::judge::{Judgement, Packet, Refusal, Role, Verdict};
+use crate::attribution::judge::{Judgement, Role, Verdict};
+use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::sets::SetId;
 use crate::attribution::situation::Situated;
-use crate::flow::{Action, Entry, Flow, Seconds, V4Flow};
+use crate::flow::{Action, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
 use crate::tally::cells::{CellKey, Flags, Kind, shows};
@@ -153,15 +154,7 @@ impl Counter<'_> {
                 Known::Refused(self.judge.refuse(number, self.now.state, situated.direction, &traffic))
             }
             Action::Accept => {
-                let whole = Flow {
-                    interface_id: b"",
-                    account_id: b"",
-                    vpc_id: b"",
-                    start: Some(flow.start),
-                    end: Some(flow.end),
-                    entry: Entry::Traffic(traffic),
-                };
-                let judgement = self.judge.judge(Some(number), &whole, &traffic);
+                let judgement = self.judge.judge(Some(number), &flow.flow(), &traffic);
                 self.remember(&judgement, flow)
             }
         };
