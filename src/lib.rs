@@ -44,3 +44,4 @@ pub mod rules;
 pub mod state;
 pub mod tally;
 pub mod time;
+mod word_table;

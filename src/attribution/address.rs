@@ -64,7 +64,7 @@ impl AddressClasses {
             }
         }
         let v4 = intervals(v4, words, &mut interner);
-        let table = (look_up == LookUp::Table).then(|| V4Table::build(&v4));
+        let table = (look_up == LookUp::Table).then(|| V4Table::build(&v4)).flatten();
         let v6 = intervals(v6, words, &mut interner);
         Self { v4, table, v6, members: interner.members, words, peers: peers.len() }
     }
@@ -114,104 +114,117 @@ impl<A: Ord + Copy> Intervals<A> {
     }
 }
 
-/// The class of IPv4 addresses in at most four steps: by their first 16 bits, the next 8, the last 8.
+/// The class of IPv4 addresses in three steps, whatever the address: by their first 16 bits, the next 8, the last 8.
 #[derive(Debug)]
 struct V4Table {
-    /// By the first 16 bits: which of the entries.
+    /// One bit for each /16 that is not like most others: small enough to stay at hand.
+    special: Vec<u64>,
+    /// By the first 16 bits, for special ones: which page of `third`. Behind them all, that of the others.
     blocks: Vec<u16>,
-    entries: Vec<Entry>,
-    /// 256 entries for each /16 that is not of one class.
-    third: Vec<Entry>,
-    /// 256 classes for each /24 that is not of one class.
-    fourth: Vec<Class>,
+    /// Pages of 256: by the next 8 bits, which page of `fourth`.
+    third: Vec<u16>,
+    /// Pages of 256: by the last 8 bits, the class.
+    fourth: Vec<u16>,
 }
 
-/// What is known of the addresses of one prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Entry {
-    /// All are of one class.
-    Class(Class),
-    /// See the next table, from here on.
-    Next(u32),
-    /// The tables are full: to be searched.
-    Search,
-}
-
-/// So many /24 are looked up by their last byte, 1 KiB each; beyond that they are searched.
-const MOST_LEAVES: usize = 1 << 14;
-/// So many /16 are cut into /24, 2 KiB each.
-const MOST_CUT: usize = 1 << 12;
+/// Stands for a class where pages have run out: it must be searched.
+const SEARCH: u16 = u16::MAX;
+/// So many pages of either kind, half a KiB each, and those that hold a single class.
+const MOST_PAGES: usize = 1 << 14;
 
 impl V4Table {
-    fn build(intervals: &Intervals<u32>) -> Self {
-        let mut table = Self {
-            blocks: Vec::with_capacity(1 << 16),
-            entries: Vec::new(),
-            third: Vec::new(),
-            fourth: Vec::new(),
-        };
-        let mut known: HashMap<Entry, u16> = HashMap::new();
+    /// None: more classes than pages can name.
+    fn build(intervals: &Intervals<u32>) -> Option<Self> {
+        let most = intervals.classes.iter().map(|class| class.0).max().unwrap_or_default();
+        if most as usize >= usize::from(SEARCH) - 2 * MOST_PAGES {
+            return None;
+        }
+        let mut pages = Pages::default();
         let mut first = 0;
+        let mut blocks = Vec::with_capacity(1 << 16);
         for block in 0..1_u32 << 16 {
             // Intervals that start in the block, and the class at its start.
             let count = intervals.starts[first..].partition_point(|start| *start >> 16 <= block);
             let inside = first..first + count;
-            let entry = table.block(block << 16, intervals, inside.clone());
             first = inside.end;
-            let next = u16::try_from(table.entries.len()).unwrap_or(u16::MAX);
-            let number = *known.entry(entry).or_insert_with(|| {
-                table.entries.push(entry);
-                next
-            });
-            table.blocks.push(number);
+            blocks.push(pages.block(block << 16, intervals, inside));
         }
-        table
-    }
-
-    fn block(&mut self, from: u32, intervals: &Intervals<u32>, inside: std::ops::Range<usize>) -> Entry {
-        let starts = &intervals.starts[inside.clone()];
-        let class_at = |address: u32| {
-            let after = inside.start + starts.partition_point(|start| *start <= address);
-            intervals.classes[after - 1]
-        };
-        if starts.iter().all(|start| *start == from) {
-            return Entry::Class(class_at(from));
+        let mut counts: HashMap<u16, usize> = HashMap::new();
+        for page in &blocks {
+            *counts.entry(*page).or_default() += 1;
         }
-        if self.third.len() / 256 >= MOST_CUT {
-            return Entry::Search;
-        }
-        let third = u32::try_from(self.third.len()).unwrap_or(u32::MAX);
-        for byte in 0..256 {
-            let from = from + byte * 256;
-            let count = |until: u32| starts.partition_point(|start| *start <= until);
-            let entry = if count(from) == count(from + 255) {
-                Entry::Class(class_at(from))
-            } else if self.fourth.len() / 256 >= MOST_LEAVES {
-                Entry::Search
-            } else {
-                let fourth = u32::try_from(self.fourth.len()).unwrap_or(u32::MAX);
-                self.fourth.extend((0..256).map(|last| class_at(from + last)));
-                Entry::Next(fourth)
-            };
-            self.third.push(entry);
-        }
-        Entry::Next(third)
+        let most = counts.into_iter().max_by_key(|(page, count)| (*count, *page)).map_or(0, |(page, _)| page);
+        let (words, _) = blocks.as_chunks::<64>();
+        let bits = |word: &[u16; 64]| word.iter().rfold(0, |bits, page| bits << 1 | u64::from(*page != most));
+        let special = words.iter().map(bits).collect();
+        blocks.push(most);
+        Some(Self { special, blocks, third: pages.third, fourth: pages.fourth })
     }
 
     /// None: it must be searched.
-    #[inline]
+    #[inline(always)]
     fn class(&self, address: u32) -> Option<Class> {
         let [_, _, third, fourth] = address.to_be_bytes();
-        match self.entries[usize::from(self.blocks[(address >> 16) as usize])] {
-            Entry::Class(class) => Some(class),
-            Entry::Search => None,
-            Entry::Next(at) => match self.third[at as usize + usize::from(third)] {
-                Entry::Class(class) => Some(class),
-                Entry::Search => None,
-                Entry::Next(at) => Some(self.fourth[at as usize + usize::from(fourth)]),
-            },
-        }
+        let block = (address >> 16) as usize;
+        let special = self.special[block / 64] >> (block % 64) & 1 == 1;
+        let page = usize::from(self.blocks[if special { block } else { 1 << 16 }]);
+        let page = usize::from(self.third[page << 8 | usize::from(third)]);
+        let class = self.fourth[page << 8 | usize::from(fourth)];
+        (class != SEARCH).then_some(Class(class.into()))
     }
+}
+
+/// Pages in the making. Those that hold one class, or one page, are made once.
+#[derive(Default)]
+struct Pages {
+    third: Vec<u16>,
+    fourth: Vec<u16>,
+    third_of: HashMap<u16, u16>,
+    fourth_of: HashMap<u16, u16>,
+}
+
+impl Pages {
+    /// The third page of the /16 from here on; `inside` are the intervals that start in it.
+    fn block(&mut self, from: u32, intervals: &Intervals<u32>, inside: std::ops::Range<usize>) -> u16 {
+        let starts = &intervals.starts[inside.clone()];
+        let until = |address: u32| starts.partition_point(|start| *start <= address);
+        let class_at = |address: u32| {
+            let Class(class) = intervals.classes[inside.start + until(address) - 1];
+            u16::try_from(class).unwrap_or(SEARCH)
+        };
+        let cut = starts.iter().any(|start| *start != from);
+        if !cut || self.third.len() / 256 >= MOST_PAGES {
+            let page = self.fourth_of(if cut { SEARCH } else { class_at(from) });
+            return page_of_one(&mut self.third, &mut self.third_of, page);
+        }
+        let number = |at: usize| u32::try_from(at).unwrap_or_default();
+        let page = std::array::from_fn(|byte| {
+            let from = from + (number(byte) << 8);
+            if until(from) == until(from + 255) {
+                self.fourth_of(class_at(from))
+            } else if self.fourth.len() / 256 >= MOST_PAGES {
+                self.fourth_of(SEARCH)
+            } else {
+                add_page(&mut self.fourth, &std::array::from_fn(|last| class_at(from + number(last))))
+            }
+        });
+        add_page(&mut self.third, &page)
+    }
+
+    /// The page of addresses that are all of this class.
+    fn fourth_of(&mut self, class: u16) -> u16 {
+        page_of_one(&mut self.fourth, &mut self.fourth_of, class)
+    }
+}
+
+fn page_of_one(pages: &mut Vec<u16>, known: &mut HashMap<u16, u16>, value: u16) -> u16 {
+    *known.entry(value).or_insert_with(|| add_page(pages, &[value; 256]))
+}
+
+/// There are at most [`MOST_PAGES`] and one for each class, which together have numbers of 16 bits.
+fn add_page(pages: &mut Vec<u16>, page: &[u16; 256]) -> u16 {
+    pages.extend(page);
+    u16::try_from(pages.len() / 256 - 1).unwrap_or(SEARCH)
 }
 
 struct ClassInterner {

@@ -4,28 +4,32 @@
 //! state lacks is entered with the addresses, groups and subnet of its neighbour, so that a record needs one look-up.
 
 mod compile;
+mod interface_ids;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::acl::{self, AclVerdict};
 use super::address::{AddressClasses, LookUp, PeerIndex};
 use super::port_classes::PortClasses;
+use super::seat::Seat;
 use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::{Interface, NetworkAcl, Subnet};
 use crate::rules::timeline::Timeline;
 use crate::rules::{Rule, RuleIndex};
+use compile::Seating;
+use interface_ids::InterfaceIds;
 
 /// Number of an interface that some snapshot knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InterfaceNumber(u32);
+pub struct InterfaceNumber(pub(crate) u32);
 
 impl InterfaceNumber {
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -36,10 +40,13 @@ const MOST_TABLES: usize = 16;
 /// The compiled timeline.
 #[derive(Debug)]
 pub struct Index {
-    numbers: HashMap<Box<[u8]>, InterfaceNumber>,
+    ids: InterfaceIds,
     pub(super) states: Vec<StateIndex>,
-    /// Of all profiles, each once.
-    pub(super) port_classes: Vec<PortClasses>,
+    /// By state, then interface number.
+    pub(super) seats: Vec<Seat>,
+    /// Per profile that folds classes of addresses: what the classes are called.
+    pub(super) kin: Vec<u16>,
+    pub(super) port_classes: PortClasses,
     /// By interface number.
     may_wait: Vec<MayWait>,
     /// Rules that match possibly, never surely.
@@ -62,6 +69,8 @@ pub struct MayWait {
 }
 
 impl MayWait {
+    /// None may.
+    pub const NEVER: Self = Self { tcp: false, udp: false };
     /// Records of either protocol may: by snapshots that are not known yet.
     pub const ALWAYS: Self = Self { tcp: true, udp: true };
 
@@ -88,10 +97,6 @@ pub(super) struct StateIndex {
     pub(super) profiles: Vec<Profile>,
     /// By interface number.
     pub(super) interfaces: Vec<Placed>,
-    /// By interface number: what the commonest records ask of it.
-    pub(super) seats: Vec<Seat>,
-    /// Per profile that folds classes, the [`Kin`] of each class.
-    pub(super) kin: Vec<u16>,
 }
 
 /// An interface as a state has it.
@@ -99,7 +104,7 @@ pub(super) struct StateIndex {
 pub(super) struct Placed {
     pub(super) interface: Arc<Interface>,
     /// Its IPv4 addresses, for the commonest question.
-    v4: Vec<u32>,
+    pub(super) v4: Vec<u32>,
     pub(super) origin: Origin,
     pub(super) profile: usize,
     pub(super) acl: Option<Arc<NetworkAcl>>,
@@ -113,57 +118,6 @@ impl Placed {
             IpAddr::V4(own) if self.interface.prefixes.is_empty() => self.v4.contains(&u32::from(own)),
             _ => self.interface.owns(address),
         }
-    }
-}
-
-/// What the commonest records ask of an interface, in half a cache line.
-#[derive(Debug)]
-pub(super) struct Seat {
-    /// Its IPv4 addresses, the first one repeated.
-    own: [u32; 4],
-    /// Whether those are all.
-    own_all: bool,
-    profile: Option<u32>,
-    pub(super) origin: Origin,
-}
-
-impl Seat {
-    fn of(placed: &Placed) -> Self {
-        let first = placed.v4.first().copied().unwrap_or_default();
-        let own = std::array::from_fn(|at| placed.v4.get(at).copied().unwrap_or(first));
-        let own_all = (1..=own.len()).contains(&placed.v4.len()) && placed.interface.prefixes.is_empty();
-        let has_groups = !placed.interface.group_ids.is_empty();
-        Self {
-            own,
-            own_all,
-            profile: u32::try_from(placed.profile).ok().filter(|_| has_groups),
-            origin: placed.origin,
-        }
-    }
-
-    /// The profile; None: no groups.
-    #[inline]
-    pub(super) fn profile(&self) -> Option<usize> {
-        self.profile.map(|profile| profile as usize)
-    }
-}
-
-impl StateIndex {
-    /// The direction that the addresses of a record tell.
-    #[inline]
-    pub(super) fn direction(&self, number: InterfaceNumber, srcaddr: u32, dstaddr: u32) -> Option<Direction> {
-        let seat = &self.seats[number.index()];
-        let owns = |address: u32| seat.own.iter().fold(false, |owns, own| owns | (*own == address));
-        let owned = if seat.own_all {
-            (owns(dstaddr), owns(srcaddr))
-        } else {
-            let placed = &self.interfaces[number.index()];
-            let owns = |address: u32| placed.owns(IpAddr::V4(address.into()));
-            (owns(dstaddr), owns(srcaddr))
-        };
-        // One of two, without a guess which.
-        let direction = if owned.0 { Direction::Ingress } else { Direction::Egress };
-        (owned.0 != owned.1).then_some(direction)
     }
 }
 
@@ -192,20 +146,6 @@ pub(super) struct Profile {
     pub(super) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
     pub(super) lacks_group: bool,
-    /// Which classes of addresses it cannot tell apart.
-    pub(super) kin: Kin,
-    /// By direction, then tcp and udp: index into [`Index::port_classes`]. None: its records are judged one by one.
-    pub(super) ports: Option<[[u32; 2]; 2]>,
-}
-
-/// How a profile names the classes of addresses.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) enum Kin {
-    /// By the class itself.
-    #[default]
-    Class,
-    /// Classes that its rules do not tell apart have one number, at this place plus the class in [`StateIndex::kin`].
-    Folded(usize),
 }
 
 /// So many classes times profiles, over all states, are folded.
@@ -306,23 +246,17 @@ impl Index {
         let mut states: Vec<StateIndex> = (0..timeline.states.len())
             .map(|at| compile::compile(timeline, at, &ids, &keepers, &own_ranges, look_up))
             .collect();
-        let mut port_classes = compile::PortClassTable::default();
-        let mut left = MOST_FOLDED;
-        let mut number = 0;
-        for state in &mut states {
-            for profile in &mut state.profiles {
-                profile.number = number;
-                number += 1;
-                profile.ports = port_classes.of_profile(profile);
-            }
-            state.fold_classes(&mut left);
+        for (number, profile) in states.iter_mut().flat_map(|state| &mut state.profiles).enumerate() {
+            profile.number = number;
         }
+        let Seating { seats, kin, port_classes } = Seating::of(&states);
         let may_wait = (0..ids.len()).map(|number| MayWait::of(&states, number, timeline)).collect();
-        let numbers = ids.iter().zip(0..).map(|(id, n)| (id.as_bytes().into(), InterfaceNumber(n))).collect();
         Self {
-            numbers,
+            ids: InterfaceIds::of(ids.iter().map(|id| id.as_bytes())),
             states,
-            port_classes: port_classes.all,
+            seats,
+            kin,
+            port_classes,
             may_wait,
             possible: timeline.rules.iter().map(Rule::is_one_icmp_type).collect(),
             specific: timeline.rules.iter().map(Rule::is_specific).collect(),
@@ -332,8 +266,45 @@ impl Index {
     }
 
     /// The number of an interface, if any snapshot has it.
+    #[inline]
     pub fn number(&self, interface_id: &[u8]) -> Option<InterfaceNumber> {
-        self.numbers.get(interface_id).copied()
+        self.ids.number(interface_id).map(InterfaceNumber)
+    }
+
+    /// How many interfaces there are: their numbers are below.
+    pub fn interfaces(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether the state itself has the interface.
+    pub fn origin(&self, state: usize, number: InterfaceNumber) -> Origin {
+        self.states[state].interfaces[number.index()].origin
+    }
+
+    /// The place of an interface in a state among [`Index::seats`].
+    #[inline(always)]
+    pub(super) fn seat_number(&self, state: usize, number: InterfaceNumber) -> usize {
+        state * self.ids.len() + number.index()
+    }
+
+    /// The number of an interface's profile among those of all states.
+    pub fn profile_number(&self, state: usize, number: InterfaceNumber) -> usize {
+        let state = &self.states[state];
+        state.profiles[state.interfaces[number.index()].profile].number
+    }
+
+    /// Which of the two addresses an interface owns.
+    #[cold]
+    pub(super) fn owns_either(
+        &self,
+        state: usize,
+        number: InterfaceNumber,
+        one: u32,
+        other: u32,
+    ) -> (bool, bool) {
+        let placed = &self.states[state].interfaces[number.index()];
+        let owns = |address: u32| placed.owns(IpAddr::V4(address.into()));
+        (owns(one), owns(other))
     }
 
     /// Whether records of the interface may have to wait for the whole input (lines 5 and 6).

@@ -15,6 +15,7 @@ pub mod judge;
 pub mod naive;
 mod port_classes;
 pub mod refusal;
+mod seat;
 pub mod sets;
 pub mod situation;
 

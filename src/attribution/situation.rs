@@ -1,21 +1,21 @@
 //! What of a record decides how it is judged: records in the same situation are judged once.
 
-use super::address::Class;
-use super::index::{Index, InterfaceNumber, Kin, Origin};
+use super::index::{Index, InterfaceNumber};
+use super::seat::{Seat, Stand};
 use crate::flow::{Action, Direction, TCP, UDP, V4Flow};
 
-/// A situation, in one word.
+/// A situation, in one word: the same for all interfaces that have the same groups in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Situation(u64);
 
 impl Situation {
     /// None that is known: the record must be judged by itself.
-    const NONE: Self = Self(u64::MAX);
+    pub const NONE: Self = Self(u64::MAX);
 
-    /// The word, which is never [`u64::MAX`]. None: the record must be judged by itself.
+    /// The word.
     #[inline(always)]
-    pub fn word(self) -> Option<u64> {
-        (self != Self::NONE).then_some(self.0)
+    pub fn word(self) -> u64 {
+        self.0
     }
 }
 
@@ -24,71 +24,92 @@ impl Situation {
 pub struct Situated {
     /// Everything that its judgement depends on, but for the network ACL.
     pub situation: Situation,
-    /// The direction.
-    pub direction: Direction,
     /// The far side.
     pub peer: u32,
-    /// Where the interface is known from.
-    pub origin: Origin,
+    /// The direction.
+    pub direction: Direction,
 }
 
 impl Situated {
     /// A record that must be judged by itself.
-    pub const ALONE: Self =
-        Self { situation: Situation::NONE, direction: Direction::Ingress, peer: 0, origin: Origin::State };
+    pub const ALONE: Self = Self { situation: Situation::NONE, peer: 0, direction: Direction::Ingress };
 }
 
+/// From the highest bit: profile, kin, the classes of both ports, transport, direction, action, flags. No transport is 3,
+/// so no situation is all ones.
+const PROFILE_SHIFT: u32 = 40;
+const KIN_SHIFT: u32 = 29;
+const PORT_SHIFT: u32 = 18;
+const SMALL_BITS: u32 = 7;
+/// What fits; beyond it records are judged one by one. See [`super::port_classes::MOST_CLASSES`] too.
+const MOST_KIN: u32 = 1 << (PROFILE_SHIFT - KIN_SHIFT);
+const MOST_PROFILES: u32 = 1 << (64 - PROFILE_SHIFT);
+
 impl Index {
-    /// The situation of a record in a state.
-    #[inline]
+    /// The situation of a record on an interface in a state.
+    #[inline(always)]
     pub fn situate(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Situated {
         self.find_situation(state, number, flow).unwrap_or(Situated::ALONE)
     }
 
     #[inline(always)]
     fn find_situation(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Option<Situated> {
-        let state = &self.states[state];
-        let seat = &state.seats[number.index()];
-        let profile = &state.profiles[seat.profile()?];
+        let seat = &self.seats[self.seat_number(state, number)];
+        if seat.profile >= MOST_PROFILES || seat.stand == Stand::Alone {
+            return None;
+        }
         let direction = match flow.direction {
             Some(direction) => direction,
-            None => state.direction(number, flow.srcaddr, flow.dstaddr)?,
+            None => self.direction(state, number, seat, flow)?,
         };
         let peer = flow.peer(direction);
-        let Class(class) = state.classes.class_v4(peer);
-        let kin = match profile.kin {
-            Kin::Folded(from) => u32::from(state.kin[from + class as usize]),
-            Kin::Class => class,
-        };
-        let classes = profile.ports.as_ref()?;
+        let classes = &self.states[state].classes;
+        let kin = seat.kin.of(classes.class_v4(peer), &self.kin);
+        if kin >= MOST_KIN {
+            return None;
+        }
         let (transport, ports) = match flow.protocol {
-            TCP => (0, self.port_pair(classes, direction, 0, flow)),
-            UDP => (1, self.port_pair(classes, direction, 1, flow)),
+            TCP => (0, self.port_pair(seat, 0, direction, flow)),
+            UDP => (1, self.port_pair(seat, 1, direction, flow)),
             // Nothing else has ports; the protocol takes their place.
             other => (2, u64::from(other)),
         };
         // Of the flags only SYN and ACK matter, and whether they are known.
         let flags = flow.tcp_flags.map_or(4, |flags| u64::from(flags >> 1 & 1 | flags >> 3 & 2));
         let refused = u64::from(flow.action == Action::Reject);
-        let small = flags | refused << 3 | (direction as u64) << 4 | transport << 5;
-        if kin >= MOST_KIN || profile.number >= MOST_PROFILES {
-            return None;
-        }
-        let situation = (profile.number as u64) << 43 | u64::from(kin) << 31 | ports << 7 | small;
-        Some(Situated { situation: Situation(situation), direction, peer, origin: seat.origin })
+        let small = transport << 5 | (direction as u64) << 4 | refused << 3 | flags;
+        let word = u64::from(seat.profile) << PROFILE_SHIFT
+            | u64::from(kin) << KIN_SHIFT
+            | ports << SMALL_BITS
+            | small;
+        Some(Situated { situation: Situation(word), peer, direction })
     }
 
     /// The classes of both ports: `dstport` is tested by rules of the record's direction, `srcport` by the others.
-    #[inline]
-    fn port_pair(&self, of: &[[u32; 2]; 2], direction: Direction, transport: usize, flow: &V4Flow) -> u64 {
-        let classes = |direction| &self.port_classes[of[direction as usize][transport] as usize];
-        let dst = classes(direction).class(flow.dstport);
-        let src = classes(direction.opposite()).class(flow.srcport);
-        u64::from(dst) << 12 | u64::from(src)
+    #[inline(always)]
+    fn port_pair(&self, seat: &Seat, transport: usize, direction: Direction, flow: &V4Flow) -> u64 {
+        let class = |direction, port| {
+            u64::from(self.port_classes.class(seat.ports[transport][direction as usize], port))
+        };
+        let (dst, src) = (class(direction, flow.dstport), class(direction.opposite(), flow.srcport));
+        dst << (PORT_SHIFT - SMALL_BITS) | src
+    }
+
+    /// The direction that the addresses of a record tell.
+    #[inline(always)]
+    fn direction(
+        &self,
+        state: usize,
+        number: InterfaceNumber,
+        seat: &Seat,
+        flow: &V4Flow,
+    ) -> Option<Direction> {
+        let owned = match seat.stand {
+            Stand::Told => seat.owns_either(flow.srcaddr, flow.dstaddr),
+            _ => self.owns_either(state, number, flow.srcaddr, flow.dstaddr),
+        };
+        // One of two, without a guess which.
+        let direction = if owned.1 { Direction::Ingress } else { Direction::Egress };
+        (owned.0 != owned.1).then_some(direction)
     }
 }
-
-/// What fits the bits of a [`Situation`]; beyond it records are judged one by one. Port classes have twelve bits:
-/// see [`super::port_classes::MOST_CLASSES`].
-const MOST_KIN: u32 = 1 << 12;
-const MOST_PROFILES: usize = (1 << 21) - 1;

@@ -13,9 +13,9 @@ use super::credit::Credit;
 use super::peers::PeerTable;
 use super::scope::{self, PeerScope};
 use super::unordered;
-use super::word_table::WordTable;
 use crate::attribution::Cause;
 use crate::flow::{Direction, Flow, Traffic, V4Flow, has_ports};
+use crate::word_table::WordTable;
 use bounds::{Level, Limits, Rung};
 
 /// What rows are grouped by before the port.

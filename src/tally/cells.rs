@@ -1,19 +1,20 @@
-//! Credits of ACCEPTs in one dense list: by interface and by what was judged of them.
+//! Credits of ACCEPTs in one dense list, by interface and by what was judged of them.
 //!
-//! What a record ends as is found once per situation; after that it costs two look-ups of small keys and seven sums.
+//! What records of a situation end as is found once, and that kind has a number among those of its profile: the cell of a
+//! record is at that place among the cells of its interface, without a search.
 
 use hashbrown::HashMap;
 
 use super::UsageKey;
 use super::credit::Credit;
 use super::watch::Exposure;
-use super::word_table::WordTable;
 use crate::attribution::Basis;
+use crate::attribution::index::{Index, InterfaceNumber};
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
 use crate::flow::{SYN_ACK, V4Flow};
 
-/// What records of a cell have in common besides the interface.
+/// What records of a cell have in common besides the interface and its groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
     /// What was judged.
@@ -22,6 +23,8 @@ pub(super) struct Kind {
     pub(super) near: SetId,
     /// What the TCP flags are known to be.
     pub(super) flags: Flags,
+    /// Whose traffic it is.
+    pub(super) exposure: Exposure,
 }
 
 /// What is known of TCP flags, as far as credits count it.
@@ -43,31 +46,13 @@ impl Flags {
     }
 }
 
-/// Number of a [`Kind`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Number of a [`Kind`] among those of its profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct KindNumber(u32);
 
-/// Interface slot, kind and exposure, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct CellKey(u64);
-
-impl CellKey {
-    /// The cell of records that were counted otherwise; what is in it counts for nothing.
-    pub(super) const NONE: Self = Self(u64::MAX - 1);
-
-    #[inline]
-    pub(super) fn of(slot: u32, kind: KindNumber, exposure: Exposure) -> Self {
-        Self(u64::from(slot) << 32 | u64::from(kind.0) << 8 | u64::from(exposure.code()))
-    }
-}
-
-/// Kinds have 24 bits of a key; there are as many as pairs of sets of rules.
-const MOST_KINDS: usize = 1 << 24;
-
-/// What ACCEPTs of a kind add up to, in half a cache line. What does not fit goes to [`Cells::spilled`].
+/// What ACCEPTs of a kind on an interface add up to. What does not fit goes to [`Cells::spilled`].
 #[derive(Debug, Clone, Copy)]
 struct Cell {
-    key: CellKey,
     bytes: u64,
     packets: u32,
     records: u32,
@@ -76,9 +61,7 @@ struct Cell {
 }
 
 impl Cell {
-    fn empty(key: CellKey) -> Self {
-        Self { key, bytes: 0, packets: 0, records: 0, first: u32::MAX, last: 0 }
-    }
+    const EMPTY: Self = Self { bytes: 0, packets: 0, records: 0, first: u32::MAX, last: 0 };
 
     /// None: it does not fit.
     #[inline(always)]
@@ -106,84 +89,136 @@ impl Cell {
     }
 }
 
-/// Credits by interface slot, kind and exposure.
+/// The cells of an interface in a state: one for each kind of its profile, as far as they go.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    from: u32,
+    len: u32,
+}
+
+/// The kinds of a profile.
+#[derive(Debug, Default)]
+struct Kinds {
+    numbers: HashMap<Kind, KindNumber>,
+    all: Vec<Kind>,
+}
+
+/// Whose cells: an interface in a state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whose {
+    pub(super) state: usize,
+    pub(super) number: InterfaceNumber,
+}
+
+/// So many cells are kept, at most, and as many again for a short time.
+const MOST_CELLS: usize = 1 << 20;
+/// The fewest cells of an interface.
+const FIRST_CELLS: u32 = 4;
+
+/// Credits by interface and kind.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    known: HashMap<Kind, KindNumber>,
-    kinds: Vec<Kind>,
-    places: WordTable,
+    /// By profile.
+    kinds: Vec<Kinds>,
+    /// By state, then interface number.
+    blocks: Vec<Vec<Block>>,
     dense: Vec<Cell>,
     /// What cells could not hold, in no order.
-    spilled: Vec<(CellKey, Credit)>,
+    spilled: Vec<(Whose, Kind, Credit)>,
 }
 
 impl Cells {
-    /// The number of a kind, new or known. None: there are too many.
-    pub(super) fn kind(&mut self, kind: Kind) -> Option<KindNumber> {
-        if let Some(number) = self.known.get(&kind) {
-            return Some(*number);
+    /// The number of a kind in a profile, new or known.
+    pub(super) fn kind(&mut self, profile: usize, kind: Kind) -> KindNumber {
+        if self.kinds.len() <= profile {
+            self.kinds.resize_with(profile + 1, Kinds::default);
         }
-        let next = KindNumber(u32::try_from(self.kinds.len()).ok()?);
-        if self.kinds.len() >= MOST_KINDS {
-            return None;
+        let kinds = &mut self.kinds[profile];
+        let next = KindNumber(u32::try_from(kinds.all.len()).unwrap_or(u32::MAX));
+        let number = *kinds.numbers.entry(kind).or_insert(next);
+        if number == next {
+            kinds.all.push(kind);
         }
-        self.known.insert(kind, next);
-        self.kinds.push(kind);
-        Some(next)
+        number
     }
 
-    /// Where a cell is.
+    /// The kind that differs in exposure.
+    pub(super) fn exposed(&mut self, profile: usize, number: KindNumber, exposure: Exposure) -> KindNumber {
+        let kind = self.kinds[profile].all[number.0 as usize];
+        self.kind(profile, Kind { exposure, ..kind })
+    }
+
+    /// Whether they should be emptied before more are opened.
+    pub(super) fn are_full(&self) -> bool {
+        self.dense.len() >= MOST_CELLS
+    }
+
+    /// Makes room for the interfaces of a state.
+    pub(super) fn prepare(&mut self, state: usize, interfaces: usize) {
+        if self.blocks.len() <= state {
+            self.blocks.resize_with(state + 1, Vec::new);
+        }
+        self.blocks[state].resize(interfaces, Block::default());
+    }
+
+    /// Adds a record to the cell of its kind.
     #[inline(always)]
-    pub(super) fn place(&mut self, key: CellKey) -> u32 {
-        match self.places.get(key.0, |place| self.dense[place as usize].key == key) {
-            Some(place) => place,
-            None => self.open(key),
+    pub(super) fn add(&mut self, index: &Index, whose: Whose, kind: KindNumber, flow: &V4Flow) {
+        let mut block = self.blocks[whose.state][whose.number.index()];
+        if kind.0 >= block.len {
+            block = self.grow(whose, kind);
+        }
+        if self.dense[(block.from + kind.0) as usize].add(flow).is_none() {
+            self.spill(index, whose, kind, flow);
         }
     }
 
+    /// Moves the cells of an interface to where there is room for this kind and others.
     #[cold]
-    fn open(&mut self, key: CellKey) -> u32 {
-        let place = u32::try_from(self.dense.len()).unwrap_or(u32::MAX);
-        self.places.insert(key.0, place);
-        self.dense.push(Cell::empty(key));
-        place
-    }
-
-    /// Adds a record to the cell at a place.
-    #[inline(always)]
-    pub(super) fn add(&mut self, place: u32, flow: &V4Flow) {
-        if self.dense[place as usize].add(flow).is_none() {
-            self.spill(place, flow);
-        }
+    fn grow(&mut self, whose: Whose, kind: KindNumber) -> Block {
+        let block = &mut self.blocks[whose.state][whose.number.index()];
+        let (old, before) = (block.from as usize, block.len as usize);
+        let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
+        *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
+        self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
+        let (used, fresh) = self.dense.split_at_mut(block.from as usize);
+        fresh[..before].copy_from_slice(&used[old..old + before]);
+        *block
     }
 
     /// Empties a cell that is full, and takes the record by itself.
     #[cold]
-    fn spill(&mut self, place: u32, flow: &V4Flow) {
-        let key = self.dense[place as usize].key;
-        let full = std::mem::replace(&mut self.dense[place as usize], Cell::empty(key));
-        if let Some(kind) = self.kind_of(key) {
-            let mut credit = full.credit(kind);
-            credit.add_v4(flow);
-            self.spilled.push((key, credit));
+    fn spill(&mut self, index: &Index, whose: Whose, number: KindNumber, flow: &V4Flow) {
+        let block = self.blocks[whose.state][whose.number.index()];
+        let profile = index.profile_number(whose.state, whose.number);
+        let kind = self.kinds[profile].all[number.0 as usize];
+        let cell = &mut self.dense[(block.from + number.0) as usize];
+        let mut credit = cell.credit(kind);
+        credit.add_v4(flow);
+        *cell = Cell::EMPTY;
+        self.spilled.push((whose, kind, credit));
+    }
+
+    /// Hands over all credits, some in several parts, and forgets them.
+    pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(Whose, Kind, Credit)) {
+        for (whose, kind, credit) in self.spilled.drain(..) {
+            credited(whose, kind, credit);
         }
-    }
-
-    fn kind_of(&self, key: CellKey) -> Option<Kind> {
-        #[expect(clippy::cast_possible_truncation, reason = "its place in the word")]
-        let number = key.0 as u32 >> 8;
-        self.kinds.get(number as usize).copied().filter(|_| key != CellKey::NONE)
-    }
-
-    /// All credits, with interface slot, kind and exposure; some in several parts.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Kind, Exposure, Credit)> {
-        let cells =
-            self.dense.iter().filter_map(|cell| Some((cell.key, cell.credit(self.kind_of(cell.key)?))));
-        cells.chain(self.spilled.iter().copied()).filter_map(|(key, credit)| {
-            #[expect(clippy::cast_possible_truncation, reason = "its places in the word")]
-            let (slot, exposure) = ((key.0 >> 32) as u32, key.0 as u8);
-            Some((slot, self.kind_of(key)?, Exposure::of_code(exposure), credit))
-        })
+        for (state, blocks) in self.blocks.iter_mut().enumerate() {
+            for (block, number) in blocks.iter_mut().zip(0..) {
+                let whose = Whose { state, number: InterfaceNumber(number) };
+                let Block { from, len } = std::mem::take(block);
+                if len == 0 {
+                    continue;
+                }
+                let cells = &self.dense[from as usize..(from + len) as usize];
+                let kinds = &self.kinds[index.profile_number(state, whose.number)].all;
+                for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
+                    credited(whose, *kind, cell.credit(*kind));
+                }
+            }
+        }
+        self.dense.clear();
     }
 }
 

@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Tally;
 use super::blocked::{self, Refused};
-use super::cells::{Cells, KindNumber, usage_key};
+use super::cells::{Cells, KindNumber, Whose, usage_key};
 use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
-use super::scope::PeerScope;
 use super::selection::Selection;
-use super::watch::PortWatch;
-use super::word_table::WordTable;
-use crate::attribution::index::{Index, InterfaceNumber, MayWait};
+use super::watch::{Exposure, PortWatch};
+use crate::attribution::index::{Index, InterfaceNumber, MayWait, Origin};
 use crate::attribution::judge::{Judge, Role};
 use crate::attribution::refusal::Refusal;
 use crate::attribution::sets::SetId;
+use crate::attribution::situation::Situation;
 use crate::flow::{Flow, Seconds, V4Flow};
 use crate::ingest::{InterfaceHandle, Place, RowFault, Sink};
 use crate::rules::timeline::{Placement, Timeline};
+use crate::word_table::WordTable;
 
 /// What a run judges by: shared by all workers.
 #[derive(Debug)]
@@ -64,17 +64,17 @@ pub struct Progress {
     pub records: AtomicU64,
 }
 
-/// What was found of a situation.
+/// What was found of the records of a situation.
 #[derive(Debug, Clone, Copy)]
 enum Known {
     /// ACCEPTs: how they are credited.
     Credit {
         kind: KindNumber,
-        /// Tells which port is the service.
-        role: Role,
-        scope: PeerScope,
-        /// Whether that port is shown as a service (line 5).
-        shows: bool,
+        exposure: Exposure,
+        /// The role that tells the service port, where the exposure depends on it: some records are of another kind then.
+        exposed_by: Option<Role>,
+        /// The same, where that port is shown as a service (line 5).
+        shows: Option<Role>,
     },
     /// ACCEPTs that wait for the whole input.
     Waiting(SetId, SetId),
@@ -84,10 +84,11 @@ enum Known {
     Alone,
 }
 
-/// What is kept of an interface where every record finds it.
-#[derive(Debug)]
+/// What is kept of an interface of the snapshots where every record finds it.
+#[derive(Debug, Clone)]
 struct Seen {
-    number: Option<InterfaceNumber>,
+    /// [`NO_SLOT`]: no record has come yet.
+    slot: u32,
     may_wait: MayWait,
     /// The hour last noted as covered.
     hour: Seconds,
@@ -97,7 +98,27 @@ struct Seen {
     span: Span,
 }
 
-/// The state that judges records of some time.
+const NO_SLOT: u32 = u32::MAX;
+
+impl Seen {
+    const NOTHING: Self = Self {
+        slot: NO_SLOT,
+        may_wait: MayWait::NEVER,
+        hour: Seconds::MIN,
+        accepted: 0,
+        rejected: 0,
+        span: Span::NONE,
+    };
+}
+
+/// An interface with a slot.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    number: Option<InterfaceNumber>,
+    may_wait: MayWait,
+}
+
+/// The state that judges records of some time, as far as `--since` and `--until` let them.
 #[derive(Debug, Clone, Copy)]
 struct Now {
     from: Seconds,
@@ -120,16 +141,17 @@ pub struct Counter<'a> {
     brief: &'a Brief<'a>,
     judge: Judge<'a>,
     tally: Tally,
-    /// Situations met before, and what was found of them.
+    /// Situations met before: their places in `known`.
     situations: WordTable,
-    /// Each with the word of its situation.
-    known: Vec<(u64, Known)>,
+    known: Vec<(Situation, Known)>,
     cells: Cells,
     now: Now,
-    /// By slot.
+    /// By number.
     seen: Vec<Seen>,
-    /// Records yet to be judged, with their interface slots.
-    gathered: Vec<(u32, V4Flow)>,
+    /// By slot.
+    listed: Vec<Listed>,
+    /// Records yet to be judged.
+    gathered: Vec<(InterfaceNumber, V4Flow)>,
     /// Refused ones, judged and yet to be counted.
     refused: Vec<Refused>,
     /// Whether records may come by [`Sink::v4`].
@@ -153,7 +175,8 @@ impl<'a> Counter<'a> {
             known: Vec::new(),
             cells: Cells::default(),
             now: Now::NEVER,
-            seen: Vec::new(),
+            seen: vec![Seen::NOTHING; brief.index.interfaces()],
+            listed: Vec::new(),
             gathered: Vec::with_capacity(GATHERED),
             refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
@@ -184,20 +207,9 @@ impl<'a> Counter<'a> {
         self.credit_gathered();
         self.note_refused();
         self.note_deliveries();
-        let cells = std::mem::take(&mut self.cells);
-        for (slot, kind, exposure, credit) in cells.iter() {
-            let seen = &mut self.seen[slot as usize];
-            seen.accepted += credit.records;
-            seen.span.merge(credit.span);
-            for rule in self.judge.sets.rules(kind.near) {
-                *self.tally.near.entry(*rule).or_default() += credit.records;
-            }
-            self.tally.outcomes.add(kind.verdict, credit.records);
-            if let Some(key) = usage_key(slot, kind.verdict, exposure) {
-                self.tally.usage.entry(key).or_default().merge(&credit);
-            }
-        }
-        for (seen, interface) in self.seen.iter().zip(&mut self.tally.interfaces) {
+        self.empty_cells();
+        for seen in self.seen.iter().filter(|seen| seen.slot != NO_SLOT) {
+            let interface = &mut self.tally.interfaces[seen.slot as usize];
             interface.accepted += seen.accepted;
             interface.rejected += seen.rejected;
             interface.span.merge(seen.span);
@@ -208,6 +220,29 @@ impl<'a> Counter<'a> {
         self.tally.blocked.fit();
         self.tally.sets = std::mem::take(&mut self.judge.sets);
         self.tally
+    }
+
+    /// What cells hold goes to the tally.
+    fn empty_cells(&mut self) {
+        let (brief, tally, sets, seen) = (self.brief, &mut self.tally, &self.judge.sets, &self.seen);
+        self.cells.empty(brief.index, |Whose { state, number }, kind, credit| {
+            for rule in sets.rules(kind.near) {
+                *tally.near.entry(*rule).or_default() += credit.records;
+            }
+            tally.outcomes.add(kind.verdict, credit.records);
+            if brief.index.origin(state, number) == Origin::Neighbour {
+                tally.outcomes.interface_from_neighbour += credit.records;
+            }
+            let slot = seen[number.index()].slot;
+            let interface = &mut tally.interfaces[slot as usize];
+            interface.accepted += credit.records;
+            interface.span.merge(credit.span);
+            tally.records.accepted += credit.records;
+            tally.window.merge(credit.span);
+            if let Some(key) = usage_key(slot, kind.verdict, kind.exposure) {
+                tally.usage.entry(key).or_default().merge(&credit);
+            }
+        });
     }
 
     /// What the present flow log delivered goes to its interfaces.
@@ -227,21 +262,18 @@ impl<'a> Counter<'a> {
 
     fn slot(&mut self, id: &[u8]) -> u32 {
         let slot = self.tally.slots.slot(id);
-        if slot as usize == self.seen.len() {
+        if slot as usize == self.listed.len() {
             let number = self.brief.index.number(id);
             let may_wait = match (number, self.brief.services) {
                 (None, _) => MayWait::default(),
                 (Some(number), Services::WhereNeeded) => self.brief.index.may_wait(number),
                 (Some(_), Services::Everywhere) => MayWait::ALWAYS,
             };
-            self.seen.push(Seen {
-                number,
-                may_wait,
-                hour: Seconds::MIN,
-                accepted: 0,
-                rejected: 0,
-                span: Span::default(),
-            });
+            if let Some(number) = number {
+                let seen = &mut self.seen[number.index()];
+                (seen.slot, seen.may_wait) = (slot, may_wait);
+            }
+            self.listed.push(Listed { number, may_wait });
             self.tally.interfaces.push(InterfaceTally::default());
         }
         slot
@@ -269,27 +301,20 @@ impl Sink for Counter<'_> {
         if !self.quick {
             return None;
         }
-        let slot = match self.tally.slots.known(interface_id) {
-            Some(slot) => slot,
-            // An interface that no snapshot has is listed only if a record of it counts.
-            None => self.brief.index.number(interface_id).map(|_| self.slot(interface_id))?,
-        };
-        self.seen[slot as usize].number.map(|_| InterfaceHandle(slot))
+        // An interface that no snapshot has is listed only if a record of it counts.
+        let number = self.brief.index.number(interface_id)?;
+        if self.seen[number.index()].slot == NO_SLOT {
+            self.slot(interface_id);
+        }
+        Some(InterfaceHandle(number.0))
     }
 
     #[inline]
-    fn v4(&mut self, InterfaceHandle(slot): InterfaceHandle, flow: &V4Flow) {
-        self.unshown += 1;
-        if self.is_outside(flow.start) {
-            self.tally.records.outside_window += 1;
+    fn v4(&mut self, InterfaceHandle(number): InterfaceHandle, flow: &V4Flow) {
+        if (flow.start < self.now.from || flow.start >= self.now.until) && !self.turn_to(flow.start) {
             return;
         }
-        if flow.start < self.now.from || flow.start >= self.now.until {
-            // What is gathered is judged by one state.
-            self.credit_gathered();
-            self.turn_to(flow.start);
-        }
-        self.gathered.push((slot, *flow));
+        self.gathered.push((InterfaceNumber(number), *flow));
         if self.gathered.len() == GATHERED {
             self.credit_gathered();
         }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::credit::Span;
-use super::word_table::WordTable;
 use crate::flow::{Action, Entry, Flow, PortFields, Seconds, V4Flow, has_ports};
 use crate::ingest::{Place, RowFault};
 
@@ -325,65 +324,24 @@ impl InterfaceTally {
 /// Interface ids and their slots: dense numbers within one tally.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
-    /// Ids as long as AWS makes them, by a mark of their bytes.
-    short: WordTable,
-    /// By slot.
-    words: Vec<ShortId>,
     known: HashMap<Box<[u8]>, u32>,
     ids: Vec<Box<[u8]>>,
-}
-
-/// An id of as many bytes as AWS makes them (`eni-` and 17 digits), as three words that overlap; zeros for any other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct ShortId([u64; 3]);
-
-impl ShortId {
-    #[inline(always)]
-    fn of(id: &[u8]) -> Option<Self> {
-        let id: &[u8; 21] = id.try_into().ok()?;
-        let (words, _) = id.as_chunks::<8>();
-        Some(Self([
-            u64::from_le_bytes(words[0]),
-            u64::from_le_bytes(words[1]),
-            u64::from_le_bytes(*id.last_chunk()?),
-        ]))
-    }
-
-    /// Two ids may have one mark; it says where to look.
-    #[inline(always)]
-    fn mark(self) -> u64 {
-        let [first, second, third] = self.0;
-        first ^ second.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ third
-    }
 }
 
 impl Slots {
     /// The slot of an interface, new or known.
     pub fn slot(&mut self, id: &[u8]) -> u32 {
-        self.known(id).unwrap_or_else(|| self.add(id))
+        self.known(id).unwrap_or_else(|| {
+            let slot = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+            self.known.insert(id.into(), slot);
+            self.ids.push(id.into());
+            slot
+        })
     }
 
     /// The slot of an interface, if it is known.
-    #[inline]
     pub fn known(&self, id: &[u8]) -> Option<u32> {
-        if let Some(short) = ShortId::of(id)
-            && let Some(slot) = self.short.get(short.mark(), |slot| self.words[slot as usize] == short)
-        {
-            return Some(slot);
-        }
         self.known.get(id).copied()
-    }
-
-    fn add(&mut self, id: &[u8]) -> u32 {
-        let slot = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
-        self.known.insert(id.into(), slot);
-        self.ids.push(id.into());
-        let short = ShortId::of(id);
-        self.words.push(short.unwrap_or_default());
-        if let Some(short) = short {
-            self.short.insert(short.mark(), slot);
-        }
-        slot
     }
 
     /// Ids by slot.

@@ -11,11 +11,14 @@ pub struct Span {
 
 impl Default for Span {
     fn default() -> Self {
-        Self { first: Seconds::MAX, last: Seconds::MIN }
+        Self::NONE
     }
 }
 
 impl Span {
+    /// Of no records.
+    pub const NONE: Self = Self { first: Seconds::MAX, last: Seconds::MIN };
+
     /// From the smallest start and the largest end, where there are any.
     pub fn of(first: Option<Seconds>, last: Option<Seconds>) -> Self {
         Self { first: first.unwrap_or(Seconds::MAX), last: last.unwrap_or(Seconds::MIN) }

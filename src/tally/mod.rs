@@ -20,7 +20,6 @@ pub mod selection;
 pub mod usage;
 pub mod waiting;
 pub mod watch;
-mod word_table;
 
 use hashbrown::HashMap;
 

@@ -13,16 +13,12 @@ pub struct Exposure(u8);
 impl Exposure {
     /// The peer is internal.
     pub const INTERNAL: Self = Self(0);
-    const OTHER_PORT: Self = Self(1);
+    /// The peer is on the internet, and the port is none that is watched.
+    pub(super) const OTHER_PORT: Self = Self(1);
 
     /// A number of its own.
     pub(super) fn code(self) -> u8 {
         self.0
-    }
-
-    /// The exposure of that number.
-    pub(super) fn of_code(code: u8) -> Self {
-        Self(code)
     }
 
     /// The same without saying which port.
@@ -89,8 +85,7 @@ impl PortWatch {
         scope: PeerScope,
         role: Role,
         protocol: u8,
-        srcport: u16,
-        dstport: u16,
+        (srcport, dstport): (u16, u16),
     ) -> Exposure {
         match (scope, role) {
             (PeerScope::Internal, _) => Exposure::INTERNAL,

@@ -7,9 +7,10 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::super::address::{AddressClasses, LookUp, PeerIndex};
-use super::super::port_classes::PortClasses;
+use super::super::port_classes::{PortClasses, PortSets};
+use super::super::seat::{Kin, Seat};
 use super::{
-    CompiledRule, Doubt, Kin, Origin, PeerProof, Placed, Profile, Protocols, Seat, StateIndex, holds, v4,
+    CompiledRule, Doubt, MOST_FOLDED, Origin, PeerProof, Placed, Profile, Protocols, StateIndex, holds, v4,
 };
 use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::State;
@@ -52,64 +53,73 @@ pub(super) fn compile(
     // Besides the peers of rules, two things are asked of every address.
     peers.ranges.push(scope::internal_ranges());
     peers.ranges.push(own.to_vec());
-    let seats = interfaces.iter().map(Seat::of).collect();
     let classes = AddressClasses::build(&peers.ranges, look_up);
-    StateIndex { classes, profiles: compiled, interfaces, seats, kin: Vec::new() }
+    StateIndex { classes, profiles: compiled, interfaces }
 }
 
-impl StateIndex {
-    /// Gives classes that a profile cannot tell apart one number.
-    pub(super) fn fold_classes(&mut self, left: &mut usize) {
-        let count = self.classes.count();
-        let (internal, own) = self.classes.last_two_peers();
-        for profile in &mut self.profiles {
-            if count > *left {
-                return;
+/// The seats of all interfaces in all states, and the lists that they point into.
+pub(super) struct Seating {
+    pub(super) seats: Vec<Seat>,
+    pub(super) kin: Vec<u16>,
+    pub(super) port_classes: PortClasses,
+}
+
+impl Seating {
+    pub(super) fn of(states: &[StateIndex]) -> Self {
+        let mut port_sets = PortSets::default();
+        let mut kin = Vec::new();
+        let mut left = MOST_FOLDED;
+        let mut ports = Vec::new();
+        let mut kins = Vec::new();
+        for state in states {
+            for profile in &state.profiles {
+                ports.push(number_ports(profile, &mut port_sets));
+                kins.push(fold_classes(&state.classes, profile, &mut kin, &mut left));
             }
-            *left -= count;
-            let rules = profile.ingress.iter().chain(&profile.egress);
-            let peers: BTreeSet<PeerIndex> = rules.map(|rule| rule.peer).chain([internal, own]).collect();
-            let mut known: HashMap<Vec<bool>, u16> = HashMap::new();
-            profile.kin = Kin::Folded(self.kin.len());
-            self.kin.extend((0..count).map(|class| {
-                let members = self.classes.members_of(class);
-                let held: Vec<bool> = peers.iter().map(|peer| holds(members, *peer)).collect();
-                let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
-                *known.entry(held).or_insert(next)
-            }));
         }
+        let (port_classes, places) = port_sets.build();
+        let interfaces = states.iter().flat_map(|state| state.interfaces.iter().map(move |it| (state, it)));
+        let seats = interfaces.map(|(state, placed)| {
+            let number = state.profiles[placed.profile].number;
+            let ports = ports[number].map(|of| of.map(|of| of.map(|set: usize| places[set])));
+            Seat::of(placed, number, kins[number], ports)
+        });
+        Self { seats: seats.collect(), kin, port_classes }
     }
 }
 
-/// The port classes of all profiles, each once.
-#[derive(Default)]
-pub(super) struct PortClassTable {
-    known: HashMap<PortClasses, u32>,
-    pub(super) all: Vec<PortClasses>,
-}
-
-impl PortClassTable {
-    pub(super) fn of_profile(&mut self, profile: &Profile) -> Option<[[u32; 2]; 2]> {
-        let mut numbers = [[0; 2]; 2];
+/// By transport and direction. None: its records are judged one by one.
+fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<[[usize; 2]; 2]> {
+    let mut numbers = [[0; 2]; 2];
+    for (protocol, of_transport) in [TCP, UDP].into_iter().zip(&mut numbers) {
         for direction in [Direction::Ingress, Direction::Egress] {
-            for (transport, protocol) in [TCP, UDP].into_iter().enumerate() {
-                let rules = profile.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
-                let ranges: Vec<(u16, u16)> = rules.map(|rule| (rule.from, rule.to)).collect();
-                numbers[direction as usize][transport] = self.number(PortClasses::build(&ranges)?);
-            }
+            let rules = profile.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
+            let ranges: Vec<(u16, u16)> = rules.map(|rule| (rule.from, rule.to)).collect();
+            of_transport[direction as usize] = sets.number(&ranges)?;
         }
-        Some(numbers)
     }
+    Some(numbers)
+}
 
-    fn number(&mut self, classes: PortClasses) -> u32 {
-        if let Some(number) = self.known.get(&classes) {
-            return *number;
-        }
-        let number = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(classes.clone());
-        self.known.insert(classes, number);
-        number
+/// Gives classes of addresses that a profile cannot tell apart one number.
+fn fold_classes(classes: &AddressClasses, profile: &Profile, folded: &mut Vec<u16>, left: &mut usize) -> Kin {
+    let count = classes.count();
+    if count > *left {
+        return Kin::CLASS;
     }
+    *left -= count;
+    let (internal, own) = classes.last_two_peers();
+    let rules = profile.ingress.iter().chain(&profile.egress);
+    let peers: BTreeSet<PeerIndex> = rules.map(|rule| rule.peer).chain([internal, own]).collect();
+    let mut known: HashMap<Vec<bool>, u16> = HashMap::new();
+    let kin = Kin::folded(folded.len());
+    folded.extend((0..count).map(|class| {
+        let members = classes.members_of(class);
+        let held: Vec<bool> = peers.iter().map(|peer| holds(members, *peer)).collect();
+        let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
+        *known.entry(held).or_insert(next)
+    }));
+    kin
 }
 
 fn compile_profile(

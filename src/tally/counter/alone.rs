@@ -17,9 +17,9 @@ use crate::tally::waiting::{ServiceKey, WaitingKey, service_end};
 impl Counter<'_> {
     /// A record of a known interface that no situation tells.
     #[cold]
-    pub(super) fn v4_alone(&mut self, slot: u32, flow: &V4Flow) {
+    pub(super) fn v4_alone(&mut self, number: InterfaceNumber, flow: &V4Flow) {
         // The account and the VPC matter for unknown interfaces only.
-        self.alone_on(slot, &flow.flow());
+        self.alone_on(self.seen[number.index()].slot, &flow.flow());
     }
 
     /// A record inside the window.
@@ -57,7 +57,7 @@ impl Counter<'_> {
             Action::Reject => self.tally.records.rejected += 1,
         }
         self.tally.window.add(flow);
-        let number = self.seen[slot as usize].number;
+        let number = self.listed[slot as usize].number;
         let judgement = self.judge.judge(number, flow, traffic);
         self.count_outcome(number, &judgement, traffic.action);
         if let Verdict::Refused(cause) = judgement.verdict {
@@ -101,7 +101,7 @@ impl Counter<'_> {
             return;
         }
         if let Some(role) = shows(verdict)
-            && self.seen[slot as usize].may_wait.on(traffic.protocol)
+            && self.listed[slot as usize].may_wait.on(traffic.protocol)
         {
             let port = if role == Role::Forward { traffic.dstport } else { traffic.srcport };
             self.show_service(slot, role, direction, traffic.protocol, port);
@@ -112,7 +112,7 @@ impl Counter<'_> {
         };
         let scope = scope::of(judgement.peer);
         let Traffic { protocol, srcport, dstport, .. } = *traffic;
-        let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
+        let exposure = self.brief.watch.exposure_of(scope, role, protocol, (srcport, dstport));
         if let Some(key) = usage_key(slot, verdict, exposure) {
             self.tally.usage.entry(key).or_default().add(flow, traffic);
         }

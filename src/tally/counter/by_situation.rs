@@ -2,35 +2,48 @@
 
 use std::net::IpAddr;
 
-use super::{Counter, GATHERED, Known, Now};
-use crate::attribution::acl::AclVerdict;
-use crate::attribution::index::Origin;
+use super::{Counter, GATHERED, Known, Now, Seen};
+use crate::attribution::index::{InterfaceNumber, Origin};
 use crate::attribution::judge::{Judgement, Role, Verdict};
 use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::sets::SetId;
-use crate::attribution::situation::Situated;
+use crate::attribution::situation::{Situated, Situation};
 use crate::flow::{Action, Seconds, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
-use crate::tally::cells::{CellKey, Flags, Kind, shows};
+use crate::tally::cells::{Flags, Kind, Whose, shows};
 use crate::tally::coverage::{Delivery, HOUR};
-use crate::tally::scope;
+use crate::tally::scope::{self, PeerScope};
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
 const MOST_SITUATIONS: usize = 1 << 17;
 
 impl Counter<'_> {
-    /// The state that judges a record of this start, with how long it does.
+    /// Turns to the state that judges a record of this start. False: it is outside, and counted as that.
     #[cold]
-    pub(super) fn turn_to(&mut self, start: Seconds) {
-        let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return };
+    pub(super) fn turn_to(&mut self, start: Seconds) -> bool {
+        let (since, until) = (self.brief.since, self.brief.until);
+        if since.is_some_and(|since| start < since) || until.is_some_and(|until| start >= until) {
+            self.unshown += 1;
+            self.tally.records.outside_window += 1;
+            return false;
+        }
+        // What is gathered is judged by one state.
+        self.credit_gathered();
+        let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return true };
         let from = |state: usize| self.brief.timeline.states.get(state).and_then(|state| state.from);
-        let (from, until) = match placement {
+        let (state_from, state_until) = match placement {
             Placement::BeforeFirst => (None, from(0)),
             _ => (from(state), from(state + 1)),
         };
-        let (from, until) = (from.unwrap_or(Seconds::MIN), until.unwrap_or(Seconds::MAX));
-        self.now = Now { from, until, state, placement };
+        self.now = Now {
+            from: state_from.max(since).unwrap_or(Seconds::MIN),
+            until: state_until.into_iter().chain(until).min().unwrap_or(Seconds::MAX),
+            state,
+            placement,
+        };
+        self.cells.prepare(state, self.brief.index.interfaces());
+        true
     }
 
     /// Judges and credits the records that have been gathered.
@@ -42,87 +55,75 @@ impl Counter<'_> {
             self.situations.clear();
             self.known.clear();
         }
+        if self.cells.are_full() {
+            self.empty_cells();
+        }
         let gathered = std::mem::take(&mut self.gathered);
+        self.unshown += gathered.len() as u64;
         let mut situated = [Situated::ALONE; GATHERED];
-        for ((slot, flow), situated) in gathered.iter().zip(&mut situated) {
-            if let Some(number) = self.seen[*slot as usize].number {
-                *situated = self.brief.index.situate(self.now.state, number, flow);
-            }
+        for ((number, flow), situated) in gathered.iter().zip(&mut situated) {
+            *situated = self.brief.index.situate(self.now.state, *number, flow);
         }
         let mut found = [None; GATHERED];
         for (situated, found) in situated[..gathered.len()].iter().zip(&mut found) {
-            *found = situated.situation.word().and_then(|word| self.situation(word));
+            *found = self.place(situated.situation);
         }
-        let mut cells = [CellKey::NONE; GATHERED];
-        for (at, (slot, flow)) in gathered.iter().enumerate() {
-            cells[at] = self.judge_gathered(*slot, flow, &situated[at], found[at]);
-        }
-        let mut places = [0; GATHERED];
-        for (cell, place) in cells[..gathered.len()].iter().zip(&mut places) {
-            *place = self.cells.place(*cell);
-        }
-        for (place, (_, flow)) in places.iter().zip(&gathered) {
-            self.cells.add(*place, flow);
+        for (((number, flow), situated), found) in gathered.iter().zip(&situated).zip(&found) {
+            let known = match found {
+                Some(found) => self.known[*found as usize].1,
+                None => self.find_out(*number, situated, flow),
+            };
+            self.credit_one(*number, flow, situated, known);
         }
         self.gathered = gathered;
         self.gathered.clear();
     }
 
-    /// The cell that a record is credited to; [`CellKey::NONE`] if it was counted otherwise.
-    #[inline]
-    fn judge_gathered(
-        &mut self,
-        slot: u32,
-        flow: &V4Flow,
-        situated: &Situated,
-        found: Option<u32>,
-    ) -> CellKey {
-        if situated.situation.word().is_none() {
-            self.v4_alone(slot, flow);
-            return CellKey::NONE;
-        }
-        let known = match found {
-            Some(found) => self.known[found as usize].1,
-            None => self.find_out(slot, situated, flow),
-        };
-        let mut cell = CellKey::NONE;
-        match known {
-            Known::Credit { kind, role, scope, shows } => {
-                let V4Flow { protocol, srcport, dstport, .. } = *flow;
-                let exposure = self.brief.watch.exposure_of(scope, role, protocol, srcport, dstport);
-                cell = CellKey::of(slot, kind, exposure);
-                if shows && self.seen[slot as usize].may_wait.on(protocol) {
-                    let port = if role == Role::Forward { dstport } else { srcport };
-                    self.show_service(slot, role, situated.direction, protocol, port);
-                }
-            }
-            Known::Waiting(forward, reply) => self.wait(slot, (forward, reply), situated, flow),
-            Known::Refused(refusal) => self.refuse(slot, refusal, situated, flow),
-            Known::Alone => {
-                self.v4_alone(slot, flow);
-                return CellKey::NONE;
-            }
-        }
-        self.count(slot, situated.origin, flow);
-        cell
+    #[inline(always)]
+    fn place(&self, situation: Situation) -> Option<u32> {
+        self.situations.get(situation.word(), |place| self.known[place as usize].0 == situation)
     }
 
     #[inline(always)]
-    fn situation(&self, word: u64) -> Option<u32> {
-        self.situations.get(word, |number| self.known[number as usize].0 == word)
+    fn credit_one(&mut self, number: InterfaceNumber, flow: &V4Flow, situated: &Situated, known: Known) {
+        let Seen { slot, may_wait, .. } = self.seen[number.index()];
+        match known {
+            Known::Credit { mut kind, exposure, exposed_by, shows } => {
+                if let Some(role) = exposed_by {
+                    let ports = (flow.srcport, flow.dstport);
+                    let own = self.brief.watch.exposure_of(PeerScope::Internet, role, flow.protocol, ports);
+                    if own != exposure {
+                        let profile = self.brief.index.profile_number(self.now.state, number);
+                        kind = self.cells.exposed(profile, kind, own);
+                    }
+                }
+                self.cells.add(self.brief.index, Whose { state: self.now.state, number }, kind, flow);
+                if let Some(role) = shows
+                    && may_wait.on(flow.protocol)
+                {
+                    let port = if role == Role::Forward { flow.dstport } else { flow.srcport };
+                    self.show_service(slot, role, situated.direction, flow.protocol, port);
+                }
+            }
+            Known::Waiting(forward, reply) => self.wait(number, slot, (forward, reply), situated, flow),
+            Known::Refused(refusal) => self.refuse(number, slot, refusal, situated, flow),
+            Known::Alone => {
+                self.v4_alone(number, flow);
+                return;
+            }
+        }
+        self.count(number, slot, flow);
     }
 
     /// What is counted of every record, whatever the rules say.
-    #[inline]
-    fn count(&mut self, slot: u32, origin: Origin, flow: &V4Flow) {
-        let outcomes = &mut self.tally.outcomes;
-        outcomes.before_first_snapshot += u64::from(self.now.placement == Placement::BeforeFirst);
-        let accepted = flow.action == Action::Accept;
-        outcomes.interface_from_neighbour += u64::from(accepted && origin == Origin::Neighbour);
+    #[inline(always)]
+    fn count(&mut self, number: InterfaceNumber, slot: u32, flow: &V4Flow) {
+        let before_first = self.now.placement == Placement::BeforeFirst;
+        self.tally.outcomes.before_first_snapshot += u64::from(before_first);
         if self.brief.selection.watches() {
             self.note_delivery(slot, flow);
         }
-        let seen = &mut self.seen[slot as usize];
+        let seen = &mut self.seen[number.index()];
         let hour_end = seen.hour.saturating_add(HOUR);
         let covered = flow.start >= seen.hour && flow.start < hour_end && flow.end <= hour_end;
         if !covered {
@@ -139,15 +140,22 @@ impl Counter<'_> {
 
     fn note_delivery(&mut self, slot: u32, flow: &V4Flow) {
         if self.delivered.len() <= slot as usize {
-            self.delivered.resize_with(self.seen.len(), Delivery::default);
+            self.delivered.resize_with(self.listed.len(), Delivery::default);
         }
         self.delivered[slot as usize].add_v4(flow);
     }
 
     /// Judges the first record of a situation, for all that follow.
     #[cold]
-    fn find_out(&mut self, slot: u32, situated: &Situated, flow: &V4Flow) -> Known {
-        let Some(number) = self.seen[slot as usize].number else { return Known::Alone };
+    fn find_out(&mut self, number: InterfaceNumber, situated: &Situated, flow: &V4Flow) -> Known {
+        let situation = situated.situation;
+        if situation == Situation::NONE {
+            return Known::Alone;
+        }
+        // The same situation may have come twice among those gathered.
+        if let Some(place) = self.place(situation) {
+            return self.known[place as usize].1;
+        }
         let traffic = flow.traffic();
         let known = match flow.action {
             Action::Reject => {
@@ -155,20 +163,15 @@ impl Counter<'_> {
             }
             Action::Accept => {
                 let judgement = self.judge.judge(Some(number), &flow.flow(), &traffic);
-                self.remember(&judgement, flow)
+                self.remember(number, &judgement, flow)
             }
         };
-        // The same situation may have come twice among those gathered.
-        if let Some(word) = situated.situation.word()
-            && self.situation(word).is_none()
-        {
-            self.situations.insert(word, u32::try_from(self.known.len()).unwrap_or(u32::MAX));
-            self.known.push((word, known));
-        }
+        self.situations.insert(situation.word(), u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        self.known.push((situation, known));
         known
     }
 
-    fn remember(&mut self, judgement: &Judgement, flow: &V4Flow) -> Known {
+    fn remember(&mut self, number: InterfaceNumber, judgement: &Judgement, flow: &V4Flow) -> Known {
         let verdict = judgement.verdict;
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
@@ -182,38 +185,57 @@ impl Counter<'_> {
                     _ => Role::Undecided,
                 };
                 let scope = scope::of(judgement.peer);
-                let shows = shows(verdict).is_some();
-                let kind = self.cells.kind(Kind { verdict, near, flags: Flags::of(flow.tcp_flags) });
-                kind.map_or(Known::Alone, |kind| Known::Credit { kind, role, scope, shows })
+                let ports = (flow.srcport, flow.dstport);
+                let exposure = self.brief.watch.exposure_of(scope, role, flow.protocol, ports);
+                let exposed = scope == PeerScope::Internet && role != Role::Undecided;
+                let profile = self.brief.index.profile_number(self.now.state, number);
+                let kind = Kind { verdict, near, flags: Flags::of(flow.tcp_flags), exposure };
+                Known::Credit {
+                    kind: self.cells.kind(profile, kind),
+                    exposure,
+                    exposed_by: exposed.then_some(role),
+                    shows: shows(verdict),
+                }
             }
         }
     }
 
-    fn wait(&mut self, slot: u32, sets: (SetId, SetId), situated: &Situated, flow: &V4Flow) {
+    fn wait(
+        &mut self,
+        number: InterfaceNumber,
+        slot: u32,
+        sets: (SetId, SetId),
+        situated: &Situated,
+        flow: &V4Flow,
+    ) {
         let peer = IpAddr::V4(situated.peer.into());
         let key = self.waiting_key(slot, sets, situated.direction, peer, &flow.traffic());
         self.tally.waiting.add(&key, |credit| credit.add_v4(flow));
-        let seen = &mut self.seen[slot as usize];
+        let neighbour = self.brief.index.origin(self.now.state, number) == Origin::Neighbour;
+        self.tally.outcomes.interface_from_neighbour += u64::from(neighbour);
+        let seen = &mut self.seen[number.index()];
         seen.accepted += 1;
         seen.span.add_times(flow.start, flow.end);
     }
 
-    fn refuse(&mut self, slot: u32, refusal: Refusal, situated: &Situated, flow: &V4Flow) {
+    fn refuse(
+        &mut self,
+        number: InterfaceNumber,
+        slot: u32,
+        refusal: Refusal,
+        situated: &Situated,
+        flow: &V4Flow,
+    ) {
         let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
         let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
-        let acl = match self.seen[slot as usize].number {
-            Some(number) => {
-                self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport))
-            }
-            None => AclVerdict::NotKnown,
-        };
+        let acl = self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport));
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
         let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
         self.refused.push(Refused { key, peer: situated.peer, flow: *flow });
         if self.refused.len() == blocked::GATHERED {
             self.note_refused();
         }
-        let seen = &mut self.seen[slot as usize];
+        let seen = &mut self.seen[number.index()];
         seen.rejected += 1;
         seen.span.add_times(flow.start, flow.end);
     }

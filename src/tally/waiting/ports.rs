@@ -301,7 +301,7 @@ mod tests {
                 remote,
                 forward: SetId(1),
                 reply: SetId(2),
-                exposure: (Exposure::of_code(2), Exposure::of_code(3)),
+                exposure: (Exposure::INTERNAL, Exposure::OTHER_PORT),
             };
             let mut row = RowKey::of(&key, 0);
             for rung in 0..RowKey::HIGHEST {
