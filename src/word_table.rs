@@ -69,8 +69,8 @@ impl WordTable {
 
     /// Adds a key that is not there, with a number below [`u32::MAX`].
     pub(crate) fn insert(&mut self, key: u64, number: u32) {
-        // On average no more than half of a bucket is filled, so that few are full.
-        if self.len >= self.buckets.len() * 2 {
+        // Less than three of four places are taken, so that few buckets are full.
+        if self.len >= self.buckets.len() * 3 {
             let mut larger = Self::with_buckets(self.buckets.len() * 2);
             for bucket in &self.buckets {
                 let entries = bucket.marks.iter().zip(bucket.numbers);

@@ -76,8 +76,8 @@ enum Known {
         /// The same, where that port is shown as a service (line 5).
         shows: Option<Role>,
     },
-    /// ACCEPTs that wait for the whole input.
-    Waiting(SetId, SetId),
+    /// ACCEPTs that wait for the whole input: the place of their two sets in [`Counter::waiting_sets`].
+    Waiting(u32),
     /// REJECTs, but for the network ACL.
     Refused(Refusal),
     /// Other states have to be asked, and they may know the interface in other ways.
@@ -144,6 +144,7 @@ pub struct Counter<'a> {
     /// Situations met before: their places in `known`.
     situations: WordTable,
     known: Vec<(Situation, Known)>,
+    waiting_sets: Vec<(SetId, SetId)>,
     cells: Cells,
     now: Now,
     /// By number.
@@ -173,6 +174,7 @@ impl<'a> Counter<'a> {
             tally: Tally::default(),
             situations: WordTable::default(),
             known: Vec::new(),
+            waiting_sets: Vec::new(),
             cells: Cells::default(),
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],

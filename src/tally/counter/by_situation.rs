@@ -54,6 +54,7 @@ impl Counter<'_> {
         if self.known.len() >= MOST_SITUATIONS {
             self.situations.clear();
             self.known.clear();
+            self.waiting_sets.clear();
         }
         if self.cells.are_full() {
             self.empty_cells();
@@ -105,7 +106,9 @@ impl Counter<'_> {
                     self.show_service(slot, role, situated.direction, flow.protocol, port);
                 }
             }
-            Known::Waiting(forward, reply) => self.wait(number, slot, (forward, reply), situated, flow),
+            Known::Waiting(sets) => {
+                self.wait(number, slot, self.waiting_sets[sets as usize], situated, flow);
+            }
             Known::Refused(refusal) => self.refuse(number, slot, refusal, situated, flow),
             Known::Alone => {
                 self.v4_alone(number, flow);
@@ -175,7 +178,10 @@ impl Counter<'_> {
         let verdict = judgement.verdict;
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
-            Verdict::Waiting { forward, reply } => Known::Waiting(forward, reply),
+            Verdict::Waiting { forward, reply } => {
+                self.waiting_sets.push((forward, reply));
+                Known::Waiting(u32::try_from(self.waiting_sets.len() - 1).unwrap_or(u32::MAX))
+            }
             Verdict::Unexplained | Verdict::Undecided { basis: None, .. } if other_states => Known::Alone,
             _ => {
                 let near = std::mem::take(&mut self.judge.near);
