@@ -24,7 +24,7 @@ use crate::tally::coverage::{Deliveries, InterfaceTally};
 use crate::tally::flow_logs::FlowLogs;
 use crate::tally::selection::{self, Selection};
 use crate::tally::watch::PortWatch;
-use crate::time;
+use crate::time::{self, Window};
 
 /// What a run came to.
 #[derive(Debug)]
@@ -171,15 +171,15 @@ fn read(
     let watch = PortWatch::new(terms.settings.profile.services())?;
     let progress = Progress::default();
     let total = sources.iter().map(|source| source.bytes).sum();
-    let options = ReadOptions { fields: fields(arguments)?, ..ReadOptions::default() };
+    let window = Window { since: arguments.since, until: arguments.until };
+    let options = ReadOptions { fields: fields(arguments)?, window, ..ReadOptions::default() };
     let services = if kept == Kept::State { Services::Everywhere } else { Services::WhereNeeded };
     let pass = |selection: &Selection, pick: fn(&Source) -> bool| {
         let brief = Brief {
             timeline,
             index: &index,
             watch: &watch,
-            since: arguments.since,
-            until: arguments.until,
+            window,
             selection,
             services,
             progress: &progress,

@@ -25,6 +25,25 @@ pub fn format(seconds: Seconds) -> String {
         .map_or_else(|| seconds.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// `--since` and `--until`: which starts of records count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// The first.
+    pub since: Option<Seconds>,
+    /// The one after the last.
+    pub until: Option<Seconds>,
+}
+
+impl Window {
+    /// All.
+    pub const ALL: Self = Self { since: None, until: None };
+
+    /// Whether none of the starts from `first` to `last` counts.
+    pub fn excludes(self, first: Seconds, last: Seconds) -> bool {
+        self.since.is_some_and(|since| last < since) || self.until.is_some_and(|until| first >= until)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

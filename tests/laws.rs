@@ -18,6 +18,7 @@ use flowaudit::tally::Tally;
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
+use flowaudit::time::Window;
 use proptest::prelude::*;
 
 /// Tallies flows in so many workers' hands; `deal` says which worker gets which flow.
@@ -29,8 +30,7 @@ fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn
         timeline,
         index: &index,
         watch: &watch,
-        since: None,
-        until: None,
+        window: Window::ALL,
         selection: &selection,
         services: Services::WhereNeeded,
         progress: &progress,

@@ -15,12 +15,13 @@ use flowaudit::attribution::judge::Judge;
 use flowaudit::flow::{Flow, V4Flow};
 use flowaudit::ingest::quick::QuickParser;
 use flowaudit::ingest::text::RowParser;
-use flowaudit::ingest::{InterfaceHandle, Layout, Place, ReadOptions, RowFault, Sink, find, plan, read};
+use flowaudit::ingest::{InterfaceHandle, Layout, Misread, Place, ReadOptions, Sink, find, plan, read};
 use flowaudit::rules::load;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
+use flowaudit::time::Window;
 
 const FORMS: [&str; 3] = ["flows.log", "flows.log.gz", "flows.parquet"];
 
@@ -45,7 +46,8 @@ impl Sink for Kept {
     fn v4(&mut self, interface: InterfaceHandle, flow: &V4Flow) {
         self.flows.push((interface.0 as usize, *flow));
     }
-    fn fault(&mut self, _: RowFault, _: Place) {}
+    fn fault(&mut self, _: Misread, _: Place) {}
+    fn outside(&mut self, _: u64) {}
     fn consumed(&mut self, _: u64) {}
 }
 
@@ -65,7 +67,8 @@ impl Sink for Count {
         black_box(flow);
         self.0 += 1;
     }
-    fn fault(&mut self, _: RowFault, _: Place) {}
+    fn fault(&mut self, _: Misread, _: Place) {}
+    fn outside(&mut self, _: u64) {}
     fn consumed(&mut self, _: u64) {}
 }
 
@@ -133,8 +136,7 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
         timeline: &timeline,
         index: &index,
         watch: &watch,
-        since: None,
-        until: None,
+        window: Window::ALL,
         selection: &selection,
         services: Services::WhereNeeded,
         progress: &progress,

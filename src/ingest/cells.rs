@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::RowFault;
+use super::{Misread, RowFault};
 use crate::flow::{self, Action, Direction, Entry, Field, Flow, PortFields, RejectReason, Seconds, Traffic};
 
 /// A cell read as an unsigned number.
@@ -38,8 +38,13 @@ const MILLISECONDS: std::ops::Range<u64> = 1_000_000_000_000..10_000_000_000_000
 
 /// The flow these cells say.
 #[inline]
-pub(super) fn flow<'a>(cells: &impl Cells<'a>) -> Result<Flow<'a>, RowFault> {
+pub(super) fn flow<'a>(cells: &impl Cells<'a>) -> Result<Flow<'a>, Misread> {
     let start = time(cells, Field::Start)?;
+    flow_from(start, cells).map_err(|fault| Misread { fault, start })
+}
+
+#[inline]
+fn flow_from<'a>(start: Option<Seconds>, cells: &impl Cells<'a>) -> Result<Flow<'a>, RowFault> {
     let end = time(cells, Field::End)?;
     let entry = match cells.text(Field::LogStatus) {
         Some(b"OK") => Entry::Traffic(traffic(cells)?),

@@ -138,7 +138,8 @@ fn row<S: Sink>(
     }
     if record.len() != header.len() {
         let few = record.len() < header.len();
-        sink.fault(if few { RowFault::TooFewFields } else { RowFault::TooManyFields }, place);
+        let fault = if few { RowFault::TooFewFields } else { RowFault::TooManyFields };
+        sink.fault(fault.into(), place);
         return Ok(());
     }
     match shape {
@@ -147,7 +148,7 @@ fn row<S: Sink>(
         }
         Shape::Fields(columns) => match cells::flow(&TableRow { record, columns }) {
             Ok(flow) => sink.flow(&flow),
-            Err(fault) => sink.fault(fault, place),
+            Err(misread) => sink.fault(misread, place),
         },
     }
     Ok(())

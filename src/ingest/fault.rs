@@ -2,7 +2,22 @@
 
 use std::fmt;
 
-use crate::flow::Field;
+use crate::flow::{Field, Seconds};
+
+/// A row that is not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misread {
+    /// Why not.
+    pub fault: RowFault,
+    /// `start`, where the row says it: nobody asks what else is wrong with a row outside `--since` and `--until`.
+    pub start: Option<Seconds>,
+}
+
+impl From<RowFault> for Misread {
+    fn from(fault: RowFault) -> Self {
+        Self { fault, start: None }
+    }
+}
 
 /// Why a row is not a record. Rows are never dropped: each becomes a flow or a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

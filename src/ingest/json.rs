@@ -76,7 +76,7 @@ impl<S: Sink> Events<'_, S> {
 
     fn no_message(&mut self) {
         let place = self.next();
-        self.sink.fault(RowFault::NoMessage, place);
+        self.sink.fault(RowFault::NoMessage.into(), place);
     }
 
     fn stop<E: serde::de::Error>(&mut self, failure: FileFailure) -> E {
@@ -316,9 +316,9 @@ impl NamedRow {
         }
         let place = events.next();
         match cells::flow(&NamedCells(&self.fields)) {
-            _ if self.fields.is_empty() => events.sink.fault(RowFault::NoMessage, place),
+            _ if self.fields.is_empty() => events.sink.fault(RowFault::NoMessage.into(), place),
             Ok(flow) => events.sink.flow(&flow),
-            Err(fault) => events.sink.fault(fault, place),
+            Err(misread) => events.sink.fault(misread, place),
         }
         Ok(())
     }

@@ -38,16 +38,16 @@ impl Messages {
                 self.fits = true;
                 sink.flow(&flow);
             }
-            Err(fault) => {
+            Err(misread) => {
                 if tokens(row).next().is_none() {
-                    sink.fault(RowFault::NoMessage, place);
+                    sink.fault(RowFault::NoMessage.into(), place);
                 } else if let Some(layout) = Layout::from_header(row) {
                     layout.check()?;
                     self.parser = RowParser::new(&layout);
                     self.layout = layout;
                 } else {
-                    self.fault(row, fault);
-                    sink.fault(fault, place);
+                    self.fault(row, misread.fault);
+                    sink.fault(misread, place);
                 }
             }
         }

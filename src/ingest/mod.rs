@@ -38,8 +38,9 @@ use std::io::{Error, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::flow::{Flow, V4Flow};
+use crate::time::Window;
 
-pub use fault::{Place, RowFault};
+pub use fault::{Misread, Place, RowFault};
 pub use layout::Layout;
 pub(crate) use parquet::guarded;
 use sniff::Kind;
@@ -57,7 +58,9 @@ pub trait Sink {
     /// One well-formed entry of the commonest kind.
     fn v4(&mut self, _interface: InterfaceHandle, _flow: &V4Flow) {}
     /// One row that is not a record. `place` counts from the start of the part being read.
-    fn fault(&mut self, fault: RowFault, place: Place);
+    fn fault(&mut self, misread: Misread, place: Place);
+    /// So many rows that start outside [`ReadOptions::window`] and were not looked at.
+    fn outside(&mut self, rows: u64);
     /// So many more bytes of the file (as stored) have been consumed.
     fn consumed(&mut self, bytes: u64);
 }
@@ -102,11 +105,19 @@ pub struct ReadOptions {
     pub split: Split,
     /// Where gz is inflated.
     pub inflate: Inflate,
+    /// Rows that start outside need not be looked at.
+    pub window: Window,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { fields: None, part_bytes: 32 << 20, split: Split::Parts, inflate: Inflate::Here }
+        Self {
+            fields: None,
+            part_bytes: 32 << 20,
+            split: Split::Parts,
+            inflate: Inflate::Here,
+            window: Window::ALL,
+        }
     }
 }
 
@@ -211,7 +222,7 @@ pub fn read<S: Sink>(
             Some(_) if stream.is_gzip() => {
                 Err(FileFailure("Parquet inside gzip: unpack it first".to_owned()))
             }
-            Some(path) => parquet::read(path, part, sink),
+            Some(path) => parquet::read(path, part, options.window, sink),
             None => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
         },
         Kind::Json => json::read(stream, &counter, options, sink),
@@ -220,10 +231,10 @@ pub fn read<S: Sink>(
             let head = head::find(stream.head(), options)?;
             match (*part, &source.path) {
                 (Part::Bytes { start, end, .. }, Some(path)) => {
-                    let window = Window::open(path, start, end).map_err(|error| unreadable(&error))?;
+                    let stretch = Stretch::open(path, start, end).map_err(|error| unreadable(&error))?;
                     counter.take();
                     text::read(
-                        window.counted(&counter),
+                        stretch.counted(&counter),
                         &counter,
                         &head,
                         text::Lines::StartingIn(start, end),
@@ -241,12 +252,12 @@ fn unreadable(error: &Error) -> FileFailure {
 }
 
 /// A range of a file, and what follows in small steps: the last line of a part ends beyond it, but not far.
-struct Window {
+struct Stretch {
     file: File,
     left: u64,
 }
 
-impl Window {
+impl Stretch {
     const STEP: usize = 4096;
 
     fn open(path: &Path, start: u64, end: u64) -> std::io::Result<Self> {
@@ -261,7 +272,7 @@ impl Window {
     }
 }
 
-impl Read for Window {
+impl Read for Stretch {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).max(Self::STEP).min(buffer.len());
         let count = self.file.read(&mut buffer[..most])?;

@@ -11,7 +11,7 @@ use std::path::Path;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field as Cell;
 
-use super::{FileFailure, Layout, RowFault};
+use super::{FileFailure, Layout, Misread, RowFault};
 use crate::flow::{Action, Direction, Entry, Field, OwnedFlow, PortFields, RejectReason, Seconds, Traffic};
 
 /// The fields of a row that have a value.
@@ -37,32 +37,36 @@ pub fn fields_of<'a>(layout: &Layout, line: &'a str) -> Result<Vec<(Field, &'a s
 }
 
 /// The flow that a row says.
-pub fn flow_of(layout: &Layout, line: &str) -> Result<OwnedFlow, RowFault> {
+pub fn flow_of(layout: &Layout, line: &str) -> Result<OwnedFlow, Misread> {
     if line.len() > 65536 {
-        return Err(RowFault::TooLong);
+        return Err(RowFault::TooLong.into());
     }
     let fields = fields_of(layout, line)?;
     let value = |field| fields.iter().find(|(known, _)| *known == field).map(|(_, value)| *value);
-    let time = |field| -> Result<Option<Seconds>, RowFault> {
-        let Some(number) = whole(value(field)).map_err(|()| RowFault::NotANumber(field))? else {
-            return Ok(None);
-        };
-        let seconds =
-            if (1_000_000_000_000..=9_999_999_999_999).contains(&number) { number / 1000 } else { number };
-        if seconds > 253_402_300_799 {
-            Err(RowFault::NotANumber(field))
-        } else {
-            Ok(Some(seconds.cast_signed()))
-        }
+    let start = time_of(value(Field::Start), Field::Start)?;
+    rest_of(start, &value).map_err(|fault| Misread { fault, start })
+}
+
+fn time_of(value: Option<&str>, field: Field) -> Result<Option<Seconds>, RowFault> {
+    let Some(number) = whole(value).map_err(|()| RowFault::NotANumber(field))? else {
+        return Ok(None);
     };
-    let start = time(Field::Start)?;
-    let end = time(Field::End)?;
+    let seconds =
+        if (1_000_000_000_000..=9_999_999_999_999).contains(&number) { number / 1000 } else { number };
+    if seconds > 253_402_300_799 { Err(RowFault::NotANumber(field)) } else { Ok(Some(seconds.cast_signed())) }
+}
+
+fn rest_of<'a>(
+    start: Option<Seconds>,
+    value: &dyn Fn(Field) -> Option<&'a str>,
+) -> Result<OwnedFlow, RowFault> {
+    let end = time_of(value(Field::End), Field::End)?;
     let is_empty = value(Field::Action).is_none() || value(Field::Srcaddr).is_none();
     let entry = match value(Field::LogStatus) {
         Some("NODATA") => Entry::NoData,
         Some("SKIPDATA") => Entry::SkipData,
         None if is_empty => Entry::NoData,
-        None | Some("OK") => Entry::Traffic(traffic_of(&value)?),
+        None | Some("OK") => Entry::Traffic(traffic_of(value)?),
         Some(_) => return Err(RowFault::UnknownWord(Field::LogStatus)),
     };
     Ok(OwnedFlow {

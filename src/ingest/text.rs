@@ -13,7 +13,7 @@ use super::layout::{Layout, tokens};
 use super::lines::{Blocks, Chunk, FRONT, MAX_LINE};
 use super::quick::QuickParser;
 use super::stream::Counter;
-use super::{FileFailure, Place, ReadSummary, RowFault, Sink, byte_masks, decimal};
+use super::{FileFailure, Misread, Place, ReadSummary, RowFault, Sink, byte_masks, decimal};
 use crate::flow::field::FIELDS;
 use crate::flow::{Field, Flow};
 
@@ -93,9 +93,9 @@ impl RowParser {
 
     /// The flow in this row.
     #[inline]
-    pub fn parse<'a>(&'a mut self, line: &'a [u8]) -> Result<Flow<'a>, RowFault> {
+    pub fn parse<'a>(&'a mut self, line: &'a [u8]) -> Result<Flow<'a>, Misread> {
         if line.len() > MAX_LINE {
-            return Err(RowFault::TooLong);
+            return Err(RowFault::TooLong.into());
         }
         self.split(line)?;
         cells::flow(&TextRow { line, slots: &self.slots })
@@ -232,9 +232,9 @@ impl<S: Sink> Reader<'_, S> {
                 let row = if self.timed { without_time(line) } else { line };
                 match self.parser.parse(row) {
                     Ok(flow) if offset >= self.from => self.sink.flow(&flow),
-                    Ok(_) => self.sink.fault(RowFault::NoLayout, Place::Line(self.lines)),
-                    Err(fault) => {
-                        if !self.no_record(line, offset, fault)? {
+                    Ok(_) => self.sink.fault(RowFault::NoLayout.into(), Place::Line(self.lines)),
+                    Err(misread) => {
+                        if !self.no_record(line, offset, misread)? {
                             return Ok(false);
                         }
                         if length == 1 {
@@ -292,17 +292,17 @@ impl<S: Sink> Reader<'_, S> {
 
     /// What a line is that is no record: blank, a header, or a fault. False: reading ends here.
     #[cold]
-    fn no_record(&mut self, line: &[u8], offset: u64, fault: RowFault) -> Result<bool, FileFailure> {
-        if fault == RowFault::TooLong {
-            self.sink.fault(fault, Place::Line(self.lines));
+    fn no_record(&mut self, line: &[u8], offset: u64, misread: Misread) -> Result<bool, FileFailure> {
+        if misread.fault == RowFault::TooLong {
+            self.sink.fault(misread, Place::Line(self.lines));
             return Ok(true);
         }
         if tokens(line).next().is_none() {
             return Ok(true);
         }
         let Some(layout) = Layout::from_header(line) else {
-            let fault = if offset < self.from { RowFault::NoLayout } else { fault };
-            self.sink.fault(fault, Place::Line(self.lines));
+            let misread = if offset < self.from { RowFault::NoLayout.into() } else { misread };
+            self.sink.fault(misread, Place::Line(self.lines));
             return Ok(true);
         };
         if layout == self.layout && !self.timed {
@@ -330,7 +330,7 @@ impl<S: Sink> Reader<'_, S> {
         }
         self.lines += 1;
         let fault = if offset < self.from { RowFault::NoLayout } else { RowFault::TooLong };
-        self.sink.fault(fault, Place::Line(self.lines));
+        self.sink.fault(fault.into(), Place::Line(self.lines));
         true
     }
 }

@@ -21,8 +21,9 @@ use crate::attribution::refusal::Refusal;
 use crate::attribution::sets::SetId;
 use crate::attribution::situation::Situation;
 use crate::flow::{Flow, Seconds, V4Flow};
-use crate::ingest::{InterfaceHandle, Place, RowFault, Sink};
+use crate::ingest::{InterfaceHandle, Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
+use crate::time::Window;
 use crate::word_table::WordTable;
 
 /// What a run judges by: shared by all workers.
@@ -34,10 +35,8 @@ pub struct Brief<'a> {
     pub index: &'a Index,
     /// Ports whose exposure is kept apart.
     pub watch: &'a PortWatch,
-    /// `--since`: records that start earlier are outside.
-    pub since: Option<Seconds>,
-    /// `--until`: records that start then or later are outside.
-    pub until: Option<Seconds>,
+    /// Records that start outside do not count.
+    pub window: Window,
     /// Which flow log counts where several deliver the same interface.
     pub selection: &'a Selection,
     /// Which services are counted.
@@ -258,8 +257,7 @@ impl<'a> Counter<'a> {
     }
 
     fn is_outside(&self, start: Seconds) -> bool {
-        self.brief.since.is_some_and(|since| start < since)
-            || self.brief.until.is_some_and(|until| start >= until)
+        self.brief.window.excludes(start, start)
     }
 
     fn slot(&mut self, id: &[u8]) -> u32 {
@@ -290,10 +288,10 @@ impl Sink for Counter<'_> {
             self.v4(interface, &v4);
             return;
         }
-        self.unshown += 1;
         if flow.start.is_some_and(|start| self.is_outside(start)) {
-            self.tally.records.outside_window += 1;
+            self.outside(1);
         } else {
+            self.unshown += 1;
             self.alone(flow);
         }
     }
@@ -322,9 +320,18 @@ impl Sink for Counter<'_> {
         }
     }
 
-    fn fault(&mut self, fault: RowFault, place: Place) {
+    fn fault(&mut self, Misread { fault, start }: Misread, place: Place) {
+        if start.is_some_and(|start| self.is_outside(start)) {
+            self.outside(1);
+            return;
+        }
         let first = (self.file, self.part, place);
         add_fault(&mut self.tally.faults, fault, FaultCount { count: 1, first });
+    }
+
+    fn outside(&mut self, rows: u64) {
+        self.unshown += rows;
+        self.tally.records.outside_window += rows;
     }
 
     fn consumed(&mut self, bytes: u64) {

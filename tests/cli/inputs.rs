@@ -197,6 +197,30 @@ fn since_and_until_are_half_open_by_start() {
     assert_ne!(run.findings("coverage_gap"), [] as [&Value; 0]);
 }
 
+#[test]
+fn nobody_asks_what_is_wrong_with_a_row_outside_the_window() {
+    let fixture = fixture();
+    // Row groups of three: all before, across, inside, all behind; each with a row that is no record.
+    let seconds = [0, 10, 20, 30, 60, 70, 80, 90, 100, 120, 130, 140];
+    let rows: Vec<String> = (0..)
+        .zip(seconds)
+        .map(|(at, second)| {
+            let peer = if at % 3 == 1 { "10.0.0.256" } else { "10.0.0.9" };
+            row_at(T0 + second, &format!("eni-a {peer} 10.0.0.5 40000 22 6 ACCEPT"))
+        })
+        .collect();
+    let window = ["--since", "2026-01-01T00:01:00Z", "--until", "2026-01-01T00:02:00Z"];
+    for (name, bytes) in every_container(&rows) {
+        fixture.write("log", bytes);
+        let run = report(&fixture, &[&["log"], &window[..]].concat());
+        let counts = ["total", "malformed", "outside_window"].map(|count| run.records(count));
+        assert_eq!(counts, [3, 2, 7], "{name}");
+        let place = run.at("/coverage/faults/0/first");
+        let (row, line) = (place["row"].as_u64(), place["line"].as_u64());
+        assert!(row == Some(5) || line.is_some_and(|line| line == 5 || line == 6), "{name}: {place}");
+    }
+}
+
 /// The name that AWS gives to a file of a flow log.
 fn delivered(flow_log: &str, extra: &str) -> String {
     format!("logs/111111111111_vpcflowlogs_us-east-1_{flow_log}_20260101T0000Z_{extra}.log")

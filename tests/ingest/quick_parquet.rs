@@ -5,12 +5,14 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, UInt16Array};
 use flowaudit::flow::{Flow, OwnedFlow, V4Flow};
 use flowaudit::ingest::plain::flow_of;
-use flowaudit::ingest::{InterfaceHandle, Layout, Part, Place, ReadOptions, RowFault, Sink, read};
+use flowaudit::ingest::{InterfaceHandle, Layout, Misread, Part, Place, ReadOptions, Sink, read};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use flowaudit::time::Window;
 
 use crate::support::{source, write};
 
@@ -23,13 +25,14 @@ struct Both {
     /// Whether this sink names interfaces; those that end in `x` it never does.
     names: bool,
     quick: usize,
+    outside: u64,
 }
 
 #[derive(Debug, PartialEq)]
 enum Entry {
     Quick(Vec<u8>, V4Flow),
     Slow(OwnedFlow),
-    Fault(RowFault, Place),
+    Fault(Misread, Place),
 }
 
 impl Sink for Both {
@@ -53,8 +56,11 @@ impl Sink for Both {
         self.quick += 1;
         self.entries.push(Entry::Quick(self.interfaces[interface.0 as usize].clone(), *flow));
     }
-    fn fault(&mut self, fault: RowFault, place: Place) {
-        self.entries.push(Entry::Fault(fault, place));
+    fn fault(&mut self, misread: Misread, place: Place) {
+        self.entries.push(Entry::Fault(misread, place));
+    }
+    fn outside(&mut self, rows: u64) {
+        self.outside += rows;
     }
     fn consumed(&mut self, _: u64) {}
 }
@@ -265,6 +271,38 @@ fn rows_of_all_kinds_among_each_other_mean_what_they_mean_in_text() {
         let rows = if writing.group < 10 { &rows[..100] } else { &rows[..] };
         check(rows, Writing { narrow: false, ..writing });
     }
+}
+
+#[test]
+fn row_groups_outside_the_window_are_not_read() {
+    let rows = many(2000);
+    let window = Window { since: Some(1_700_000_100), until: Some(1_700_000_200) };
+    let options = ReadOptions { window, ..ReadOptions::default() };
+    for writing in writings() {
+        let folder = TempDir::new().unwrap();
+        let writing = Writing { group: 300, ..writing };
+        let source = source(&write(&folder, "file", &table(&rows, writing)));
+        let mut sink = Both { names: true, ..Both::default() };
+        read(&source, &Part::Whole, &options, &mut sink).unwrap();
+        // Seven rows a second: 700 to 1400 are inside. Texts have no order that is that of times.
+        let skipped = if writing.strings { 0 } else { 2 * 300 + 500 };
+        assert_eq!(sink.outside, skipped, "{writing:?}");
+        let read = if writing.strings { &rows[..] } else { &rows[600..1500] };
+        assert_eq!(sink.entries.len(), read.len(), "{writing:?}");
+        let starts_inside = |entry: &&Entry| match entry {
+            Entry::Quick(_, flow) => !window.excludes(flow.start, flow.start),
+            _ => false,
+        };
+        assert_eq!(sink.entries.iter().filter(starts_inside).count(), 700, "{writing:?}");
+    }
+    // A row without a start may have an end inside.
+    let mut rows = many(30);
+    rows[3][8] = None;
+    let folder = TempDir::new().unwrap();
+    let source = source(&write(&folder, "file", &table(&rows, Writing::default())));
+    let mut sink = Both { names: true, ..Both::default() };
+    read(&source, &Part::Whole, &options, &mut sink).unwrap();
+    assert_eq!((sink.outside, sink.entries.len()), (0, 30));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use flowaudit::flow::field::FIELDS;
 use flowaudit::flow::{Entry, Field};
 use flowaudit::ingest::plain::flow_of;
 use flowaudit::ingest::text::RowParser;
-use flowaudit::ingest::{Layout, RowFault};
+use flowaudit::ingest::{Layout, Misread, RowFault};
 use proptest::prelude::*;
 
-fn fast(layout: &Layout, line: &str) -> Result<OwnedFlow, RowFault> {
+fn fast(layout: &Layout, line: &str) -> Result<OwnedFlow, Misread> {
     RowParser::new(layout).parse(line.as_bytes()).map(|flow| OwnedFlow::from(&flow))
 }
 
@@ -114,8 +114,8 @@ fn each_value_means_what_it_should() {
     ];
     let layout = Layout::parse_format(LAYOUT).unwrap();
     for (line, expected) in cases {
-        assert_eq!(fast(&layout, line).map(drop), expected, "{line}");
-        assert_eq!(flow_of(&layout, line).map(drop), expected, "{line}");
+        assert_eq!(fast(&layout, line).map(drop).map_err(|misread| misread.fault), expected, "{line}");
+        assert_eq!(flow_of(&layout, line).map(drop).map_err(|misread| misread.fault), expected, "{line}");
     }
     let last = fast(&layout, cases[21].0).unwrap();
     let Entry::Traffic(traffic) = last.entry else { panic!("{last:?}") };

@@ -11,7 +11,7 @@ use flowaudit::flow::Flow;
 use flowaudit::flow::OwnedFlow;
 use flowaudit::ingest::plain::flow_of;
 use flowaudit::ingest::{
-    FileFailure, Layout, Part, Place, ReadOptions, RowFault, Sink, Source, find, plan, read,
+    FileFailure, Layout, Misread, Part, Place, ReadOptions, RowFault, Sink, Source, find, plan, read,
 };
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression as Codec;
@@ -23,6 +23,7 @@ use tempfile::TempDir;
 pub(crate) struct Collected {
     pub(crate) flows: Vec<OwnedFlow>,
     pub(crate) faults: Vec<(RowFault, Place)>,
+    pub(crate) outside: u64,
     pub(crate) bytes: u64,
     pub(crate) failure: Option<FileFailure>,
     pub(crate) places: u64,
@@ -32,12 +33,15 @@ impl Sink for Collected {
     fn flow(&mut self, flow: &Flow<'_>) {
         self.flows.push(flow.into());
     }
-    fn fault(&mut self, fault: RowFault, place: Place) {
+    fn fault(&mut self, Misread { fault, .. }: Misread, place: Place) {
         let place = match place {
             Place::Line(line) => Place::Line(line + self.places),
             Place::Row(row) => Place::Row(row + self.places),
         };
         self.faults.push((fault, place));
+    }
+    fn outside(&mut self, rows: u64) {
+        self.outside += rows;
     }
     fn consumed(&mut self, bytes: u64) {
         self.bytes += bytes;

@@ -21,6 +21,7 @@ use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::flow_logs::FlowLogs;
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
+use flowaudit::time::Window;
 use tempfile::TempDir;
 
 /// A file of a run.
@@ -64,8 +65,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         timeline: &timeline,
         index: &index,
         watch: &watch,
-        since: None,
-        until: None,
+        window: Window::ALL,
         selection: &selection,
         services,
         progress: &progress,
@@ -78,7 +78,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         let flow_log = log.delivered_by.and_then(|id| flow_logs.number(id)).unwrap_or(0);
         counter.begin(number, 0, flow_log);
         log.flows.iter().for_each(|flow| counter.flow(&flow.borrow()));
-        log.faults.iter().for_each(|(fault, line)| counter.fault(*fault, Place::Line(*line)));
+        log.faults.iter().for_each(|(fault, line)| counter.fault((*fault).into(), Place::Line(*line)));
         counter.end(1000);
         if let Some(error) = log.failure {
             outcome.failures.push(Failure { file: log.name.clone(), error: error.to_owned() });

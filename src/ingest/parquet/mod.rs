@@ -5,8 +5,8 @@
 //! [`cells::flow`]. The decoder trusts what a file declares, so sizes are checked before it runs and it runs where a
 //! panic becomes a [`FileFailure`].
 //!
-//! Row groups outside `--since` and `--until` are read like all others: their statistics tell their times, but not how
-//! many of their rows are damaged, and reports must not depend on what logs come in.
+//! A row group whose statistics say that all of its rows start outside `--since` and `--until` is not read. Whatever is
+//! wrong with such rows is no fault in any other form of log either, so that reports do not depend on it.
 
 mod batch;
 mod codes;
@@ -16,6 +16,7 @@ mod inflate;
 mod pages;
 mod rows;
 mod runs;
+mod starts;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -41,6 +42,7 @@ use super::layout::Layout;
 use super::{FileFailure, Part, Place, ReadSummary, Sink};
 use crate::flow::Field;
 use crate::flow::field::FIELDS;
+use crate::time::Window;
 
 const BATCH: usize = 8192;
 /// The largest row group that is decoded; AWS writes files of at most 75 MB.
@@ -80,7 +82,12 @@ pub(super) fn plan(path: &Path) -> Result<Vec<Part>, FileFailure> {
 }
 
 /// Reads one row group, or all of them.
-pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<ReadSummary, FileFailure> {
+pub(super) fn read<S: Sink>(
+    path: &Path,
+    part: &Part,
+    window: Window,
+    sink: &mut S,
+) -> Result<ReadSummary, FileFailure> {
     let table = Table::last(path)?;
     let groups = table.metadata.metadata().num_row_groups();
     let wanted = match part {
@@ -95,7 +102,14 @@ pub(super) fn read<S: Sink>(path: &Path, part: &Part, sink: &mut S) -> Result<Re
     }
     let mut rows = 0;
     for group in wanted {
-        rows += table.read(group, rows, sink)?;
+        rows += match starts::outside(&table.metadata, &table.columns, group, window) {
+            Some(outside) => {
+                sink.outside(outside);
+                sink.consumed(table.stored(group));
+                outside
+            }
+            None => table.read(group, rows, sink)?,
+        };
     }
     Ok(ReadSummary { places: rows, layout_changed: false })
 }
@@ -122,7 +136,7 @@ fn deliver<S: Sink>(
     for row in 0..batch.num_rows() {
         match cells::flow(&BatchRow { columns: &columns, row }) {
             Ok(flow) => sink.flow(&flow),
-            Err(fault) => sink.fault(fault, Place::Row(before + row as u64 + 1)),
+            Err(misread) => sink.fault(misread, Place::Row(before + row as u64 + 1)),
         }
     }
     Ok(())

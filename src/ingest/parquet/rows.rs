@@ -139,7 +139,7 @@ impl RowGroup {
             }
             match cells::flow(&SlowRow { group: self, row }) {
                 Ok(flow) => sink.flow(&flow),
-                Err(fault) => sink.fault(fault, Place::Row(before + row as u64 + 1)),
+                Err(misread) => sink.fault(misread, Place::Row(before + row as u64 + 1)),
             }
         }
     }

@@ -9,11 +9,13 @@ use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::sets::SetId;
 use crate::attribution::situation::{Situated, Situation};
 use crate::flow::{Action, Seconds, V4Flow};
+use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
 use crate::tally::cells::{Flags, Kind, Whose, shows};
 use crate::tally::coverage::{Delivery, HOUR};
 use crate::tally::scope::{self, PeerScope};
+use crate::time::Window;
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
 const MOST_SITUATIONS: usize = 1 << 17;
@@ -22,12 +24,11 @@ impl Counter<'_> {
     /// Turns to the state that judges a record of this start. False: it is outside, and counted as that.
     #[cold]
     pub(super) fn turn_to(&mut self, start: Seconds) -> bool {
-        let (since, until) = (self.brief.since, self.brief.until);
-        if since.is_some_and(|since| start < since) || until.is_some_and(|until| start >= until) {
-            self.unshown += 1;
-            self.tally.records.outside_window += 1;
+        if self.is_outside(start) {
+            self.outside(1);
             return false;
         }
+        let Window { since, until } = self.brief.window;
         // What is gathered is judged by one state.
         self.credit_gathered();
         let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return true };
