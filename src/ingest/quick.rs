@@ -202,8 +202,8 @@ impl Known {
         line.optional(columns.pkt_dstaddr, &mut flow.pkt_dstaddr, &mut bad, Line::address);
         line.optional(columns.flow_direction, &mut flow.direction, &mut bad, Line::direction);
         line.optional(columns.tcp_flags, &mut flow.tcp_flags, &mut bad, Line::flags);
-        if flow.protocol != TCP {
-            flow.tcp_flags = None;
+        if columns.tcp_flags != ABSENT {
+            flow.tcp_flags = flow.tcp_flags.filter(|_| flow.protocol == TCP);
         }
         if bad != 0 {
             return None;
