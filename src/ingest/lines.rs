@@ -5,13 +5,15 @@
 
 use std::io::{ErrorKind, Read, Result};
 
+use super::quick;
+
 /// Longest line that may be a record; the longest real ones, with every field and tag, are a tenth of it.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 /// Small enough to stay in the processor's second cache beside what is tallied.
 const BLOCK: usize = 128 * 1024;
 
 /// Bytes before the lines.
-pub(super) const FRONT: usize = 8;
+pub(super) const FRONT: usize = quick::BEFORE;
 /// Bytes behind the lines.
 pub(super) const BEHIND: usize = 1024;
 

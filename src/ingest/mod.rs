@@ -17,6 +17,7 @@ mod cells;
 mod csv;
 mod decimal;
 mod dotted;
+mod ends;
 pub mod fault;
 mod gunzip;
 mod head;

@@ -4,29 +4,33 @@
 //! [`super::text::RowParser`], which decides what it means; what is read here means the same there, and tests hold the
 //! two together. All columns are found first, sixteen bytes at a time, so that their values can be read side by side.
 
-use super::decimal::digits;
+use super::ends::{self, Ends};
 use super::layout::Layout;
-use super::{byte_masks, dotted};
+use super::{decimal, dotted};
 use crate::flow::{Action, Direction, Field, TCP, V4Flow};
 
-/// Longer rows and wider layouts are left to the slow parser.
+/// Wider layouts are left to the slow parser.
 const MOST_COLUMNS: usize = 64;
-/// A row is looked at through a window of one size, so that the compiler knows what lies in it: eight bytes before the
-/// row, the row, and sixteen bytes more.
-const WINDOW: usize = BEFORE + ROW + 24;
-const BEFORE: usize = 8;
+/// A row is looked at through a window of one size, so that the compiler knows what lies in it: some bytes before the
+/// row, the row, and some more.
+const WINDOW: usize = BEFORE + ROW + dotted::WINDOW;
+/// Bytes that must stand before a row; what they are does not matter.
+pub const BEFORE: usize = 32;
+/// Where the byte before the row is in the window.
+const ORIGIN: usize = BEFORE - 1;
+/// At least the longest row; a power of two.
 const ROW: usize = 512;
 
 /// Where a column stands, or that there is none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Column(u8);
 
 const ABSENT: Column = Column(u8::MAX);
 
-/// Parses rows of one layout.
-#[derive(Debug, Clone)]
-pub struct QuickParser {
-    columns: usize,
+/// Where the columns of a layout stand that a [`V4Flow`] is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Columns {
+    count: u8,
     interface_id: Column,
     srcaddr: Column,
     dstaddr: Column,
@@ -44,38 +48,43 @@ pub struct QuickParser {
     flow_direction: Column,
     tcp_flags: Column,
     reject_reason: Column,
-    /// Where columns end in the row at hand, with the byte before the row in front.
-    ends: Ends,
-    epoch: Epoch,
 }
 
-/// Where columns end, and in front where the byte before the row is.
-type Ends = [u32; MOST_COLUMNS + 1];
+/// Those of the default format, which most logs have: the compiler makes code of their own for them.
+const DEFAULT: Columns = Columns {
+    count: 14,
+    interface_id: Column(2),
+    srcaddr: Column(3),
+    dstaddr: Column(4),
+    srcport: Column(5),
+    dstport: Column(6),
+    protocol: Column(7),
+    packets: Column(8),
+    bytes: Column(9),
+    start: Column(10),
+    end: Column(11),
+    action: Column(12),
+    log_status: Column(13),
+    pkt_srcaddr: ABSENT,
+    pkt_dstaddr: ABSENT,
+    flow_direction: ABSENT,
+    tcp_flags: ABSENT,
+    reject_reason: ABSENT,
+};
 
-/// A row and whose it is.
-#[derive(Debug)]
-pub struct QuickRow<'a> {
-    /// `interface-id`.
-    pub interface_id: &'a [u8],
-    /// What the row says.
-    pub flow: V4Flow,
-    /// Where its newline is in the buffer.
-    pub end: usize,
-}
-
-impl QuickParser {
-    /// A parser for rows of this layout. None: its rows lack what a [`V4Flow`] has.
-    pub fn new(layout: &Layout) -> Option<Self> {
+impl Columns {
+    /// None: rows of this layout lack what a [`V4Flow`] has, or have too many columns.
+    fn of(layout: &Layout) -> Option<Self> {
         let columns = layout.columns();
         if columns.len() > MOST_COLUMNS {
             return None;
         }
         // A field that comes twice is read from its first column.
         let find = |field| columns.iter().position(|column| *column == Some(field));
-        let optional = |field| find(field).and_then(|at| u8::try_from(at).ok()).map_or(ABSENT, Column);
         let required = |field| find(field).and_then(|at| u8::try_from(at).ok()).map(Column);
+        let optional = |field| required(field).unwrap_or(ABSENT);
         Some(Self {
-            columns: columns.len(),
+            count: u8::try_from(columns.len()).ok()?,
             interface_id: required(Field::InterfaceId)?,
             srcaddr: required(Field::Srcaddr)?,
             dstaddr: required(Field::Dstaddr)?,
@@ -93,103 +102,151 @@ impl QuickParser {
             flow_direction: optional(Field::FlowDirection),
             tcp_flags: optional(Field::TcpFlags),
             reject_reason: optional(Field::RejectReason),
-            ends: [0; MOST_COLUMNS + 1],
-            epoch: Epoch::default(),
         })
+    }
+}
+
+/// Parses rows of one layout.
+#[derive(Debug, Clone)]
+pub struct QuickParser {
+    columns: Columns,
+    default: bool,
+    known: Known,
+}
+
+/// What a parser keeps from row to row.
+#[derive(Debug, Clone)]
+struct Known {
+    ends: Ends,
+    century: Century,
+    /// The last row read, in the place where its values are put as soon as they are known.
+    flow: V4Flow,
+}
+
+/// A row and whose it is.
+#[derive(Debug)]
+pub struct QuickRow<'a, 'p> {
+    /// `interface-id`.
+    pub interface_id: &'a [u8],
+    /// What the row says.
+    pub flow: &'p V4Flow,
+    /// Where its newline is in the buffer.
+    pub end: usize,
+}
+
+impl QuickParser {
+    /// A parser for rows of this layout. None: its rows lack what a [`V4Flow`] has.
+    pub fn new(layout: &Layout) -> Option<Self> {
+        let columns = Columns::of(layout)?;
+        let flow = V4Flow {
+            start: 0,
+            end: 0,
+            packets: 0,
+            bytes: 0,
+            srcaddr: 0,
+            dstaddr: 0,
+            pkt_srcaddr: None,
+            pkt_dstaddr: None,
+            srcport: 0,
+            dstport: 0,
+            protocol: 0,
+            action: Action::Accept,
+            direction: None,
+            tcp_flags: None,
+        };
+        let known = Known { ends: Ends::new(), century: Century::default(), flow };
+        Some(Self { columns, default: columns == DEFAULT, known })
     }
 
     /// The record in the row that starts at `start` of the buffer and ends with a newline. None: the slow parser must look
     /// at it.
     #[inline]
-    pub fn parse<'a>(&mut self, buffer: &'a [u8], start: usize) -> Option<QuickRow<'a>> {
-        let window: &[u8; WINDOW] = buffer.get(start.checked_sub(BEFORE)?..)?.first_chunk()?;
-        let end = self.find_columns(window)?;
-        let line = Line { window, ends: &self.ends };
-        if self.log_status.0 != ABSENT.0 && !line.is(self.log_status, *b"OK") {
-            return None;
-        }
-        if self.reject_reason.0 != ABSENT.0 && !line.is(self.reject_reason, *b"-") {
-            return None;
-        }
-        let accepted = line.is(self.action, *b"ACCEPT");
-        if !accepted & !line.is(self.action, *b"REJECT") {
-            return None;
-        }
-        // Whether everything was as it should be is asked once, at the end.
-        let mut bad = 0;
-        let protocol = line.octet(self.protocol, &mut bad);
-        let (srcport, dstport) = (line.number(self.srcport, &mut bad), line.number(self.dstport, &mut bad));
-        #[expect(clippy::cast_possible_truncation, reason = "a row with larger ports is given up")]
-        let flow = V4Flow {
-            start: line.time(self.start, &mut self.epoch, &mut bad),
-            end: line.time(self.end, &mut self.epoch, &mut bad),
-            packets: line.number(self.packets, &mut bad),
-            bytes: line.number(self.bytes, &mut bad),
-            srcaddr: line.address(self.srcaddr, &mut bad),
-            dstaddr: line.address(self.dstaddr, &mut bad),
-            pkt_srcaddr: line.optional(self.pkt_srcaddr, &mut bad, Line::address),
-            pkt_dstaddr: line.optional(self.pkt_dstaddr, &mut bad, Line::address),
-            srcport: srcport as u16,
-            dstport: dstport as u16,
-            protocol,
-            action: if accepted { Action::Accept } else { Action::Reject },
-            direction: line.optional(self.flow_direction, &mut bad, Line::direction),
-            // The header has nine flags; the eight that are known stand in the low byte.
-            tcp_flags: line
-                .optional(self.tcp_flags, &mut bad, Line::flags)
-                .filter(|_| protocol == TCP)
-                .map(|flags| flags as u8),
-        };
-        if bad != 0 || (srcport | dstport) > u16::MAX.into() {
-            return None;
-        }
-        let (from, to) = line.bounds(self.interface_id);
-        Some(QuickRow { interface_id: window.get(from..to)?, flow, end: start - BEFORE + end })
+    pub fn parse<'a, 'p>(&'p mut self, buffer: &'a [u8], start: usize) -> Option<QuickRow<'a, 'p>> {
+        let window = buffer.get(start.checked_sub(BEFORE)?..)?.first_chunk()?;
+        let (interface_id, length) =
+            if self.default { self.known.read(&DEFAULT, window)? } else { self.other(window)? };
+        Some(QuickRow { interface_id, flow: &self.known.flow, end: start + length })
     }
 
-    /// Fills `ends`, positions in the window; the last one, that of the newline, is the answer. None: not exactly one
-    /// space between columns, not as many columns as there should be, or a row that is too long.
-    #[inline]
-    fn find_columns(&mut self, window: &[u8; WINDOW]) -> Option<usize> {
-        let (chunks, _) = window[BEFORE..BEFORE + ROW - 64].as_chunks::<64>();
-        self.ends[0] = 7;
-        let mut found = 1;
-        let mut base = 8_u32;
-        // What the byte before is: a separator there and here means an empty column.
-        let mut before = 1_u64;
-        for chunk in chunks {
-            let (quarters, _) = chunk.as_chunks::<16>();
-            let (mut separators, mut controls) = (0, 0);
-            for (quarter, shift) in quarters.iter().zip([0, 16, 32, 48]) {
-                separators |= byte_masks::at_most(quarter, b' ') << shift;
-                controls |= byte_masks::at_most(quarter, b' ' - 1) << shift;
-            }
-            // The first byte below the space must be the newline; nothing behind it matters.
-            let mut mask = separators & (controls ^ controls.wrapping_sub(1));
-            if mask & (mask << 1 | before) != 0 {
-                return None;
-            }
-            before = mask >> 63;
-            while mask != 0 {
-                *self.ends.get_mut(found)? = base + mask.trailing_zeros();
-                found += 1;
-                mask &= mask - 1;
-            }
-            if controls != 0 {
-                let end = (base + controls.trailing_zeros()) as usize;
-                return (found == self.columns + 1 && window[end % ROW] == b'\n').then_some(end);
-            }
-            base += 64;
-        }
-        None
+    #[inline(never)]
+    fn other<'a>(&mut self, window: &'a [u8; WINDOW]) -> Option<(&'a [u8], usize)> {
+        self.known.read(&self.columns, window)
     }
 }
 
-/// The first six of the ten digits of a time, and what they stand for: they change every three hours.
+impl Known {
+    /// Reads the row in the window into `flow`; the answer is whose it is and how long, without the newline.
+    #[inline(always)]
+    fn read<'a>(&mut self, columns: &Columns, window: &'a [u8; WINDOW]) -> Option<(&'a [u8], usize)> {
+        let end = self.ends.find(columns.count, window[ORIGIN..].first_chunk::<{ ends::ROW }>()?)?;
+        let line = Line { window, ends: &self.ends };
+        let flow = &mut self.flow;
+        // Whether everything was as it should be is asked once, at the end.
+        let mut bad = 0;
+        if columns.log_status != ABSENT {
+            bad |= u64::from(!line.is(columns.log_status, *b"OK"));
+        }
+        if columns.reject_reason != ABSENT {
+            bad |= u64::from(!line.is(columns.reject_reason, *b"-"));
+        }
+        flow.srcaddr = line.address(columns.srcaddr, &mut bad);
+        flow.dstaddr = line.address(columns.dstaddr, &mut bad);
+        flow.protocol = line.octet(columns.protocol, &mut bad);
+        line.numbers(columns, flow, &mut bad);
+        [flow.start, flow.end] = line.times([columns.start, columns.end], &mut self.century, &mut bad);
+        let (accepted, rejected) = (line.is(columns.action, *b"ACCEPT"), line.is(columns.action, *b"REJECT"));
+        bad |= u64::from(!accepted & !rejected);
+        flow.action = if accepted { Action::Accept } else { Action::Reject };
+        // What has no column stays none.
+        line.optional(columns.pkt_srcaddr, &mut flow.pkt_srcaddr, &mut bad, Line::address);
+        line.optional(columns.pkt_dstaddr, &mut flow.pkt_dstaddr, &mut bad, Line::address);
+        line.optional(columns.flow_direction, &mut flow.direction, &mut bad, Line::direction);
+        line.optional(columns.tcp_flags, &mut flow.tcp_flags, &mut bad, Line::flags);
+        if columns.tcp_flags != ABSENT {
+            flow.tcp_flags = flow.tcp_flags.filter(|_| flow.protocol == TCP);
+        }
+        if bad != 0 {
+            return None;
+        }
+        let interface_id = line.cell(columns.interface_id);
+        Some((window.get(ORIGIN + interface_id.before + 1..ORIGIN + interface_id.end)?, end as usize - 1))
+    }
+}
+
+/// The first two of the ten digits of a time, and what they stand for: they change every three years.
 #[derive(Debug, Clone, Copy, Default)]
-struct Epoch {
-    digits: u64,
+struct Century {
+    digits: [u8; 2],
     seconds: i64,
+}
+
+impl Century {
+    /// Makes it that of these digits.
+    #[cold]
+    fn change(&mut self, digits: [u8; 2], bad: &mut u64) {
+        let mut wrong = 0;
+        let value = decimal::digits(u64::from(u16::from_le_bytes(digits)) << 48, 2, &mut wrong);
+        *bad |= wrong;
+        // What is wrong must not be taken for known the next time.
+        if wrong == 0 {
+            *self = Self { digits, seconds: value.cast_signed() * 100_000_000 };
+        }
+    }
+}
+
+/// What stands before a column and what behind it, counted from the byte before the row.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    before: usize,
+    end: usize,
+}
+
+impl Cell {
+    /// One more than the length.
+    #[inline(always)]
+    fn distance(self) -> usize {
+        self.end.wrapping_sub(self.before)
+    }
 }
 
 /// A row cut into columns.
@@ -202,90 +259,86 @@ struct Line<'a, 'p> {
 
 impl Line<'_, '_> {
     #[inline(always)]
-    fn bounds(&self, column: Column) -> (usize, usize) {
-        let at = usize::from(column.0) % MOST_COLUMNS;
-        (self.ends[at] as usize + 1, self.ends[at + 1] as usize)
+    fn cell(&self, column: Column) -> Cell {
+        let (before, end) = self.ends.around(column.0);
+        // The remainders are never others: they only say to the compiler how far into the window this can be.
+        Cell { before: before as usize % ROW, end: end as usize % ROW }
     }
 
-    /// Bytes of the row from `at` on; `at` is in the row.
+    /// The last eight bytes of the column, or of it and what stands before.
     #[inline(always)]
-    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
-        const { assert!(N <= 16) };
-        // The remainder is never another one: it only says so to the compiler.
-        let at = at % ROW;
-        *self.window[at..at + N].first_chunk().unwrap_or(&[0; N])
-    }
-
-    #[inline(always)]
-    fn word(&self, at: usize) -> u64 {
-        u64::from_le_bytes(self.bytes(at))
+    fn word(&self, cell: Cell) -> u64 {
+        word(self.window, cell.end)
     }
 
     /// Whether the column is this word.
     #[inline(always)]
-    fn is<const N: usize>(&self, column: Column, word: [u8; N]) -> bool {
+    fn is<const N: usize>(&self, column: Column, text: [u8; N]) -> bool {
         let mut expected = [0; 8];
-        expected[8 - N..].copy_from_slice(&word);
-        let (start, end) = self.bounds(column);
-        let found = self.word(end - 8) >> (64 - 8 * N);
-        (end - start == N) & (found == u64::from_le_bytes(expected) >> (64 - 8 * N))
+        expected[8 - N..].copy_from_slice(&text);
+        let cell = self.cell(column);
+        let found = self.word(cell) >> (64 - 8 * N);
+        (cell.distance() == N + 1) & (found == u64::from_le_bytes(expected) >> (64 - 8 * N))
     }
 
     #[inline(always)]
-    fn number(&self, column: Column, bad: &mut u64) -> u64 {
-        let (start, end) = self.bounds(column);
-        let length = end - start;
-        if length > 8 {
-            return self.long_number(start, end, bad);
+    fn numbers(&self, columns: &Columns, flow: &mut V4Flow, bad: &mut u64) {
+        let ports = [columns.srcport, columns.dstport].map(|column| self.cell(column));
+        let counts = [columns.packets, columns.bytes].map(|column| self.cell(column));
+        let digits =
+            |cells: [Cell; 2]| decimal::two(cells.map(|cell| self.word(cell)), cells.map(Cell::distance));
+        let (port_digits, count_digits) = (digits(ports), digits(counts));
+        *bad |= u64::from(decimal::no_digits(port_digits.max(count_digits)));
+        let [srcport, dstport, packets, bytes] = decimal::values(port_digits, count_digits);
+        // Ports of seven digits are left alone, so that one question is enough for both.
+        *bad |=
+            u64::from((srcport | dstport) >> 16) | ((ports[0].distance() | ports[1].distance()) / 8) as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "a row with larger ports is given up")]
+        let low = |port: u32| port as u16;
+        (flow.srcport, flow.dstport) = (low(srcport), low(dstport));
+        (flow.packets, flow.bytes) = (packets.into(), bytes.into());
+        if counts[0].distance() > 9 {
+            flow.packets = long_number(self.window, counts[0], bad);
         }
-        digits(self.word(end - 8), length, bad)
+        if counts[1].distance() > 9 {
+            flow.bytes = long_number(self.window, counts[1], bad);
+        }
     }
 
-    #[cold]
-    fn long_number(&self, start: usize, end: usize, bad: &mut u64) -> u64 {
-        let above = end - start - 8;
-        if above > 8 || end < 16 {
-            *bad = 1;
-            return 0;
-        }
-        digits(self.word(end - 16), above, bad) * 100_000_000 + digits(self.word(end - 8), 8, bad)
-    }
-
-    /// Ten digits: a time in seconds from 2001 to 2286.
+    /// Ten digits each: times in seconds from 2001 to 2286.
     #[inline(always)]
-    fn time(&self, column: Column, epoch: &mut Epoch, bad: &mut u64) -> i64 {
-        let (start, end) = self.bounds(column);
-        *bad |= u64::from(end - start != 10);
-        let first = self.word(start) << 16;
-        if first != epoch.digits {
-            let mut wrong = 0;
-            let seconds = (digits(first, 6, &mut wrong) * 10_000).cast_signed();
-            *bad |= wrong;
-            // What is wrong must not be taken for known the next time.
-            if wrong == 0 {
-                *epoch = Epoch { digits: first, seconds };
+    fn times(&self, columns: [Column; 2], century: &mut Century, bad: &mut u64) -> [i64; 2] {
+        let cells = columns.map(|column| self.cell(column));
+        let digits = decimal::eight_each(cells.map(|cell| self.word(cell)));
+        *bad |= u64::from(decimal::no_digits(digits));
+        let [start, end, ..] = decimal::values(digits, digits);
+        let mut times = [i64::from(start), i64::from(end)];
+        for (time, cell) in times.iter_mut().zip(cells) {
+            *bad |= u64::from(cell.distance() != 11);
+            let first = *bytes(self.window, ORIGIN + cell.end - 10);
+            if first != century.digits {
+                century.change(first, bad);
             }
+            *time += century.seconds;
         }
-        let last = u32::from_le_bytes(self.bytes(end - 4)) ^ 0x3030_3030;
-        *bad |= u64::from((last.wrapping_add(0x0606_0606) | last) & 0xf0f0_f0f0);
-        let pairs = last.wrapping_mul(10).wrapping_add(last >> 8) & 0x00ff_00ff;
-        epoch.seconds + i64::from((pairs * 100 + (pairs >> 16)) & 0xffff)
+        times
     }
 
     #[inline(always)]
     fn address(&self, column: Column, bad: &mut u64) -> u32 {
-        let (start, end) = self.bounds(column);
-        // The remainder is never another one: it only says so to the compiler.
-        let from = (start - 4) % ROW;
-        let window = self.window[from..from + dotted::WINDOW].first_chunk().unwrap_or(&[0; dotted::WINDOW]);
-        dotted::address(window, end - start, bad)
+        let cell = self.cell(column);
+        let window = bytes(self.window, ORIGIN + 1 + cell.before - dotted::BEFORE);
+        dotted::address(window, cell.distance().wrapping_sub(1), bad)
     }
 
     /// A number of up to three digits, at most 255.
     #[inline(always)]
     fn octet(&self, column: Column, bad: &mut u64) -> u8 {
-        let (start, end) = self.bounds(column);
-        dotted::octet(u32::from_le_bytes(self.bytes(end - 4)), end - start, bad).to_le_bytes()[0]
+        let cell = self.cell(column);
+        let last = u32::from_le_bytes(*bytes(self.window, ORIGIN + cell.end - 4));
+        let octet = dotted::octet(last, cell.distance());
+        *bad |= u64::from(octet >> 8) | (cell.distance() / 8) as u64;
+        octet.to_le_bytes()[0]
     }
 
     #[inline(always)]
@@ -295,12 +348,14 @@ impl Line<'_, '_> {
         if ingress { Direction::Ingress } else { Direction::Egress }
     }
 
-    /// Of sixteen bits.
+    /// Of sixteen bits. The header has nine flags; the eight that are known stand in the low byte.
     #[inline(always)]
-    fn flags(&self, column: Column, bad: &mut u64) -> u64 {
-        let flags = self.number(column, bad);
-        *bad |= u64::from(flags > u16::MAX.into());
-        flags
+    fn flags(&self, column: Column, bad: &mut u64) -> u8 {
+        let cell = self.cell(column);
+        let length = cell.distance().wrapping_sub(1);
+        let flags = decimal::digits(self.word(cell), length.min(8), bad);
+        *bad |= u64::from(length > 8) | flags >> 16;
+        flags.to_le_bytes()[0]
     }
 
     /// The value of a column that may be absent or `-`.
@@ -308,9 +363,36 @@ impl Line<'_, '_> {
     fn optional<T>(
         &self,
         column: Column,
+        value: &mut Option<T>,
         bad: &mut u64,
         read: impl Fn(&Self, Column, &mut u64) -> T,
-    ) -> Option<T> {
-        if column.0 == ABSENT.0 || self.is(column, *b"-") { None } else { Some(read(self, column, bad)) }
+    ) {
+        if column != ABSENT {
+            *value = if self.is(column, *b"-") { None } else { Some(read(self, column, bad)) };
+        }
     }
+}
+
+/// Bytes of the window from `at` on.
+#[inline(always)]
+fn bytes<const N: usize>(window: &[u8; WINDOW], at: usize) -> &[u8; N] {
+    window.get(at..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; N])
+}
+
+/// The eight bytes before what stands at `end`.
+#[inline(always)]
+fn word(window: &[u8; WINDOW], end: usize) -> u64 {
+    u64::from_le_bytes(*bytes(window, ORIGIN + end - 8))
+}
+
+/// A number of nine to sixteen digits.
+#[cold]
+fn long_number(window: &[u8; WINDOW], cell: Cell, bad: &mut u64) -> u64 {
+    let above = cell.distance() - 9;
+    if above > 8 {
+        *bad = 1;
+        return 0;
+    }
+    let last = decimal::digits(word(window, cell.end), 8, bad);
+    decimal::digits(word(window, cell.end - 8), above, bad) * 100_000_000 + last
 }

@@ -268,7 +268,7 @@ impl<S: Sink> Reader<'_, S> {
             // A row without a newline of its own must not borrow one from what lies behind.
             let Some(row) = quick.parse(around, at).filter(|row| row.end < end) else { break };
             let Some(interface) = self.sink.interface(row.interface_id) else { break };
-            self.sink.v4(interface, &row.flow);
+            self.sink.v4(interface, row.flow);
             self.lines += 1;
             at = row.end + 1;
         }

@@ -14,6 +14,7 @@ mod finding;
 mod hostile;
 mod parts;
 mod quick;
+mod quick_hostile;
 mod quick_parquet;
 mod rows;
 #[path = "../common/shared.rs"]

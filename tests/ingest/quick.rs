@@ -3,14 +3,14 @@
 use flowaudit::flow::V4Flow;
 use flowaudit::ingest::Layout;
 use flowaudit::ingest::plain::flow_of;
-use flowaudit::ingest::quick::QuickParser;
+use flowaudit::ingest::quick::{BEFORE, QuickParser};
 use proptest::prelude::*;
 
 use crate::rows::layout_and_row;
 
 /// Rows one behind the other, with other bytes around them.
-fn buffer(lines: &[String]) -> Vec<u8> {
-    let mut buffer = b"\0 9\n8 7.".to_vec();
+pub(crate) fn buffer(lines: &[String]) -> Vec<u8> {
+    let mut buffer = b"\0 9\n8 7.".repeat(BEFORE / 8);
     for line in lines {
         buffer.extend_from_slice(format!("{line}\n").as_bytes());
     }
@@ -19,10 +19,10 @@ fn buffer(lines: &[String]) -> Vec<u8> {
 }
 
 /// Reads every row that is one for the quick parser; answers which were.
-fn check(layout: &Layout, lines: &[String]) -> Vec<bool> {
+pub(crate) fn check(layout: &Layout, lines: &[String]) -> Vec<bool> {
     let Some(mut parser) = QuickParser::new(layout) else { return vec![false; lines.len()] };
     let buffer = buffer(lines);
-    let mut at = 8;
+    let mut at = BEFORE;
     let mut read = Vec::new();
     for line in lines {
         let end = at + line.len();
@@ -31,7 +31,7 @@ fn check(layout: &Layout, lines: &[String]) -> Vec<bool> {
         if let Some(row) = row {
             let slow = flow_of(layout, line).unwrap_or_else(|fault| panic!("{line}: {fault:?}"));
             assert_eq!(row.end, end, "{line}");
-            assert_eq!(V4Flow::of(&slow.borrow()), Some(row.flow), "{line}");
+            assert_eq!(V4Flow::of(&slow.borrow()), Some(*row.flow), "{line}");
             assert_eq!(row.interface_id, slow.interface_id, "{line}");
         }
         at = end + 1;

@@ -18,18 +18,18 @@ use crate::support::{source, write};
 
 /// Everything in order, whichever way it came.
 #[derive(Debug, Default, PartialEq)]
-struct Both {
+pub(crate) struct Both {
     /// Interface and record of those that qualify, and the others whole.
-    entries: Vec<Entry>,
-    interfaces: Vec<Vec<u8>>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) interfaces: Vec<Vec<u8>>,
     /// Whether this sink names interfaces; those that end in `x` it never does.
-    names: bool,
-    quick: usize,
-    outside: u64,
+    pub(crate) names: bool,
+    pub(crate) quick: usize,
+    pub(crate) outside: u64,
 }
 
 #[derive(Debug, PartialEq)]
-enum Entry {
+pub(crate) enum Entry {
     Quick(Vec<u8>, V4Flow),
     Slow(OwnedFlow),
     Fault(Misread, Place),

@@ -4,7 +4,7 @@
 use super::column::BLOCK;
 use crate::flow::{Action, Direction, Field};
 use crate::ingest::cells::{self, Number};
-use crate::ingest::dotted;
+use crate::ingest::{byte_masks, dotted};
 
 /// The row is none of the quick ones, or not known to be. Negative numbers and those of 64 bits have this bit too.
 pub(super) const SLOW: u64 = 1 << 63;
@@ -149,7 +149,9 @@ impl Role {
 /// the words for no value are slow here.
 #[inline]
 pub(super) fn address(window: &[u8; dotted::WINDOW], length: usize) -> u64 {
-    let mut bad = 0;
+    // Unlike a column of a row, the text may hold NULs.
+    let text = window[dotted::BEFORE..].first_chunk().unwrap_or(&[0; 16]);
+    let mut bad = byte_masks::at_most(text, 0) & !(u64::MAX << (length % 16));
     let address = dotted::address(window, length, &mut bad);
     u64::from(address) | if bad == 0 { 0 } else { SLOW }
 }
@@ -200,5 +202,26 @@ pub(super) fn direction(code: u64) -> Option<Direction> {
         INGRESS => Some(Direction::Ingress),
         EGRESS => Some(Direction::Egress),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_no_nul() {
+        let code = |text: &[u8]| {
+            let mut window = [0; dotted::WINDOW];
+            window[dotted::BEFORE..][..text.len()].copy_from_slice(text);
+            address(&window, text.len())
+        };
+        assert_eq!(code(b"10.0.0.5"), 0x0a00_0005);
+        assert_eq!(code(b"255.255.255.255"), 0xffff_ffff);
+        for text in
+            [&b"10.0.0.\x005"[..], b"\x001.0.0.5", b"1\x00.0.0.5", b"10.0.0.5\x00", b"1.\x00\x002.3.4"]
+        {
+            assert_eq!(code(text) & SLOW, SLOW, "{text:?}");
+        }
     }
 }
