@@ -35,15 +35,12 @@ pub struct Answer {
     pub skipped: usize,
 }
 
-/// Reads the logs and the snapshots and reports on them.
+/// Reads the logs and the snapshots and reports on them, on the threads of the pool it is called in (see
+/// [`pipeline::with_threads`]).
 ///
 /// # Errors
 /// See [`Error`]: a missing input, a broken snapshot, no log that could be read, or a state that does not fit.
 pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
-    pipeline::with_threads(arguments.threads, || run(arguments))
-}
-
-fn run(arguments: &Analyze) -> Result<Answer, Error> {
     let terms = terms(arguments)?;
     require_logs(arguments)?;
     let mut keeper = keeper(arguments, &terms)?;

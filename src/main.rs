@@ -12,7 +12,7 @@ use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
-use flowaudit::{analyze, conclude, generate, render};
+use flowaudit::{analyze, conclude, generate, pipeline, render};
 use tempfile::NamedTempFile;
 
 /// What a run came to; see `flowaudit analyze --help`.
@@ -27,7 +27,8 @@ enum Status {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
-        Command::Analyze(arguments) => run_analyze(arguments),
+        // The report is written on the same threads as it is made.
+        Command::Analyze(arguments) => pipeline::with_threads(arguments.threads, || run_analyze(arguments)),
         Command::Merge(arguments) => write_report(&arguments.report, || {
             conclude::states(&arguments.states, arguments.save_state.as_deref())
         }),
@@ -69,7 +70,10 @@ fn write_report(
         Format::Json => render::json::render(&report, writer),
         Format::Text => render::text::render(&report, page(options), writer),
     })?;
-    Ok(status(&report, options.fail_on.map(Severity::from)))
+    let status = status(&report, options.fail_on.map(Severity::from));
+    // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.
+    std::mem::forget(report);
+    Ok(status)
 }
 
 /// A file or a pipe gets the width that most terminals and reviews have room for.

@@ -147,7 +147,7 @@ fn fold(
         ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(own);
         counter.finish()
     });
-    let tally = tallies.into_iter().reduce(|mut sum, tally| {
+    let tally = tallies.into_par_iter().reduce_with(|mut sum, tally| {
         sum.merge(tally);
         sum
     });

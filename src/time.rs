@@ -1,6 +1,6 @@
 //! Times in and out of text. Inside, a time is whole seconds since 1970 ([`Seconds`]).
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SecondsFormat, Timelike};
 
 use crate::flow::Seconds;
 
@@ -21,8 +21,28 @@ pub fn parse(text: &str) -> Option<Seconds> {
 
 /// RFC 3339 in UTC, whole seconds: `2026-01-01T00:00:00Z`.
 pub fn format(seconds: Seconds) -> String {
-    DateTime::from_timestamp(seconds, 0)
-        .map_or_else(|| seconds.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+    let Some(time) = DateTime::from_timestamp(seconds, 0) else { return seconds.to_string() };
+    let Ok(year @ 0..=9999) = u32::try_from(time.year()) else {
+        return time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    };
+    // Reports have two for every peer they name, and chrono takes its time.
+    let mut text = *b"0000-00-00T00:00:00Z";
+    let parts = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, time.month()),
+        (8, time.day()),
+        (11, time.hour()),
+        (14, time.minute()),
+        (17, time.second()),
+    ];
+    for (at, part) in parts {
+        #[expect(clippy::cast_possible_truncation, reason = "two digits")]
+        let digits = [part as u8 / 10, part as u8 % 10];
+        text[at] += digits[0];
+        text[at + 1] += digits[1];
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// `--since` and `--until`: which starts of records count.
@@ -62,5 +82,16 @@ mod tests {
         for (text, written) in cases {
             assert_eq!(parse(text).map(format).as_deref(), written, "{text}");
         }
+    }
+
+    #[test]
+    fn times_are_written_as_chrono_writes_them() {
+        let years = (-10_i64..400).map(|step| step * 31_556_952 * 37 + step * 86_399);
+        let ends = [0, -1, 253_402_300_799, 253_402_300_800, -62_167_219_200, -62_167_219_201];
+        for seconds in years.chain(ends) {
+            let time = DateTime::from_timestamp(seconds, 0).unwrap();
+            assert_eq!(format(seconds), time.to_rfc3339_opts(SecondsFormat::Secs, true));
+        }
+        assert_eq!(format(i64::MAX), i64::MAX.to_string());
     }
 }

@@ -58,8 +58,11 @@ fn is_attempt(cause: Cause) -> bool {
     )
 }
 
-/// Interface slot and internal source → ports it was refused on, with their records.
-type Scans = BTreeMap<(u32, IpNet), BTreeMap<(u8, u16), u64>>;
+/// Protocols and ports, with their records.
+type Tries = BTreeMap<(u8, u16), u64>;
+
+/// Interface slot and internal source → ports it was refused on.
+type Scans = BTreeMap<(u32, IpNet), Tries>;
 
 fn scans(rows: &Rows<'_>) -> Scans {
     let mut ingress: Vec<_> =
@@ -68,25 +71,34 @@ fn scans(rows: &Rows<'_>) -> Scans {
     let interfaces: Vec<_> = ingress.chunk_by(|a, b| a.0.interface == b.0.interface).collect();
     // There may be millions of peers, of which few are scanners: those of each interface are sorted, and seen in groups.
     let scans = interfaces.par_iter().flat_map_iter(|rows| {
-        let mut tried: Vec<(IpNet, (u8, u16), u64)> = Vec::new();
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (key, (port, _), row) in *rows {
-            tried.extend(row.internal.iter().map(|(peer, uses)| (peer, (key.protocol, *port), uses.records)));
+            let port = (key.protocol, *port);
+            v4.extend(row.internal.v4_records().map(|(peer, records)| (peer, port, records)));
+            v6.extend(row.internal.v6_records().map(|(peer, records)| (peer, port, records)));
         }
-        tried.sort_unstable();
-        let sources = tried.chunk_by(|a, b| a.0 == b.0).filter(|tries| tries.len() >= SCANNED_PORTS);
-        let scans = sources.map(|tries| {
-            let mut ports: BTreeMap<(u8, u16), u64> = BTreeMap::new();
-            for (.., port, records) in tries {
-                *ports.entry(*port).or_default() += records;
-            }
-            ((rows[0].0.interface, tries[0].0), ports)
-        });
-        scans.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect::<Vec<_>>()
+        let v4 = scanners(v4).into_iter().map(|(peer, ports)| (peer.net(), ports));
+        let interface = rows[0].0.interface;
+        v4.chain(scanners(v6)).map(move |(peer, ports)| ((interface, peer), ports))
     });
     scans.collect::<Vec<_>>().into_iter().collect()
 }
 
-fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &BTreeMap<(u8, u16), u64>) -> Finding {
+/// Sources that were refused on many ports, with those.
+fn scanners<K: Copy + Ord>(mut tried: Vec<(K, (u8, u16), u64)>) -> Vec<(K, Tries)> {
+    tried.sort_unstable();
+    let sources = tried.chunk_by(|a, b| a.0 == b.0).filter(|tries| tries.len() >= SCANNED_PORTS);
+    let scanners = sources.map(|tries| {
+        let mut ports = Tries::new();
+        for (.., port, records) in tries {
+            *ports.entry(*port).or_default() += records;
+        }
+        (tries[0].0, ports)
+    });
+    scanners.filter(|(_, ports)| ports.len() >= SCANNED_PORTS).collect()
+}
+
+fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &Tries) -> Finding {
     let interface_id = tally.slots.name(*slot);
     let records: u64 = ports.values().sum();
     let named = ports.iter().take(MOST_NAMED);
@@ -215,7 +227,8 @@ impl Context<'_> {
     }
 }
 
-/// Peers with so many refusals that somebody keeps trying, most first; scanners have a finding of their own.
+/// Peers with so many refusals that somebody keeps trying; scanners have a finding of their own. The [`MOST_NAMED`] with
+/// most of them are first and in order, the others come after them.
 fn persistent(key: BlockedKey, direction: Direction, row: &Row, scans: &Scans) -> Vec<(IpNet, u64)> {
     let is_scanner = |net: &IpNet| scans.contains_key(&(key.interface, *net));
     let records = |(net, uses): (IpNet, PeerUse)| (net, uses.records);
@@ -230,7 +243,12 @@ fn persistent(key: BlockedKey, direction: Direction, row: &Row, scans: &Scans) -
         }
         Direction::Egress => Vec::new(),
     };
-    peers.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let order = |a: &(IpNet, u64), b: &(IpNet, u64)| b.1.cmp(&a.1).then(a.0.cmp(&b.0));
+    if peers.len() > MOST_NAMED {
+        peers.select_nth_unstable_by(MOST_NAMED, order);
+    }
+    let named = peers.len().min(MOST_NAMED);
+    peers[..named].sort_by(order);
     peers
 }
 

@@ -10,6 +10,7 @@ use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::Duplicate;
+use crate::tally::usage::RuleUse;
 use crate::tally::watch::PortWatch;
 use crate::time;
 
@@ -46,12 +47,15 @@ pub fn report(run: &Run<'_>) -> Report {
     let bench = Bench::new(timeline, tally, &attachments, run.settings, run.failures.len());
     let judged: Vec<Judged> =
         uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
-    let mut findings: Vec<Finding> = over_broad::over_broad(timeline, &uses, &run.settings.profile);
-    findings.extend(unused::unused(timeline, &judged));
-    findings.extend(blocked::blocked(timeline, tally));
-    findings.extend(stale::stale(timeline));
-    findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
-    findings::sort(&mut findings);
+    let (findings, (blocked_rows, blocked_summary)) = rayon::join(
+        || findings(run, &uses, &judged),
+        || {
+            rayon::join(
+                || super::blocked::rows(tally),
+                || super::blocked::summary(tally, &run.settings.profile),
+            )
+        },
+    );
     Report {
         schema_version: "1",
         generator: Generator { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
@@ -61,10 +65,21 @@ pub fn report(run: &Run<'_>) -> Report {
         },
         coverage: coverage(run),
         rules: rows::rules(timeline, tally, &uses, &judged),
-        blocked: super::blocked::rows(tally),
-        blocked_summary: super::blocked::summary(tally, &run.settings.profile),
+        blocked: blocked_rows,
+        blocked_summary,
         findings,
     }
+}
+
+fn findings(run: &Run<'_>, uses: &[RuleUse], judged: &[Judged]) -> Vec<Finding> {
+    let (timeline, tally) = (run.timeline, run.tally);
+    let mut findings = over_broad::over_broad(timeline, uses, &run.settings.profile);
+    findings.extend(unused::unused(timeline, judged));
+    findings.extend(blocked::blocked(timeline, tally));
+    findings.extend(stale::stale(timeline));
+    findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
+    findings::sort(&mut findings);
+    findings
 }
 
 fn coverage(run: &Run<'_>) -> Coverage {

@@ -8,9 +8,10 @@ mod bounds;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 
 use super::credit::Credit;
-use super::peers::PeerTable;
+use super::peers::{MOST_PEERS, PeerTable};
 use super::scope::{self, PeerScope};
 use super::unordered;
 use crate::attribution::Cause;
@@ -183,6 +184,9 @@ impl Blocked {
     pub fn merge(&mut self, mut other: Self, slots: &[u32]) {
         self.level = self.level.max(other.level);
         self.forget_places();
+        // By row here: the row of the other that goes to it. There is one at most, as keys stay different.
+        let mut more: Vec<Option<Row>> = Vec::new();
+        more.resize_with(self.rows.len(), || None);
         for (mut key, mut theirs) in unordered(std::mem::take(&mut other.tables)) {
             key.interface = slots[key.interface as usize];
             let ours = self.tables.entry(key).or_default();
@@ -195,13 +199,19 @@ impl Blocked {
             for (range, row) in unordered(theirs.rows) {
                 let row = std::mem::take(&mut other.rows[row as usize]);
                 if let Some(own) = ours.rows.get(&range) {
-                    self.rows[*own as usize].merge(row);
+                    more[*own as usize] = Some(row);
                 } else {
                     ours.rows.insert(range, u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
                     self.rows.push(row);
                 }
             }
         }
+        self.rows.par_iter_mut().zip(more).for_each(|(row, more)| {
+            if let Some(more) = more {
+                row.merge(more);
+                row.fit_peers(MOST_PEERS);
+            }
+        });
     }
 
     /// Every row: (key, first port, last port, row), in no order.

@@ -36,7 +36,7 @@ impl PeerUse {
 }
 
 /// An IPv4 prefix in one word; ordered as [`IpNet`] orders them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct V4Prefix(u64);
 
 impl V4Prefix {
@@ -44,6 +44,30 @@ impl V4Prefix {
     pub fn net(self) -> IpNet {
         #[expect(clippy::cast_possible_truncation, reason = "its parts")]
         net_v4((self.0 >> 8) as u32, self.0 as u8)
+    }
+}
+
+/// An IPv4 prefix and a number of records in one word, ordered by prefix: there may be millions to sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct V4Count(u64);
+
+impl V4Count {
+    /// Bits of a word that a prefix, whose numbers have forty, leaves.
+    const BITS: u32 = 24;
+
+    /// None: too many records for a word.
+    pub fn new(peer: V4Prefix, records: u64) -> Option<Self> {
+        (records >> Self::BITS == 0).then_some(Self(peer.0 << Self::BITS | records))
+    }
+
+    /// The prefix.
+    pub fn peer(self) -> V4Prefix {
+        V4Prefix(self.0 >> Self::BITS)
+    }
+
+    /// How many.
+    pub fn records(self) -> u64 {
+        self.0 & ((1 << Self::BITS) - 1)
     }
 }
 
@@ -162,7 +186,7 @@ impl PeerTable {
 
     /// Sums up, and widens until there are at most `most` peers.
     pub(super) fn fit(&mut self, most: usize) {
-        if self.summed as usize != self.notes.len() {
+        if !self.is_summed() {
             self.sum_up();
         }
         while self.len() > most && usize::from(self.step) + 1 < LADDER.len() {
@@ -195,7 +219,7 @@ impl PeerTable {
         self.summed = u32::try_from(notes.len()).unwrap_or(u32::MAX);
         self.notes = notes;
         for note in spilled {
-            self.rest.get_or_insert_default().v4.entry(note.peer).or_default().merge(&note.uses());
+            self.spill(&note);
         }
         if let Some(rest) = &mut self.rest {
             for (peer, uses) in unordered(std::mem::take(&mut rest.v4)) {
@@ -216,7 +240,11 @@ impl PeerTable {
                 table.sum_up();
             }
         }
-        self.notes.extend(other.notes);
+        if self.is_summed() && other.is_summed() {
+            self.merge_summed(other.notes);
+        } else {
+            self.notes.extend(other.notes);
+        }
         if let Some(theirs) = other.rest {
             let rest = self.rest.get_or_insert_default();
             for (peer, uses) in unordered(theirs.v4) {
@@ -226,6 +254,36 @@ impl PeerTable {
                 rest.v6.entry(peer).or_default().merge(&uses);
             }
         }
+    }
+
+    fn is_summed(&self) -> bool {
+        self.summed as usize == self.notes.len()
+    }
+
+    /// Takes in notes that are summed and ascending into such notes.
+    fn merge_summed(&mut self, theirs: Vec<Note>) {
+        let ours = std::mem::take(&mut self.notes);
+        let mut notes = Vec::with_capacity(ours.len() + theirs.len());
+        let mut theirs = theirs.into_iter().peekable();
+        for mut note in ours {
+            while let Some(other) = theirs.next_if(|other| other.peer < note.peer) {
+                notes.push(other);
+            }
+            if let Some(other) = theirs.next_if(|other| other.peer == note.peer)
+                && note.merge(&other).is_none()
+            {
+                self.spill(&other);
+            }
+            notes.push(note);
+        }
+        notes.extend(theirs);
+        self.summed = u32::try_from(notes.len()).unwrap_or(u32::MAX);
+        self.notes = notes;
+    }
+
+    /// Takes in what a note has no room for.
+    fn spill(&mut self, note: &Note) {
+        self.rest.get_or_insert_default().v4.entry(note.peer).or_default().merge(&note.uses());
     }
 
     /// Whether every peer is still an address.

@@ -164,7 +164,7 @@ impl Row {
         self.peers_counted(rung)
     }
 
-    fn fit_peers(&mut self, most: usize) {
+    pub(super) fn fit_peers(&mut self, most: usize) {
         self.internal.fit(most);
         self.external.fit(most);
     }
