@@ -12,6 +12,7 @@ use account::{Account, ROWS};
 use criterion::{Criterion, Throughput};
 use flowaudit::attribution::index::Index;
 use flowaudit::attribution::judge::Judge;
+use flowaudit::attribution::situation::{SIDE_BY_SIDE, Situated};
 use flowaudit::flow::{Flow, V4Flow};
 use flowaudit::ingest::quick::QuickParser;
 use flowaudit::ingest::text::RowParser;
@@ -147,10 +148,13 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
     group.throughput(Throughput::Elements(u64::from(ROWS)));
     group.sample_size(20);
     group.bench_function("situate", |bench| {
-        let numbers: Vec<_> = kept.ids.iter().map(|id| index.number(id).unwrap()).collect();
+        let number = |interface: usize| index.number(&kept.ids[interface]).unwrap();
+        let records: Vec<_> = kept.flows.iter().map(|(interface, flow)| (number(*interface), *flow)).collect();
         bench.iter(|| {
-            for (interface, flow) in &kept.flows {
-                black_box(index.situate(0, numbers[*interface], flow));
+            for records in records.chunks(SIDE_BY_SIDE) {
+                let mut situated = [Situated::ALONE; SIDE_BY_SIDE];
+                index.situate(0, records, &mut situated);
+                black_box(situated);
             }
         });
     });

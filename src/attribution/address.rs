@@ -72,16 +72,30 @@ impl AddressClasses {
     /// The class of an address.
     pub(super) fn class(&self, address: IpAddr) -> Class {
         match address {
-            IpAddr::V4(address) => self.class_v4(u32::from(address)),
+            IpAddr::V4(address) => {
+                let found = self.table.as_ref().and_then(|table| table.class(address.into()));
+                found.unwrap_or_else(|| self.v4.class(address.into()))
+            }
             IpAddr::V6(address) => self.v6.class(u128::from(address)),
         }
     }
 
-    /// The class of an IPv4 address.
-    #[inline]
-    pub(super) fn class_v4(&self, address: u32) -> Class {
-        let found = self.table.as_ref().and_then(|table| table.class(address));
-        found.unwrap_or_else(|| self.v4.class(address))
+    /// The classes of IPv4 addresses.
+    #[inline(always)]
+    pub(super) fn classes_v4(&self, addresses: impl Iterator<Item = u32>, classes: &mut [Class]) {
+        let pairs = addresses.zip(classes);
+        match &self.table {
+            Some(table) => {
+                for (address, class) in pairs {
+                    *class = table.class(address).unwrap_or_else(|| self.v4.class(address));
+                }
+            }
+            None => {
+                for (address, class) in pairs {
+                    *class = self.v4.class(address);
+                }
+            }
+        }
     }
 
     /// The peers a class belongs to, one bit each.

@@ -1,5 +1,6 @@
 //! What of a record decides how it is judged: records in the same situation are judged once.
 
+use super::address::Class;
 use super::index::{Index, InterfaceNumber};
 use super::seat::{Seat, Stand};
 use crate::flow::{Action, Direction, TCP, UDP, V4Flow};
@@ -11,6 +12,8 @@ pub struct Situation(u64);
 impl Situation {
     /// None that is known: the record must be judged by itself.
     pub const NONE: Self = Self(u64::MAX);
+    /// To be told.
+    const OPEN: Self = Self(0);
 
     /// The word.
     #[inline(always)]
@@ -45,28 +48,45 @@ const SMALL_BITS: u32 = 7;
 const MOST_KIN: u32 = 1 << (PROFILE_SHIFT - KIN_SHIFT);
 const MOST_PROFILES: u32 = 1 << (64 - PROFILE_SHIFT);
 
+/// So many records are situated side by side.
+pub const SIDE_BY_SIDE: usize = 64;
+
 impl Index {
-    /// The situation of a record on an interface in a state.
-    #[inline(always)]
-    pub fn situate(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Situated {
-        self.find_situation(state, number, flow).unwrap_or(Situated::ALONE)
+    /// The situations of records, up to [`SIDE_BY_SIDE`] of them, in a state.
+    ///
+    /// One thing after the other for all of them: each is a walk to another part of memory, and side by side they wait
+    /// for it together.
+    pub fn situate(
+        &self,
+        state: usize,
+        records: &[(InterfaceNumber, V4Flow)],
+        situated: &mut [Situated; SIDE_BY_SIDE],
+    ) {
+        for ((number, flow), situated) in records.iter().zip(&mut *situated) {
+            let seat = &self.seats[self.seat_number(state, *number)];
+            *situated = match self.direction(state, *number, seat, flow) {
+                Some(direction) if seat.profile < MOST_PROFILES => {
+                    Situated { situation: Situation::OPEN, peer: flow.peer(direction), direction }
+                }
+                _ => Situated::ALONE,
+            };
+        }
+        let situated = &mut situated[..records.len().min(SIDE_BY_SIDE)];
+        let mut classes = [Class(0); SIDE_BY_SIDE];
+        self.states[state].classes.classes_v4(situated.iter().map(|situated| situated.peer), &mut classes);
+        for (((number, flow), situated), class) in records.iter().zip(situated).zip(classes) {
+            if situated.situation != Situation::NONE {
+                let seat = &self.seats[self.seat_number(state, *number)];
+                situated.situation = self.situation(seat, situated.direction, class, flow);
+            }
+        }
     }
 
     #[inline(always)]
-    fn find_situation(&self, state: usize, number: InterfaceNumber, flow: &V4Flow) -> Option<Situated> {
-        let seat = &self.seats[self.seat_number(state, number)];
-        if seat.profile >= MOST_PROFILES || seat.stand == Stand::Alone {
-            return None;
-        }
-        let direction = match flow.direction {
-            Some(direction) => direction,
-            None => self.direction(state, number, seat, flow)?,
-        };
-        let peer = flow.peer(direction);
-        let classes = &self.states[state].classes;
-        let kin = seat.kin.of(classes.class_v4(peer), &self.kin);
+    fn situation(&self, seat: &Seat, direction: Direction, class: Class, flow: &V4Flow) -> Situation {
+        let kin = seat.kin.of(class, &self.kin);
         if kin >= MOST_KIN {
-            return None;
+            return Situation::NONE;
         }
         let (transport, ports) = match flow.protocol {
             TCP => (0, self.port_pair(seat, 0, direction, flow)),
@@ -78,11 +98,8 @@ impl Index {
         let flags = flow.tcp_flags.map_or(4, |flags| u64::from(flags >> 1 & 1 | flags >> 3 & 2));
         let refused = u64::from(flow.action == Action::Reject);
         let small = transport << 5 | (direction as u64) << 4 | refused << 3 | flags;
-        let word = u64::from(seat.profile) << PROFILE_SHIFT
-            | u64::from(kin) << KIN_SHIFT
-            | ports << SMALL_BITS
-            | small;
-        Some(Situated { situation: Situation(word), peer, direction })
+        let profile = u64::from(seat.profile);
+        Situation(profile << PROFILE_SHIFT | u64::from(kin) << KIN_SHIFT | ports << SMALL_BITS | small)
     }
 
     /// The classes of both ports: `dstport` is tested by rules of the record's direction, `srcport` by the others.
@@ -95,7 +112,7 @@ impl Index {
         dst << (PORT_SHIFT - SMALL_BITS) | src
     }
 
-    /// The direction that the addresses of a record tell.
+    /// The direction that a record or its addresses tell. None too where every record is judged by itself.
     #[inline(always)]
     fn direction(
         &self,
@@ -105,8 +122,10 @@ impl Index {
         flow: &V4Flow,
     ) -> Option<Direction> {
         let owned = match seat.stand {
+            Stand::Alone => return None,
+            _ if flow.direction.is_some() => return flow.direction,
             Stand::Told => seat.owns_either(flow.srcaddr, flow.dstaddr),
-            _ => self.owns_either(state, number, flow.srcaddr, flow.dstaddr),
+            Stand::AddressesElsewhere => self.owns_either(state, number, flow.srcaddr, flow.dstaddr),
         };
         // One of two, without a guess which.
         let direction = if owned.1 { Direction::Ingress } else { Direction::Egress };

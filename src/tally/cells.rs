@@ -47,7 +47,7 @@ impl Flags {
 }
 
 /// Number of a [`Kind`] among those of its profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct KindNumber(u32);
 
 /// What ACCEPTs of a kind on an interface add up to. What does not fit goes to [`Cells::spilled`].
@@ -94,6 +94,18 @@ impl Cell {
 struct Block {
     from: u32,
     len: u32,
+}
+
+/// Where a cell is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct CellPlace(u32);
+
+/// Whether a cell took a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    Yes,
+    /// [`Cells::spill`] takes it.
+    DoesNotFit,
 }
 
 /// The kinds of a profile.
@@ -161,21 +173,26 @@ impl Cells {
         self.blocks[state].resize(interfaces, Block::default());
     }
 
+    /// The cell of a kind. None: there is no room for it yet.
+    #[inline(always)]
+    pub(super) fn place(&self, whose: Whose, kind: KindNumber) -> Option<CellPlace> {
+        let block = self.blocks[whose.state][whose.number.index()];
+        (kind.0 < block.len).then_some(CellPlace(block.from + kind.0))
+    }
+
     /// Adds a record to the cell of its kind.
     #[inline(always)]
-    pub(super) fn add(&mut self, index: &Index, whose: Whose, kind: KindNumber, flow: &V4Flow) {
-        let mut block = self.blocks[whose.state][whose.number.index()];
-        if kind.0 >= block.len {
-            block = self.grow(whose, kind);
-        }
-        if self.dense[(block.from + kind.0) as usize].add(flow).is_none() {
-            self.spill(index, whose, kind, flow);
+    pub(super) fn add(&mut self, place: CellPlace, flow: &V4Flow) -> Added {
+        match self.dense[place.0 as usize].add(flow) {
+            Some(()) => Added::Yes,
+            None => Added::DoesNotFit,
         }
     }
 
-    /// Moves the cells of an interface to where there is room for this kind and others.
+    /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
+    /// theirs any more.
     #[cold]
-    fn grow(&mut self, whose: Whose, kind: KindNumber) -> Block {
+    pub(super) fn grow(&mut self, whose: Whose, kind: KindNumber) -> CellPlace {
         let block = &mut self.blocks[whose.state][whose.number.index()];
         let (old, before) = (block.from as usize, block.len as usize);
         let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
@@ -183,16 +200,22 @@ impl Cells {
         self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
         let (used, fresh) = self.dense.split_at_mut(block.from as usize);
         fresh[..before].copy_from_slice(&used[old..old + before]);
-        *block
+        CellPlace(block.from + kind.0)
     }
 
     /// Empties a cell that is full, and takes the record by itself.
     #[cold]
-    fn spill(&mut self, index: &Index, whose: Whose, number: KindNumber, flow: &V4Flow) {
-        let block = self.blocks[whose.state][whose.number.index()];
+    pub(super) fn spill(
+        &mut self,
+        index: &Index,
+        whose: Whose,
+        number: KindNumber,
+        place: CellPlace,
+        flow: &V4Flow,
+    ) {
         let profile = index.profile_number(whose.state, whose.number);
         let kind = self.kinds[profile].all[number.0 as usize];
-        let cell = &mut self.dense[(block.from + number.0) as usize];
+        let cell = &mut self.dense[place.0 as usize];
         let mut credit = cell.credit(kind);
         credit.add_v4(flow);
         *cell = Cell::EMPTY;

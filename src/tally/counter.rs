@@ -19,7 +19,7 @@ use crate::attribution::index::{Index, InterfaceNumber, MayWait, Origin};
 use crate::attribution::judge::{Judge, Role};
 use crate::attribution::refusal::Refusal;
 use crate::attribution::sets::SetId;
-use crate::attribution::situation::Situation;
+use crate::attribution::situation::{SIDE_BY_SIDE, Situation};
 use crate::flow::{Flow, Seconds, V4Flow};
 use crate::ingest::{InterfaceHandle, Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
@@ -132,7 +132,7 @@ impl Now {
 }
 
 /// So many records are judged side by side.
-const GATHERED: usize = 64;
+const GATHERED: usize = SIDE_BY_SIDE;
 
 /// One worker's tally in the making.
 #[derive(Debug)]

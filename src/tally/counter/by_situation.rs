@@ -12,13 +12,35 @@ use crate::flow::{Action, Seconds, V4Flow};
 use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
-use crate::tally::cells::{Flags, Kind, Whose, shows};
+use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, Whose, shows};
 use crate::tally::coverage::{Delivery, HOUR};
 use crate::tally::scope::{self, PeerScope};
 use crate::time::Window;
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
 const MOST_SITUATIONS: usize = 1 << 17;
+
+/// Which of the gathered records go to which cells.
+struct Credits {
+    all: [(usize, KindNumber, CellPlace); GATHERED],
+    len: usize,
+}
+
+impl Default for Credits {
+    fn default() -> Self {
+        Self { all: [Default::default(); GATHERED], len: 0 }
+    }
+}
+
+impl Credits {
+    #[inline(always)]
+    fn push(&mut self, at: usize, kind: KindNumber, place: CellPlace) {
+        if let Some(next) = self.all.get_mut(self.len) {
+            *next = (at, kind, place);
+            self.len += 1;
+        }
+    }
+}
 
 impl Counter<'_> {
     /// Turns to the state that judges a record of this start. False: it is outside, and counted as that.
@@ -63,22 +85,42 @@ impl Counter<'_> {
         let gathered = std::mem::take(&mut self.gathered);
         self.unshown += gathered.len() as u64;
         let mut situated = [Situated::ALONE; GATHERED];
-        for ((number, flow), situated) in gathered.iter().zip(&mut situated) {
-            *situated = self.brief.index.situate(self.now.state, *number, flow);
-        }
+        self.brief.index.situate(self.now.state, &gathered, &mut situated);
         let mut found = [None; GATHERED];
         for (situated, found) in situated[..gathered.len()].iter().zip(&mut found) {
             *found = self.place(situated.situation);
         }
-        for (((number, flow), situated), found) in gathered.iter().zip(&situated).zip(&found) {
-            let known = match found {
-                Some(found) => self.known[*found as usize].1,
-                None => self.find_out(*number, situated, flow),
+        let mut credits = Credits::default();
+        for (at, (number, flow)) in gathered.iter().enumerate() {
+            let known = match found[at] {
+                Some(found) => self.known[found as usize].1,
+                None => self.find_out(*number, &situated[at], flow),
             };
-            self.credit_one(*number, flow, situated, known);
+            if let Some(kind) = self.settle(*number, flow, &situated[at], known) {
+                let whose = Whose { state: self.now.state, number: *number };
+                let place = self.cells.place(whose, kind).unwrap_or_else(|| {
+                    // Cells are about to move.
+                    self.add(&gathered, std::mem::take(&mut credits));
+                    self.cells.grow(whose, kind)
+                });
+                credits.push(at, kind, place);
+            }
         }
+        self.add(&gathered, credits);
         self.gathered = gathered;
         self.gathered.clear();
+    }
+
+    /// Adds records to their cells.
+    #[inline(always)]
+    fn add(&mut self, gathered: &[(InterfaceNumber, V4Flow)], credits: Credits) {
+        for (at, kind, place) in &credits.all[..credits.len] {
+            let (number, flow) = &gathered[*at];
+            if self.cells.add(*place, flow) == Added::DoesNotFit {
+                let whose = Whose { state: self.now.state, number: *number };
+                self.cells.spill(self.brief.index, whose, *kind, *place, flow);
+            }
+        }
     }
 
     #[inline(always)]
@@ -86,9 +128,17 @@ impl Counter<'_> {
         self.situations.get(situation.word(), |place| self.known[place as usize].0 == situation)
     }
 
+    /// Counts a record; the kind of an ACCEPT that is to be credited.
     #[inline(always)]
-    fn credit_one(&mut self, number: InterfaceNumber, flow: &V4Flow, situated: &Situated, known: Known) {
+    fn settle(
+        &mut self,
+        number: InterfaceNumber,
+        flow: &V4Flow,
+        situated: &Situated,
+        known: Known,
+    ) -> Option<KindNumber> {
         let Seen { slot, may_wait, .. } = self.seen[number.index()];
+        let mut credited = None;
         match known {
             Known::Credit { mut kind, exposure, exposed_by, shows } => {
                 if let Some(role) = exposed_by {
@@ -99,13 +149,13 @@ impl Counter<'_> {
                         kind = self.cells.exposed(profile, kind, own);
                     }
                 }
-                self.cells.add(self.brief.index, Whose { state: self.now.state, number }, kind, flow);
                 if let Some(role) = shows
                     && may_wait.on(flow.protocol)
                 {
                     let port = if role == Role::Forward { flow.dstport } else { flow.srcport };
                     self.show_service(slot, role, situated.direction, flow.protocol, port);
                 }
+                credited = Some(kind);
             }
             Known::Waiting(sets) => {
                 self.wait(number, slot, self.waiting_sets[sets as usize], situated, flow);
@@ -113,10 +163,11 @@ impl Counter<'_> {
             Known::Refused(refusal) => self.refuse(number, slot, refusal, situated, flow),
             Known::Alone => {
                 self.v4_alone(number, flow);
-                return;
+                return None;
             }
         }
         self.count(number, slot, flow);
+        credited
     }
 
     /// What is counted of every record, whatever the rules say.
