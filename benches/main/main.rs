@@ -10,13 +10,13 @@ use std::process::Command;
 
 use account::{Account, ROWS};
 use criterion::{Criterion, Throughput};
-use flowaudit::attribution::index::Index;
+use flowaudit::attribution::index::{Index, InterfaceNumber};
 use flowaudit::attribution::judge::Judge;
 use flowaudit::attribution::situation::{SIDE_BY_SIDE, Situated};
-use flowaudit::flow::{Flow, V4Flow};
+use flowaudit::flow::{Flow, InterfaceHandle, V4Record};
 use flowaudit::ingest::quick::QuickParser;
 use flowaudit::ingest::text::RowParser;
-use flowaudit::ingest::{InterfaceHandle, Layout, Misread, Place, ReadOptions, Sink, find, plan, read};
+use flowaudit::ingest::{Layout, Misread, Place, ReadOptions, Sink, find, plan, read};
 use flowaudit::rules::load;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
@@ -30,7 +30,7 @@ const FORMS: [&str; 3] = ["flows.log", "flows.log.gz", "flows.parquet"];
 #[derive(Default)]
 struct Kept {
     ids: Vec<Vec<u8>>,
-    flows: Vec<(usize, V4Flow)>,
+    records: Vec<V4Record>,
 }
 
 impl Sink for Kept {
@@ -44,8 +44,8 @@ impl Sink for Kept {
         });
         Some(InterfaceHandle(u32::try_from(at).unwrap()))
     }
-    fn v4(&mut self, interface: InterfaceHandle, flow: &V4Flow) {
-        self.flows.push((interface.0 as usize, *flow));
+    fn v4(&mut self, records: &[V4Record]) {
+        self.records.extend(records);
     }
     fn fault(&mut self, _: Misread, _: Place) {}
     fn outside(&mut self, _: u64) {}
@@ -64,9 +64,11 @@ impl Sink for Count {
     fn interface(&mut self, id: &[u8]) -> Option<InterfaceHandle> {
         id.last().map(|byte| InterfaceHandle((*byte).into()))
     }
-    fn v4(&mut self, _: InterfaceHandle, flow: &V4Flow) {
-        black_box(flow);
-        self.0 += 1;
+    fn v4(&mut self, records: &[V4Record]) {
+        for record in records {
+            black_box(record);
+            self.0 += 1;
+        }
     }
     fn fault(&mut self, _: Misread, _: Place) {}
     fn outside(&mut self, _: u64) {}
@@ -147,9 +149,14 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
     let mut group = criterion.benchmark_group("attribute");
     group.throughput(Throughput::Elements(u64::from(ROWS)));
     group.sample_size(20);
+    // Named by the numbers of the index, as a counter names them.
+    let numbers: Vec<_> = kept.ids.iter().map(|id| index.number(id).unwrap()).collect();
+    let named = |record: &V4Record| V4Record {
+        interface: numbers[record.interface.0 as usize].handle(),
+        flow: record.flow,
+    };
+    let records: Vec<V4Record> = kept.records.iter().map(named).collect();
     group.bench_function("situate", |bench| {
-        let number = |interface: usize| index.number(&kept.ids[interface]).unwrap();
-        let records: Vec<_> = kept.flows.iter().map(|(interface, flow)| (number(*interface), *flow)).collect();
         bench.iter(|| {
             for records in records.chunks(SIDE_BY_SIDE) {
                 let mut situated = [Situated::ALONE; SIDE_BY_SIDE];
@@ -159,22 +166,19 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
         });
     });
     group.bench_function("judge one by one", |bench| {
-        let numbers: Vec<_> = kept.ids.iter().map(|id| index.number(id)).collect();
         bench.iter(|| {
             let mut judge = Judge::new(&timeline, &index);
-            for (interface, flow) in &kept.flows {
+            for V4Record { interface, flow } in &records {
                 let traffic = flow.traffic();
-                black_box(judge.judge(numbers[*interface], &flow.flow(), &traffic));
+                black_box(judge.judge(Some(InterfaceNumber::of(*interface)), &flow.flow(), &traffic));
             }
         });
     });
     group.bench_function("tally", |bench| {
         bench.iter(|| {
             let mut counter = Counter::new(&brief);
-            let handles: Vec<_> = kept.ids.iter().map(|id| counter.interface(id).unwrap()).collect();
-            for (interface, flow) in &kept.flows {
-                counter.v4(handles[*interface], flow);
-            }
+            kept.ids.iter().for_each(|id| assert!(counter.interface(id).is_some()));
+            counter.v4(&records);
             black_box(counter.finish());
         });
     });

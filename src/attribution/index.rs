@@ -17,7 +17,7 @@ use super::acl::{self, AclVerdict};
 use super::address::{AddressClasses, LookUp, PeerIndex};
 use super::port_classes::PortClasses;
 use super::seat::Seat;
-use crate::flow::{Direction, TCP, UDP};
+use crate::flow::{Direction, InterfaceHandle, TCP, UDP};
 use crate::rules::state::{Interface, NetworkAcl, Subnet};
 use crate::rules::timeline::Timeline;
 use crate::rules::{Rule, RuleIndex};
@@ -29,6 +29,17 @@ use interface_ids::InterfaceIds;
 pub struct InterfaceNumber(pub(crate) u32);
 
 impl InterfaceNumber {
+    /// The interface that is called by its number.
+    #[inline(always)]
+    pub fn of(InterfaceHandle(number): InterfaceHandle) -> Self {
+        Self(number)
+    }
+
+    /// What readers call it.
+    pub fn handle(self) -> InterfaceHandle {
+        InterfaceHandle(self.0)
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }

@@ -3,7 +3,7 @@
 use super::address::Class;
 use super::index::{Index, InterfaceNumber};
 use super::seat::{Seat, Stand};
-use crate::flow::{Action, Direction, TCP, UDP, V4Flow};
+use crate::flow::{Action, Direction, TCP, UDP, V4Flow, V4Record};
 
 /// A situation, in one word: the same for all interfaces that have the same groups in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,19 +52,15 @@ const MOST_PROFILES: u32 = 1 << (64 - PROFILE_SHIFT);
 pub const SIDE_BY_SIDE: usize = 64;
 
 impl Index {
-    /// The situations of records, up to [`SIDE_BY_SIDE`] of them, in a state.
+    /// The situations of records, up to [`SIDE_BY_SIDE`] of them, in a state. Interfaces are called by their numbers.
     ///
     /// One thing after the other for all of them: each is a walk to another part of memory, and side by side they wait
     /// for it together.
-    pub fn situate(
-        &self,
-        state: usize,
-        records: &[(InterfaceNumber, V4Flow)],
-        situated: &mut [Situated; SIDE_BY_SIDE],
-    ) {
-        for ((number, flow), situated) in records.iter().zip(&mut *situated) {
-            let seat = &self.seats[self.seat_number(state, *number)];
-            *situated = match self.direction(state, *number, seat, flow) {
+    pub fn situate(&self, state: usize, records: &[V4Record], situated: &mut [Situated; SIDE_BY_SIDE]) {
+        for (V4Record { interface, flow }, situated) in records.iter().zip(&mut *situated) {
+            let number = InterfaceNumber::of(*interface);
+            let seat = &self.seats[self.seat_number(state, number)];
+            *situated = match self.direction(state, number, seat, flow) {
                 Some(direction) if seat.profile < MOST_PROFILES => {
                     Situated { situation: Situation::OPEN, peer: flow.peer(direction), direction }
                 }
@@ -74,9 +70,9 @@ impl Index {
         let situated = &mut situated[..records.len().min(SIDE_BY_SIDE)];
         let mut classes = [Class(0); SIDE_BY_SIDE];
         self.states[state].classes.classes_v4(situated.iter().map(|situated| situated.peer), &mut classes);
-        for (((number, flow), situated), class) in records.iter().zip(situated).zip(classes) {
+        for ((V4Record { interface, flow }, situated), class) in records.iter().zip(situated).zip(classes) {
             if situated.situation != Situation::NONE {
-                let seat = &self.seats[self.seat_number(state, *number)];
+                let seat = &self.seats[self.seat_number(state, InterfaceNumber::of(*interface))];
                 situated.situation = self.situation(seat, situated.direction, class, flow);
             }
         }

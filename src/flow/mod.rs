@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 pub use field::Field;
-pub use v4::V4Flow;
+pub use v4::{InterfaceHandle, V4Flow, V4Record};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 pub type Seconds = i64;

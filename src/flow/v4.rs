@@ -40,7 +40,43 @@ pub struct V4Flow {
     pub tcp_flags: Option<u8>,
 }
 
+/// A reader's and its taker's number of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InterfaceHandle(pub u32);
+
+/// A flow and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct V4Record {
+    /// The interface.
+    pub interface: InterfaceHandle,
+    /// What it says.
+    pub flow: V4Flow,
+}
+
+impl V4Record {
+    /// One that says nothing yet.
+    pub const BLANK: Self = Self { interface: InterfaceHandle(u32::MAX), flow: V4Flow::BLANK };
+}
+
 impl V4Flow {
+    /// One that says nothing yet.
+    pub const BLANK: Self = Self {
+        start: 0,
+        end: 0,
+        packets: 0,
+        bytes: 0,
+        srcaddr: 0,
+        dstaddr: 0,
+        pkt_srcaddr: None,
+        pkt_dstaddr: None,
+        srcport: 0,
+        dstport: 0,
+        protocol: 0,
+        action: Action::Accept,
+        direction: None,
+        tcp_flags: None,
+    };
+
     /// The same record, if it is of this kind.
     pub fn of(flow: &Flow<'_>) -> Option<Self> {
         let Entry::Traffic(traffic) = &flow.entry else { return None };

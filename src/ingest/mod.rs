@@ -38,7 +38,7 @@ use std::fs::File;
 use std::io::{Error, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::flow::{Flow, V4Flow};
+use crate::flow::{Flow, InterfaceHandle, V4Record};
 use crate::time::Window;
 
 pub use fault::{Misread, Place, RowFault};
@@ -56,8 +56,8 @@ pub trait Sink {
     fn interface(&mut self, _interface_id: &[u8]) -> Option<InterfaceHandle> {
         None
     }
-    /// One well-formed entry of the commonest kind.
-    fn v4(&mut self, _interface: InterfaceHandle, _flow: &V4Flow) {}
+    /// Well-formed entries of the commonest kind.
+    fn v4(&mut self, _records: &[V4Record]) {}
     /// One row that is not a record. `place` counts from the start of the part being read.
     fn fault(&mut self, misread: Misread, place: Place);
     /// So many rows that start outside [`ReadOptions::window`] and were not looked at.
@@ -66,9 +66,8 @@ pub trait Sink {
     fn consumed(&mut self, bytes: u64);
 }
 
-/// A sink's own number of an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InterfaceHandle(pub u32);
+/// Readers hand out so many records at once, where they can.
+const TOGETHER: usize = 64;
 
 /// Why a file, or the rest of it, could not be read. Displayed in `coverage.files.failures`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

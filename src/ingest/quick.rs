@@ -112,6 +112,8 @@ pub struct QuickParser {
     columns: Columns,
     default: bool,
     known: Known,
+    /// The last row read by itself.
+    flow: V4Flow,
 }
 
 /// What a parser keeps from row to row.
@@ -119,8 +121,6 @@ pub struct QuickParser {
 struct Known {
     ends: Ends,
     century: Century,
-    /// The last row read, in the place where its values are put as soon as they are known.
-    flow: V4Flow,
 }
 
 /// A row and whose it is.
@@ -138,49 +138,52 @@ impl QuickParser {
     /// A parser for rows of this layout. None: its rows lack what a [`V4Flow`] has.
     pub fn new(layout: &Layout) -> Option<Self> {
         let columns = Columns::of(layout)?;
-        let flow = V4Flow {
-            start: 0,
-            end: 0,
-            packets: 0,
-            bytes: 0,
-            srcaddr: 0,
-            dstaddr: 0,
-            pkt_srcaddr: None,
-            pkt_dstaddr: None,
-            srcport: 0,
-            dstport: 0,
-            protocol: 0,
-            action: Action::Accept,
-            direction: None,
-            tcp_flags: None,
-        };
-        let known = Known { ends: Ends::new(), century: Century::default(), flow };
-        Some(Self { columns, default: columns == DEFAULT, known })
+        let known = Known { ends: Ends::new(), century: Century::default() };
+        Some(Self { columns, default: columns == DEFAULT, known, flow: V4Flow::BLANK })
     }
 
     /// The record in the row that starts at `start` of the buffer and ends with a newline. None: the slow parser must look
     /// at it.
     #[inline]
     pub fn parse<'a, 'p>(&'p mut self, buffer: &'a [u8], start: usize) -> Option<QuickRow<'a, 'p>> {
+        let mut flow = self.flow;
+        let (interface_id, end) = self.parse_into(buffer, start, &mut flow)?;
+        self.flow = flow;
+        Some(QuickRow { interface_id, flow: &self.flow, end })
+    }
+
+    /// The same; the record goes to `flow`, which was blank or is another row's of this layout. The answer is whose it is
+    /// and where its newline is.
+    #[inline(always)]
+    pub(super) fn parse_into<'a>(
+        &mut self,
+        buffer: &'a [u8],
+        start: usize,
+        flow: &mut V4Flow,
+    ) -> Option<(&'a [u8], usize)> {
         let window = buffer.get(start.checked_sub(BEFORE)?..)?.first_chunk()?;
         let (interface_id, length) =
-            if self.default { self.known.read(&DEFAULT, window)? } else { self.other(window)? };
-        Some(QuickRow { interface_id, flow: &self.known.flow, end: start + length })
+            if self.default { self.known.read(&DEFAULT, window, flow)? } else { self.other(window, flow)? };
+        Some((interface_id, start + length))
     }
 
     #[inline(never)]
-    fn other<'a>(&mut self, window: &'a [u8; WINDOW]) -> Option<(&'a [u8], usize)> {
-        self.known.read(&self.columns, window)
+    fn other<'a>(&mut self, window: &'a [u8; WINDOW], flow: &mut V4Flow) -> Option<(&'a [u8], usize)> {
+        self.known.read(&self.columns, window, flow)
     }
 }
 
 impl Known {
     /// Reads the row in the window into `flow`; the answer is whose it is and how long, without the newline.
     #[inline(always)]
-    fn read<'a>(&mut self, columns: &Columns, window: &'a [u8; WINDOW]) -> Option<(&'a [u8], usize)> {
+    fn read<'a>(
+        &mut self,
+        columns: &Columns,
+        window: &'a [u8; WINDOW],
+        flow: &mut V4Flow,
+    ) -> Option<(&'a [u8], usize)> {
         let end = self.ends.find(columns.count, window[ORIGIN..].first_chunk::<{ ends::ROW }>()?)?;
         let line = Line { window, ends: &self.ends };
-        let flow = &mut self.flow;
         // Whether everything was as it should be is asked once, at the end.
         let mut bad = 0;
         if columns.log_status != ABSENT {

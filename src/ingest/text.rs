@@ -13,9 +13,9 @@ use super::layout::{Layout, tokens};
 use super::lines::{Blocks, Chunk, FRONT, MAX_LINE};
 use super::quick::QuickParser;
 use super::stream::Counter;
-use super::{FileFailure, Misread, Place, ReadSummary, RowFault, Sink, byte_masks, decimal};
+use super::{FileFailure, Misread, Place, ReadSummary, RowFault, Sink, TOGETHER, byte_masks, decimal};
 use crate::flow::field::FIELDS;
-use crate::flow::{Field, Flow};
+use crate::flow::{Field, Flow, V4Record};
 
 /// The slot of columns that nobody needs.
 const UNUSED: usize = FIELDS.len();
@@ -161,6 +161,7 @@ pub(super) fn read<S: Sink>(
     let mut blocks = Blocks::new(input, start.saturating_sub(1));
     let mut reader = Reader {
         quick: if head.timed { None } else { QuickParser::new(&head.layout) },
+        records: [V4Record::BLANK; TOGETHER],
         parser: RowParser::new(&head.layout),
         layout: head.layout.clone(),
         timed: head.timed,
@@ -196,6 +197,8 @@ pub(super) fn read<S: Sink>(
 
 struct Reader<'s, S> {
     quick: Option<QuickParser>,
+    /// What the quick parser read, in their order.
+    records: [V4Record; TOGETHER],
     parser: RowParser,
     layout: Layout,
     timed: bool,
@@ -253,7 +256,6 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// Reads the rows at this place of the block that the quick parser reads; how many bytes they take.
-    #[inline]
     fn quick_rows(&mut self, around: &[u8], lines: Range<usize>, offset: u64) -> usize {
         let Some(quick) = &mut self.quick else { return 0 };
         if self.foreign || offset < self.from {
@@ -263,16 +265,42 @@ impl<S: Sink> Reader<'_, S> {
         let wanted = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let start = FRONT + lines.start;
         let (end, last) = (FRONT + lines.end, start.saturating_add(wanted));
-        let mut at = start;
-        while at < end.min(last) {
+        let (mut at, mut count) = (start, 0);
+        let mut rows = [(at, &[][..]); TOGETHER];
+        for (record, row) in self.records.iter_mut().zip(&mut rows) {
+            if at >= end.min(last) {
+                break;
+            }
+            let read = quick.parse_into(around, at, &mut record.flow);
             // A row without a newline of its own must not borrow one from what lies behind.
-            let Some(row) = quick.parse(around, at).filter(|row| row.end < end) else { break };
-            let Some(interface) = self.sink.interface(row.interface_id) else { break };
-            self.sink.v4(interface, row.flow);
-            self.lines += 1;
-            at = row.end + 1;
+            let Some((interface_id, newline)) = read.filter(|(_, newline)| *newline < end) else { break };
+            *row = (at, interface_id);
+            at = newline + 1;
+            count += 1;
         }
+        self.deliver(around, &rows[..count]);
         at - start
+    }
+
+    /// Hands out rows that were read: where they start and whose they are.
+    fn deliver(&mut self, around: &[u8], rows: &[(usize, &[u8])]) {
+        let mut delivered = 0;
+        for (at, (start, interface_id)) in rows.iter().enumerate() {
+            self.lines += 1;
+            if let Some(interface) = self.sink.interface(interface_id) {
+                self.records[at].interface = interface;
+                continue;
+            }
+            self.sink.v4(&self.records[delivered..at]);
+            delivered = at + 1;
+            let row = &around[*start..];
+            let row = memchr::memchr(b'\n', row).map_or(row, |newline| &row[..newline]);
+            match self.parser.parse(row) {
+                Ok(flow) => self.sink.flow(&flow),
+                Err(misread) => self.sink.fault(misread, Place::Line(self.lines)),
+            }
+        }
+        self.sink.v4(&self.records[delivered..rows.len()]);
     }
 
     /// Skips a run of blank lines fast: a gigabyte of them inflates from a megabyte.
@@ -314,6 +342,7 @@ impl<S: Sink> Reader<'_, S> {
         }
         layout.check().map_err(|FileFailure(why)| FileFailure(format!("line {}: {why}", self.lines)))?;
         self.quick = QuickParser::new(&layout);
+        self.records = [V4Record::BLANK; TOGETHER];
         self.parser = RowParser::new(&layout);
         self.layout = layout;
         self.timed = false;

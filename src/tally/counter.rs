@@ -20,8 +20,8 @@ use crate::attribution::judge::{Judge, Role};
 use crate::attribution::refusal::Refusal;
 use crate::attribution::sets::SetId;
 use crate::attribution::situation::{SIDE_BY_SIDE, Situation};
-use crate::flow::{Flow, Seconds, V4Flow};
-use crate::ingest::{InterfaceHandle, Misread, Place, Sink};
+use crate::flow::{Flow, InterfaceHandle, Seconds, V4Flow, V4Record};
+use crate::ingest::{Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
@@ -129,10 +129,12 @@ struct Now {
 impl Now {
     /// No time at all.
     const NEVER: Self = Self { from: 0, until: 0, state: 0, placement: Placement::Undated };
-}
 
-/// So many records are judged side by side.
-const GATHERED: usize = SIDE_BY_SIDE;
+    #[inline(always)]
+    fn holds(&self, start: Seconds) -> bool {
+        (self.from <= start) & (start < self.until)
+    }
+}
 
 /// One worker's tally in the making.
 #[derive(Debug)]
@@ -150,8 +152,8 @@ pub struct Counter<'a> {
     seen: Vec<Seen>,
     /// By slot.
     listed: Vec<Listed>,
-    /// Records yet to be judged.
-    gathered: Vec<(InterfaceNumber, V4Flow)>,
+    /// Records that came one by one, yet to be judged.
+    gathered: Vec<V4Record>,
     /// Refused ones, judged and yet to be counted.
     refused: Vec<Refused>,
     /// Whether records may come by [`Sink::v4`].
@@ -178,7 +180,7 @@ impl<'a> Counter<'a> {
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
             listed: Vec::new(),
-            gathered: Vec::with_capacity(GATHERED),
+            gathered: Vec::with_capacity(SIDE_BY_SIDE),
             refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
             delivered: Vec::new(),
@@ -285,7 +287,7 @@ impl Sink for Counter<'_> {
         if let Some(v4) = V4Flow::of(flow)
             && let Some(interface) = self.interface(flow.interface_id)
         {
-            self.v4(interface, &v4);
+            self.gather(&V4Record { interface, flow: v4 });
             return;
         }
         if flow.start.is_some_and(|start| self.is_outside(start)) {
@@ -306,17 +308,17 @@ impl Sink for Counter<'_> {
         if self.seen[number.index()].slot == NO_SLOT {
             self.slot(interface_id);
         }
-        Some(InterfaceHandle(number.0))
+        Some(number.handle())
     }
 
     #[inline]
-    fn v4(&mut self, InterfaceHandle(number): InterfaceHandle, flow: &V4Flow) {
-        if (flow.start < self.now.from || flow.start >= self.now.until) && !self.turn_to(flow.start) {
-            return;
-        }
-        self.gathered.push((InterfaceNumber(number), *flow));
-        if self.gathered.len() == GATHERED {
-            self.credit_gathered();
+    fn v4(&mut self, records: &[V4Record]) {
+        for records in records.chunks(SIDE_BY_SIDE) {
+            if records.iter().fold(true, |all, record| all & self.now.holds(record.flow.start)) {
+                self.credit_together(records);
+            } else {
+                records.iter().for_each(|record| self.gather(record));
+            }
         }
     }
 

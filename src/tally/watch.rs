@@ -79,7 +79,7 @@ impl PortWatch {
     }
 
     /// The exposure of an accepted record in this role: its service is at one of its ports.
-    #[inline]
+    #[inline(always)]
     pub(super) fn exposure_of(
         &self,
         scope: PeerScope,
@@ -96,7 +96,7 @@ impl PortWatch {
     }
 
     /// The exposure of the internet at a service port.
-    #[inline]
+    #[inline(always)]
     fn of_internet(&self, protocol: u8, port: u16) -> Exposure {
         match protocol {
             TCP => self.tcp[usize::from(port)],

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, UInt16Array};
-use flowaudit::flow::{Flow, OwnedFlow, V4Flow};
+use flowaudit::flow::{Flow, InterfaceHandle, OwnedFlow, V4Flow, V4Record};
 use flowaudit::ingest::plain::flow_of;
-use flowaudit::ingest::{InterfaceHandle, Layout, Misread, Part, Place, ReadOptions, Sink, read};
+use flowaudit::ingest::{Layout, Misread, Part, Place, ReadOptions, Sink, read};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{WriterProperties, WriterVersion};
@@ -52,9 +52,11 @@ impl Sink for Both {
         });
         Some(InterfaceHandle(known.try_into().unwrap()))
     }
-    fn v4(&mut self, interface: InterfaceHandle, flow: &V4Flow) {
-        self.quick += 1;
-        self.entries.push(Entry::Quick(self.interfaces[interface.0 as usize].clone(), *flow));
+    fn v4(&mut self, records: &[V4Record]) {
+        self.quick += records.len();
+        for V4Record { interface, flow } in records {
+            self.entries.push(Entry::Quick(self.interfaces[interface.0 as usize].clone(), *flow));
+        }
     }
     fn fault(&mut self, misread: Misread, place: Place) {
         self.entries.push(Entry::Fault(misread, place));

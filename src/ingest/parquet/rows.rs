@@ -12,9 +12,9 @@ use super::codes::{self, Role, SLOW};
 use super::column::{BLOCK, Cell, Column, Physical, Space};
 use super::pages::{Pages, Presence};
 use crate::flow::field::FIELDS;
-use crate::flow::{Field, TCP, V4Flow};
+use crate::flow::{Field, InterfaceHandle, TCP, V4Flow, V4Record};
 use crate::ingest::cells::{self, Cells, Number};
-use crate::ingest::{InterfaceHandle, Place, Sink};
+use crate::ingest::{Place, Sink, TOGETHER};
 
 /// A row group whose columns can all be read here.
 pub(super) struct RowGroup {
@@ -130,18 +130,28 @@ impl RowGroup {
 
     fn deliver<S: Sink>(&self, rows: usize, before: u64, handles: &mut Handles, sink: &mut S) {
         let (Some(codes), Some(interfaces)) = (self.codes(), self.column(Field::InterfaceId)) else { return };
+        let mut records = [V4Record::BLANK; TOGETHER];
+        let mut count = 0;
         for row in 0..rows.min(BLOCK) {
             if let Some(flow) = codes.flow(row)
                 && let Some(interface) = handles.get(interfaces, row, sink)
             {
-                sink.v4(interface, &flow);
+                records[count] = V4Record { interface, flow };
+                count += 1;
+                if count == TOGETHER {
+                    sink.v4(&records);
+                    count = 0;
+                }
                 continue;
             }
+            sink.v4(&records[..count]);
+            count = 0;
             match cells::flow(&SlowRow { group: self, row }) {
                 Ok(flow) => sink.flow(&flow),
                 Err(misread) => sink.fault(misread, Place::Row(before + row as u64 + 1)),
             }
         }
+        sink.v4(&records[..count]);
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::{Counter, GATHERED, Known, Now, Seen};
+use super::{Counter, Known, Now, Seen};
 use crate::attribution::index::{InterfaceNumber, Origin};
 use crate::attribution::judge::{Judgement, Role, Verdict};
 use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::sets::SetId;
-use crate::attribution::situation::{Situated, Situation};
-use crate::flow::{Action, Seconds, V4Flow};
+use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
+use crate::flow::{Action, Seconds, V4Flow, V4Record};
 use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
@@ -22,13 +22,13 @@ const MOST_SITUATIONS: usize = 1 << 17;
 
 /// Which of the gathered records go to which cells.
 struct Credits {
-    all: [(usize, KindNumber, CellPlace); GATHERED],
+    all: [(usize, KindNumber, CellPlace); SIDE_BY_SIDE],
     len: usize,
 }
 
 impl Default for Credits {
     fn default() -> Self {
-        Self { all: [Default::default(); GATHERED], len: 0 }
+        Self { all: [Default::default(); SIDE_BY_SIDE], len: 0 }
     }
 }
 
@@ -69,11 +69,30 @@ impl Counter<'_> {
         true
     }
 
+    /// Takes in a record that came alone.
+    pub(super) fn gather(&mut self, record: &V4Record) {
+        if !self.now.holds(record.flow.start) && !self.turn_to(record.flow.start) {
+            return;
+        }
+        self.gathered.push(*record);
+        if self.gathered.len() == SIDE_BY_SIDE {
+            self.credit_gathered();
+        }
+    }
+
     /// Judges and credits the records that have been gathered.
+    pub(super) fn credit_gathered(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        self.credit_together(&gathered);
+        self.gathered = gathered;
+        self.gathered.clear();
+    }
+
+    /// Judges and credits records of the present state, up to [`SIDE_BY_SIDE`] of them.
     ///
     /// One thing after the other for all of them: each look-up is a walk to another part of memory, and side by side
     /// they wait for it together.
-    pub(super) fn credit_gathered(&mut self) {
+    pub(super) fn credit_together(&mut self, records: &[V4Record]) {
         if self.known.len() >= MOST_SITUATIONS {
             self.situations.clear();
             self.known.clear();
@@ -82,42 +101,40 @@ impl Counter<'_> {
         if self.cells.are_full() {
             self.empty_cells();
         }
-        let gathered = std::mem::take(&mut self.gathered);
-        self.unshown += gathered.len() as u64;
-        let mut situated = [Situated::ALONE; GATHERED];
-        self.brief.index.situate(self.now.state, &gathered, &mut situated);
-        let mut found = [None; GATHERED];
-        for (situated, found) in situated[..gathered.len()].iter().zip(&mut found) {
+        self.unshown += records.len() as u64;
+        let mut situated = [Situated::ALONE; SIDE_BY_SIDE];
+        self.brief.index.situate(self.now.state, records, &mut situated);
+        let mut found = [None; SIDE_BY_SIDE];
+        for (situated, found) in situated[..records.len()].iter().zip(&mut found) {
             *found = self.place(situated.situation);
         }
         let mut credits = Credits::default();
-        for (at, (number, flow)) in gathered.iter().enumerate() {
+        for (at, V4Record { interface, flow }) in records.iter().enumerate() {
+            let number = InterfaceNumber::of(*interface);
             let known = match found[at] {
                 Some(found) => self.known[found as usize].1,
-                None => self.find_out(*number, &situated[at], flow),
+                None => self.find_out(number, &situated[at], flow),
             };
-            if let Some(kind) = self.settle(*number, flow, &situated[at], known) {
-                let whose = Whose { state: self.now.state, number: *number };
+            if let Some(kind) = self.settle(number, flow, &situated[at], known) {
+                let whose = Whose { state: self.now.state, number };
                 let place = self.cells.place(whose, kind).unwrap_or_else(|| {
                     // Cells are about to move.
-                    self.add(&gathered, std::mem::take(&mut credits));
+                    self.add(records, std::mem::take(&mut credits));
                     self.cells.grow(whose, kind)
                 });
                 credits.push(at, kind, place);
             }
         }
-        self.add(&gathered, credits);
-        self.gathered = gathered;
-        self.gathered.clear();
+        self.add(records, credits);
     }
 
     /// Adds records to their cells.
     #[inline(always)]
-    fn add(&mut self, gathered: &[(InterfaceNumber, V4Flow)], credits: Credits) {
+    fn add(&mut self, records: &[V4Record], credits: Credits) {
         for (at, kind, place) in &credits.all[..credits.len] {
-            let (number, flow) = &gathered[*at];
+            let V4Record { interface, flow } = &records[*at];
             if self.cells.add(*place, flow) == Added::DoesNotFit {
-                let whose = Whose { state: self.now.state, number: *number };
+                let whose = Whose { state: self.now.state, number: InterfaceNumber::of(*interface) };
                 self.cells.spill(self.brief.index, whose, *kind, *place, flow);
             }
         }
