@@ -317,7 +317,9 @@ impl Sink for Counter<'_> {
             if records.iter().fold(true, |all, record| all & self.now.holds(record.flow.start)) {
                 self.credit_together(records);
             } else {
-                records.iter().for_each(|record| self.gather(record));
+                for record in records {
+                    self.gather(record);
+                }
             }
         }
     }

@@ -93,6 +93,9 @@ impl Counter<'_> {
     /// One thing after the other for all of them: each look-up is a walk to another part of memory, and side by side
     /// they wait for it together.
     pub(super) fn credit_together(&mut self, records: &[V4Record]) {
+        if records.is_empty() {
+            return;
+        }
         if self.known.len() >= MOST_SITUATIONS {
             self.situations.clear();
             self.known.clear();
@@ -119,18 +122,18 @@ impl Counter<'_> {
                 let whose = Whose { state: self.now.state, number };
                 let place = self.cells.place(whose, kind).unwrap_or_else(|| {
                     // Cells are about to move.
-                    self.add(records, std::mem::take(&mut credits));
+                    self.add(records, &std::mem::take(&mut credits));
                     self.cells.grow(whose, kind)
                 });
                 credits.push(at, kind, place);
             }
         }
-        self.add(records, credits);
+        self.add(records, &credits);
     }
 
     /// Adds records to their cells.
     #[inline(always)]
-    fn add(&mut self, records: &[V4Record], credits: Credits) {
+    fn add(&mut self, records: &[V4Record], credits: &Credits) {
         for (at, kind, place) in &credits.all[..credits.len] {
             let V4Record { interface, flow } = &records[*at];
             if self.cells.add(*place, flow) == Added::DoesNotFit {
