@@ -159,8 +159,8 @@ pub(super) struct Profile {
     pub(super) lacks_group: bool,
 }
 
-/// So many classes times profiles, over all states, are folded.
-const MOST_FOLDED: usize = 1 << 20;
+/// So many classes times profiles, over all states, are folded, two bytes each.
+const MOST_FOLDED: usize = 1 << 24;
 
 impl Profile {
     /// Whether some record of the protocol may find rules in both readings that line 3 does not tell apart.

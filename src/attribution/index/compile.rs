@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use ipnet::IpNet;
+use rayon::prelude::*;
 
 use super::super::address::{AddressClasses, LookUp, PeerIndex};
 use super::super::port_classes::{PortClasses, PortSets};
 use super::super::seat::{Kin, Seat};
 use super::{
-    CompiledRule, Doubt, MOST_FOLDED, Origin, PeerProof, Placed, Profile, Protocols, StateIndex, holds, v4,
+    CompiledRule, Doubt, MOST_FOLDED, Origin, PeerProof, Placed, Profile, Protocols, StateIndex, v4,
 };
 use crate::flow::{Direction, TCP, UDP};
 use crate::rules::state::State;
@@ -68,14 +69,19 @@ impl Seating {
     pub(super) fn of(states: &[StateIndex]) -> Self {
         let mut port_sets = PortSets::default();
         let mut kin = Vec::new();
-        let mut left = MOST_FOLDED;
         let mut ports = Vec::new();
         let mut kins = Vec::new();
         for state in states {
-            for profile in &state.profiles {
-                ports.push(number_ports(profile, &mut port_sets));
-                kins.push(fold_classes(&state.classes, profile, &mut kin, &mut left));
+            ports.extend(state.profiles.iter().map(|profile| number_ports(profile, &mut port_sets)));
+            let folding = Folding::of(&state.classes);
+            let room = (MOST_FOLDED - kin.len()) / state.classes.count();
+            let (folded, left) = state.profiles.split_at(room.min(state.profiles.len()));
+            let folded: Vec<Vec<u16>> = folded.par_iter().map(|profile| folding.fold(profile)).collect();
+            for classes in folded {
+                kins.push(Kin::folded(kin.len()));
+                kin.extend(classes);
             }
+            kins.extend(left.iter().map(|_| Kin::CLASS));
         }
         let (port_classes, places) = port_sets.build();
         let interfaces = states.iter().flat_map(|state| state.interfaces.iter().map(move |it| (state, it)));
@@ -101,25 +107,54 @@ fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<[[usize; 2]; 2
     Some(numbers)
 }
 
-/// Gives classes of addresses that a profile cannot tell apart one number.
-fn fold_classes(classes: &AddressClasses, profile: &Profile, folded: &mut Vec<u16>, left: &mut usize) -> Kin {
-    let count = classes.count();
-    if count > *left {
-        return Kin::CLASS;
+/// Finds the classes of addresses that a profile cannot tell apart.
+struct Folding {
+    /// By peer: the classes that belong to it.
+    classes_of: Vec<Vec<usize>>,
+    classes: usize,
+    /// Two things that are asked of every address, whatever the rules.
+    always: (PeerIndex, PeerIndex),
+}
+
+impl Folding {
+    fn of(classes: &AddressClasses) -> Self {
+        let always = classes.last_two_peers();
+        let mut classes_of = vec![Vec::new(); always.1 as usize + 1];
+        for class in 0..classes.count() {
+            for (word, bits) in classes.members_of(class).iter().enumerate() {
+                let mut bits = *bits;
+                while bits != 0 {
+                    classes_of[word * 64 + bits.trailing_zeros() as usize].push(class);
+                    bits &= bits - 1;
+                }
+            }
+        }
+        Self { classes_of, classes: classes.count(), always }
     }
-    *left -= count;
-    let (internal, own) = classes.last_two_peers();
-    let rules = profile.ingress.iter().chain(&profile.egress);
-    let peers: BTreeSet<PeerIndex> = rules.map(|rule| rule.peer).chain([internal, own]).collect();
-    let mut known: HashMap<Vec<bool>, u16> = HashMap::new();
-    let kin = Kin::folded(folded.len());
-    folded.extend((0..count).map(|class| {
-        let members = classes.members_of(class);
-        let held: Vec<bool> = peers.iter().map(|peer| holds(members, *peer)).collect();
-        let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
-        *known.entry(held).or_insert(next)
-    }));
-    kin
+
+    /// By class: one number for all that the same peers of the profile hold.
+    fn fold(&self, profile: &Profile) -> Vec<u16> {
+        let rules = profile.ingress.iter().chain(&profile.egress);
+        let peers: BTreeSet<PeerIndex> =
+            rules.map(|rule| rule.peer).chain([self.always.0, self.always.1]).collect();
+        let peers: Vec<PeerIndex> = peers.into_iter().collect();
+        let mut folded = vec![0; self.classes];
+        // What the first peers do not tell apart the next ones may.
+        for peers in peers.chunks(64) {
+            let mut held = vec![0_u64; self.classes];
+            for (bit, peer) in peers.iter().enumerate() {
+                for class in &self.classes_of[*peer as usize] {
+                    held[*class] |= 1 << bit;
+                }
+            }
+            let mut known: HashMap<(u16, u64), u16> = HashMap::new();
+            for (number, held) in folded.iter_mut().zip(held) {
+                let next = u16::try_from(known.len()).unwrap_or(u16::MAX);
+                *number = *known.entry((*number, held)).or_insert(next);
+            }
+        }
+        folded
+    }
 }
 
 fn compile_profile(

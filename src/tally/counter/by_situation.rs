@@ -18,7 +18,7 @@ use crate::tally::scope::{self, PeerScope};
 use crate::time::Window;
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
-const MOST_SITUATIONS: usize = 1 << 17;
+const MOST_SITUATIONS: usize = 1 << 20;
 
 /// Which of the gathered records go to which cells.
 struct Credits {
