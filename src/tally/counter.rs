@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Tally;
 use super::blocked::{self, Refused};
 use super::cells::{Cells, KindNumber, Whose, usage_key};
-use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
+use super::coverage::{Delivery, FaultCount, InterfaceTally, RecentHours, add_fault};
 use super::credit::Span;
 use super::selection::Selection;
 use super::watch::{Exposure, PortWatch};
@@ -89,8 +89,8 @@ struct Seen {
     /// [`NO_SLOT`]: no record has come yet.
     slot: u32,
     may_wait: MayWait,
-    /// The hour last noted as covered.
-    hour: Seconds,
+    /// Hours covered of late.
+    hours: RecentHours,
     /// Records that no cell holds.
     accepted: u64,
     rejected: u64,
@@ -103,7 +103,7 @@ impl Seen {
     const NOTHING: Self = Self {
         slot: NO_SLOT,
         may_wait: MayWait::NEVER,
-        hour: Seconds::MIN,
+        hours: RecentHours::NONE,
         accepted: 0,
         rejected: 0,
         span: Span::NONE,
@@ -211,8 +211,9 @@ impl<'a> Counter<'a> {
         self.note_refused();
         self.note_deliveries();
         self.empty_cells();
-        for seen in self.seen.iter().filter(|seen| seen.slot != NO_SLOT) {
+        for seen in self.seen.iter_mut().filter(|seen| seen.slot != NO_SLOT) {
             let interface = &mut self.tally.interfaces[seen.slot as usize];
+            seen.hours.turn(0, &mut interface.hours);
             interface.accepted += seen.accepted;
             interface.rejected += seen.rejected;
             interface.span.merge(seen.span);

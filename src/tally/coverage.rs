@@ -79,6 +79,36 @@ impl PartialEq for Hours {
 
 impl Eq for Hours {}
 
+/// Hours met of late, of one word of [`Hours`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecentHours {
+    at: i64,
+    bits: u64,
+}
+
+impl RecentHours {
+    /// None yet.
+    pub const NONE: Self = Self { at: 0, bits: 0 };
+
+    /// Notes the hour of a record of these times. False: it touches several, or one of another word.
+    #[inline(always)]
+    pub fn note(&mut self, start: Seconds, end: Seconds) -> bool {
+        let hour = start.div_euclid(HOUR);
+        let one = end <= (hour + 1) * HOUR;
+        let known = one & (hour.div_euclid(64) == self.at);
+        self.bits |= u64::from(known) << hour.rem_euclid(64);
+        known
+    }
+
+    /// Gives them to a set, and turns to the word of this time.
+    pub fn turn(&mut self, start: Seconds, hours: &mut Hours) {
+        if self.bits != 0 {
+            hours.insert_word(self.at, self.bits);
+        }
+        *self = Self { at: start.div_euclid(HOUR).div_euclid(64), bits: 0 };
+    }
+}
+
 impl Hours {
     /// Adds the hours a record touches.
     pub fn add(&mut self, flow: &Flow<'_>) {

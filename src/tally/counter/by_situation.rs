@@ -13,7 +13,7 @@ use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
 use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, Whose, shows};
-use crate::tally::coverage::{Delivery, HOUR};
+use crate::tally::coverage::Delivery;
 use crate::tally::scope::{self, PeerScope};
 use crate::time::Window;
 
@@ -198,13 +198,16 @@ impl Counter<'_> {
         if self.brief.selection.watches() {
             self.note_delivery(slot, flow);
         }
-        let seen = &mut self.seen[number.index()];
-        let hour_end = seen.hour.saturating_add(HOUR);
-        let covered = flow.start >= seen.hour && flow.start < hour_end && flow.end <= hour_end;
-        if !covered {
-            seen.hour = flow.start.div_euclid(HOUR) * HOUR;
-            self.tally.interfaces[slot as usize].hours.add_times(flow.start, flow.end);
+        if !self.seen[number.index()].hours.note(flow.start, flow.end) {
+            self.cover(number, slot, flow);
         }
+    }
+
+    #[cold]
+    fn cover(&mut self, number: InterfaceNumber, slot: u32, flow: &V4Flow) {
+        let hours = &mut self.tally.interfaces[slot as usize].hours;
+        hours.add_times(flow.start, flow.end);
+        self.seen[number.index()].hours.turn(flow.start, hours);
     }
 
     /// Refused records that have been gathered go to their rows.
