@@ -5,9 +5,9 @@
 
 use hashbrown::HashMap;
 
-use super::UsageKey;
 use super::credit::Credit;
 use super::watch::Exposure;
+use super::{UsageKey, unordered};
 use crate::attribution::Basis;
 use crate::attribution::index::{Index, InterfaceNumber};
 use crate::attribution::judge::{Role, Verdict};
@@ -116,7 +116,7 @@ struct Kinds {
 }
 
 /// Whose cells: an interface in a state.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Whose {
     pub(super) state: usize,
     pub(super) number: InterfaceNumber,
@@ -135,8 +135,8 @@ pub(super) struct Cells {
     /// By state, then interface number.
     blocks: Vec<Vec<Block>>,
     dense: Vec<Cell>,
-    /// What cells could not hold, in no order.
-    spilled: Vec<(Whose, Kind, Credit)>,
+    /// What cells could not hold. Forged counts may come with every record, so it is summed as cells are.
+    spilled: HashMap<(Whose, KindNumber), Credit>,
 }
 
 impl Cells {
@@ -219,13 +219,14 @@ impl Cells {
         let mut credit = cell.credit(kind);
         credit.add_v4(flow);
         *cell = Cell::EMPTY;
-        self.spilled.push((whose, kind, credit));
+        self.spilled.entry((whose, number)).or_default().merge(&credit);
     }
 
     /// Hands over all credits, some in several parts, and forgets them.
     pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(Whose, Kind, Credit)) {
-        for (whose, kind, credit) in self.spilled.drain(..) {
-            credited(whose, kind, credit);
+        for ((whose, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
+            let profile = index.profile_number(whose.state, whose.number);
+            credited(whose, self.kinds[profile].all[number.0 as usize], credit);
         }
         for (state, blocks) in self.blocks.iter_mut().enumerate() {
             for (block, number) in blocks.iter_mut().zip(0..) {
