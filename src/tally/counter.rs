@@ -110,13 +110,6 @@ impl Seen {
     };
 }
 
-/// An interface with a slot.
-#[derive(Debug, Clone, Copy)]
-struct Listed {
-    number: Option<InterfaceNumber>,
-    may_wait: MayWait,
-}
-
 /// The state that judges records of some time, as far as `--since` and `--until` let them.
 #[derive(Debug, Clone, Copy)]
 struct Now {
@@ -150,8 +143,8 @@ pub struct Counter<'a> {
     now: Now,
     /// By number.
     seen: Vec<Seen>,
-    /// By slot.
-    listed: Vec<Listed>,
+    /// By slot. None: no snapshot has the interface.
+    numbers: Vec<Option<InterfaceNumber>>,
     /// Records that came one by one, yet to be judged.
     gathered: Vec<V4Record>,
     /// Refused ones, judged and yet to be counted.
@@ -179,7 +172,7 @@ impl<'a> Counter<'a> {
             cells: Cells::default(),
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
-            listed: Vec::new(),
+            numbers: Vec::new(),
             gathered: Vec::with_capacity(SIDE_BY_SIDE),
             refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
@@ -265,18 +258,17 @@ impl<'a> Counter<'a> {
 
     fn slot(&mut self, id: &[u8]) -> u32 {
         let slot = self.tally.slots.slot(id);
-        if slot as usize == self.listed.len() {
+        if slot as usize == self.numbers.len() {
             let number = self.brief.index.number(id);
-            let may_wait = match (number, self.brief.services) {
-                (None, _) => MayWait::default(),
-                (Some(number), Services::WhereNeeded) => self.brief.index.may_wait(number),
-                (Some(_), Services::Everywhere) => MayWait::ALWAYS,
-            };
             if let Some(number) = number {
                 let seen = &mut self.seen[number.index()];
-                (seen.slot, seen.may_wait) = (slot, may_wait);
+                seen.slot = slot;
+                seen.may_wait = match self.brief.services {
+                    Services::WhereNeeded => self.brief.index.may_wait(number),
+                    Services::Everywhere => MayWait::ALWAYS,
+                };
             }
-            self.listed.push(Listed { number, may_wait });
+            self.numbers.push(number);
             self.tally.interfaces.push(InterfaceTally::default());
         }
         slot

@@ -57,7 +57,7 @@ impl Counter<'_> {
             Action::Reject => self.tally.records.rejected += 1,
         }
         self.tally.window.add(flow);
-        let number = self.listed[slot as usize].number;
+        let number = self.numbers[slot as usize];
         let judgement = self.judge.judge(number, flow, traffic);
         self.count_outcome(number, &judgement, traffic.action);
         if let Verdict::Refused(cause) = judgement.verdict {
@@ -101,7 +101,8 @@ impl Counter<'_> {
             return;
         }
         if let Some(role) = shows(verdict)
-            && self.listed[slot as usize].may_wait.on(traffic.protocol)
+            && let Some(number) = self.numbers[slot as usize]
+            && self.seen[number.index()].may_wait.on(traffic.protocol)
         {
             let port = if role == Role::Forward { traffic.dstport } else { traffic.srcport };
             self.show_service(slot, role, direction, traffic.protocol, port);

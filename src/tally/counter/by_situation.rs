@@ -218,7 +218,7 @@ impl Counter<'_> {
 
     fn note_delivery(&mut self, slot: u32, flow: &V4Flow) {
         if self.delivered.len() <= slot as usize {
-            self.delivered.resize_with(self.listed.len(), Delivery::default);
+            self.delivered.resize_with(self.numbers.len(), Delivery::default);
         }
         self.delivered[slot as usize].add_v4(flow);
     }
