@@ -90,7 +90,7 @@ fn unattached_group(
     evidence.insert("snapshots".into(), json!(timeline.states.len()));
     evidence
         .insert("reasons".into(), json!(if doubtful { vec![Reason::UnknownInterfaces] } else { Vec::new() }));
-    let description = newest.groups.get(group);
+    let description = newest.groups.get(group).map(AsRef::as_ref);
     let service =
         rules.first().and_then(|rule| managed::requires(&timeline.rules[rule.index()], description, &[]));
     let recommendation = if description.is_some_and(|group| group.name == "default") {

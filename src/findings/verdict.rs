@@ -304,7 +304,8 @@ impl<'a> Bench<'a> {
     }
 
     fn newest_group(&self, content: &Rule) -> Option<&'a Group> {
-        self.timeline.states.iter().rev().find_map(|state| state.groups.get(&content.group_id))
+        let mut newest_first = self.timeline.states.iter().rev();
+        newest_first.find_map(|state| state.groups.get(&content.group_id)).map(AsRef::as_ref)
     }
 
     /// Whether some state that describes the rule's account is as old as the time.

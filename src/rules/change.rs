@@ -3,6 +3,8 @@
 //! Two kinds of statement: what a resource *is* from a time on (AWS Config; what a call created), and what was done to it
 //! (CloudTrail), which tells something only where it is known what it was done to.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -133,6 +135,24 @@ pub enum ResourceKind {
     PrefixList,
 }
 
+/// Every change that documents tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trail {
+    /// Each once, in the order in which they take effect.
+    pub changes: BTreeSet<Change>,
+    /// From when to when every change is told: the times of the first and last entry of the trails read.
+    pub watched: Option<(Seconds, Seconds)>,
+}
+
+/// Changes that could not be applied, by what they lack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unapplied {
+    /// They were made to a resource that nobody describes.
+    pub unknown_resource: u64,
+    /// They name a rule by an id that nobody explains.
+    pub unknown_rule: u64,
+}
+
 /// What a document of one source was made into.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
@@ -149,5 +169,18 @@ impl Told {
     pub fn note(&mut self, at: Seconds) {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
+    }
+}
+
+impl Resource {
+    /// What it is and what it is called.
+    pub fn id(&self) -> (ResourceKind, &str) {
+        match self {
+            Self::Group(group, _) => (ResourceKind::Group, &group.id),
+            Self::Interface(interface) => (ResourceKind::Interface, &interface.id),
+            Self::Acl(acl) => (ResourceKind::Acl, &acl.id),
+            Self::Subnet(subnet) => (ResourceKind::Subnet, &subnet.id),
+            Self::PrefixList(id, _) => (ResourceKind::PrefixList, id),
+        }
     }
 }

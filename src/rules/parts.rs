@@ -1,27 +1,37 @@
 //! The documents in force, kind by kind, per account and region.
 //!
-//! A snapshot of another account, or one in which a kind is missing, leaves the older documents in force.
+//! A snapshot of another account, or one in which a kind is missing, leaves the older documents in force. What is the
+//! same as before stays the same object, so that states can share it.
+
+mod apply;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::Rule;
 use super::aws::{GroupDocument, Objects, RuleDocument};
-use super::state::{Group, Interface, NetworkAcl, State, Subnet};
-use super::timeline::{Snapshot, rule_index};
-use crate::flow::Seconds;
+use super::change::{Change, Resource, Unapplied, What};
+use super::state::{Interface, NetworkAcl, Subnet};
+use super::timeline::Snapshot;
+
+pub(super) use apply::{Known, RuleIds};
 
 /// Account and region; an empty part is unknown and fits any.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Scope {
-    account: String,
-    region: String,
+    pub(super) account: String,
+    pub(super) region: String,
 }
 
 impl Scope {
-    fn fits(&self, other: &Self) -> bool {
+    /// Where a change was made.
+    pub(super) fn of(change: &Change) -> Self {
+        Self { account: change.owner_id.clone(), region: change.region.clone() }
+    }
+
+    pub(super) fn fits(&self, other: &Self) -> bool {
         let part = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
         part(&self.account, &other.account) && part(&self.region, &other.region)
     }
@@ -34,24 +44,37 @@ pub(super) struct Scopes {
 }
 
 impl Scopes {
-    pub(super) fn of(snapshots: &[Snapshot]) -> Self {
+    pub(super) fn of(snapshots: &[Snapshot], changes: &BTreeSet<Change>) -> Self {
         let mut scopes = Self::default();
         for objects in snapshots.iter().map(|snapshot| &snapshot.objects) {
-            for group in objects.groups.iter().flatten() {
-                scopes.learn(&group.vpc_id, &group.owner_id, &group.region);
-            }
-            for interface in objects.interfaces.iter().flatten() {
-                // Interfaces may be owned by another account than their (shared) VPC; only the region is the VPC's.
-                scopes.learn(&interface.vpc_id, "", &interface.region);
-            }
-            for acl in objects.acls.iter().flatten() {
-                scopes.learn(&acl.vpc_id, &acl.owner_id, "");
-            }
-            for subnet in objects.subnets.iter().flatten() {
-                scopes.learn(&subnet.vpc_id, &subnet.owner_id, "");
+            objects.groups.iter().flatten().for_each(|group| scopes.learn_group(group));
+            objects.interfaces.iter().flatten().for_each(|it| scopes.learn_interface(it));
+            objects.acls.iter().flatten().for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));
+            objects.subnets.iter().flatten().for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
+        }
+        for change in changes {
+            match &change.what {
+                What::Is(_, resource) => match &**resource {
+                    Resource::Group(group, _) => scopes.learn_group(group),
+                    Resource::Interface(interface) => scopes.learn_interface(interface),
+                    Resource::Acl(NetworkAcl { vpc_id, .. }) | Resource::Subnet(Subnet { vpc_id, .. }) => {
+                        scopes.learn(vpc_id, &change.owner_id, &change.region);
+                    }
+                    Resource::PrefixList(..) => {}
+                },
+                _ => {}
             }
         }
         scopes
+    }
+
+    fn learn_group(&mut self, group: &GroupDocument) {
+        self.learn(&group.vpc_id, &group.owner_id, &group.region);
+    }
+
+    /// Interfaces may be owned by another account than their (shared) VPC; only the region is the VPC's.
+    fn learn_interface(&mut self, interface: &Interface) {
+        self.learn(&interface.vpc_id, "", &interface.region);
     }
 
     fn learn(&mut self, vpc: &str, account: &str, region: &str) {
@@ -68,145 +91,314 @@ impl Scopes {
     }
 
     fn scope(&self, vpc: &str, account: &str, region: &str) -> Scope {
-        let known = self.vpcs.get(vpc).cloned().unwrap_or_default();
-        let or = |said: &str, known: String| if said.is_empty() { known } else { said.to_owned() };
-        Scope { account: or(account, known.account), region: or(region, known.region) }
+        let known = self.vpcs.get(vpc);
+        let or = |said: &str, known: Option<&String>| match known {
+            Some(known) if said.is_empty() => known.clone(),
+            _ => said.to_owned(),
+        };
+        Scope {
+            account: or(account, known.map(|scope| &scope.account)),
+            region: or(region, known.map(|scope| &scope.region)),
+        }
     }
 }
 
-/// Objects of one kind by scope.
-#[derive(Debug)]
-struct Kind<T>(BTreeMap<Scope, Vec<T>>);
+/// A document and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Placed<T> {
+    scope: Scope,
+    object: Arc<T>,
+}
+
+/// Objects of one kind, by id.
+#[derive(Debug, Clone)]
+struct Kind<T> {
+    all: OrdMap<String, Placed<T>>,
+    /// Ids of those that have changed since the content was last made.
+    touched: BTreeSet<String>,
+}
 
 impl<T> Default for Kind<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { all: OrdMap::new(), touched: BTreeSet::new() }
     }
 }
 
-impl<T> Kind<T> {
+impl<T: PartialEq + Clone> Kind<T> {
     /// The new objects replace the older ones of every scope they speak of; an empty answer speaks of what the rest of
     /// its snapshot speaks of.
-    fn replace(&mut self, given: Option<Vec<(Scope, T)>>, snapshot_scopes: &BTreeSet<Scope>) {
+    fn replace(&mut self, given: Option<BTreeMap<String, Placed<T>>>, snapshot_scopes: &BTreeSet<Scope>) {
         let Some(new) = given else { return };
-        let spoken: BTreeSet<Scope> = new.iter().map(|(scope, _)| scope.clone()).collect();
+        let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
         let spoken = if spoken.is_empty() { snapshot_scopes } else { &spoken };
-        self.0.retain(|old, _| !spoken.is_empty() && !spoken.iter().any(|scope| scope.fits(old)));
-        for (scope, object) in new {
-            self.0.entry(scope).or_default().push(object);
+        let is_gone = |old: &Placed<T>| spoken.iter().any(|scope| scope.fits(&old.scope));
+        let old = self.all.iter().filter(|(id, old)| !new.contains_key(*id) && is_gone(old));
+        let gone: Vec<String> = old.map(|(id, _)| id.clone()).collect();
+        gone.iter().for_each(|id| self.remove(id));
+        for (id, placed) in new {
+            self.put(&id, placed);
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &T> {
-        self.0.values().flatten()
+    /// Puts an object in; one that is the same stays what it is.
+    fn put(&mut self, id: &str, placed: Placed<T>) {
+        if self.all.get(id) != Some(&placed) {
+            self.touched.insert(id.to_owned());
+            self.all.insert(id.to_owned(), placed);
+        }
     }
 
-    fn scoped(&self) -> impl Iterator<Item = (&Scope, &T)> {
-        self.0.iter().flat_map(|(scope, objects)| objects.iter().map(move |object| (scope, object)))
+    fn remove(&mut self, id: &str) {
+        if self.all.remove(id).is_some() {
+            self.touched.insert(id.to_owned());
+        }
+    }
+
+    fn get(&self, id: &str) -> Option<&T> {
+        self.all.get(id).map(|placed| &*placed.object)
+    }
+
+    /// Puts another object in the place of one that is there.
+    fn change(&mut self, id: &str, object: T) {
+        if let Some(scope) = self.all.get(id).map(|placed| placed.scope.clone()) {
+            self.put(id, Placed { scope, object: Arc::new(object) });
+        }
+    }
+
+    /// Only what lies in these scopes.
+    fn retain(&mut self, scopes: &BTreeSet<Scope>) {
+        let outside = |placed: &Placed<T>| !scopes.iter().any(|scope| scope.fits(&placed.scope));
+        let gone: Vec<String> =
+            self.all.iter().filter(|(_, it)| outside(it)).map(|(id, _)| id.clone()).collect();
+        gone.iter().for_each(|id| self.remove(id));
     }
 }
 
-/// The documents in force, per kind and scope.
-#[derive(Debug, Default)]
+/// The rules of a group, as documents say them: several may say the same rule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct HeldRules {
+    pub(super) documents: Vec<Arc<RuleDocument>>,
+    /// Ids of rules that it holds besides, and nobody says what they are: the rules of the group are not known then.
+    unknown: BTreeSet<String>,
+}
+
+/// An interface, and whether its groups are those written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct HeldInterface {
+    interface: Arc<Interface>,
+    groups: Groups,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Groups {
+    Known,
+    Unknown,
+}
+
+/// What a state is made of, before rules have numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Content {
+    pub(super) groups: OrdMap<String, Arc<GroupContent>>,
+    pub(super) interfaces: OrdMap<String, Arc<Interface>>,
+    pub(super) prefix_lists: OrdMap<String, Arc<Vec<IpNet>>>,
+    /// By subnet.
+    pub(super) acls: OrdMap<String, Arc<NetworkAcl>>,
+    pub(super) subnets: OrdMap<String, Arc<Subnet>>,
+}
+
+impl Content {
+    /// Whether nothing has changed: what is the same is shared.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.groups.ptr_eq(&other.groups)
+            && self.interfaces.ptr_eq(&other.interfaces)
+            && self.prefix_lists.ptr_eq(&other.prefix_lists)
+            && self.acls == other.acls
+            && self.subnets.ptr_eq(&other.subnets)
+    }
+}
+
+/// A group with its rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct GroupContent {
+    pub(super) scope: Scope,
+    /// None: known from its rules alone.
+    pub(super) document: Option<Arc<GroupDocument>>,
+    pub(super) rules: Vec<Arc<RuleDocument>>,
+}
+
+/// The documents in force.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Parts {
-    groups: Kind<Arc<GroupDocument>>,
-    rules: Kind<Arc<RuleDocument>>,
-    interfaces: Kind<Arc<Interface>>,
-    acls: Kind<Arc<NetworkAcl>>,
-    subnets: Kind<Arc<Subnet>>,
-    prefix_lists: BTreeMap<String, Arc<Vec<ipnet::IpNet>>>,
+    groups: Kind<GroupDocument>,
+    /// By group.
+    rules: Kind<HeldRules>,
+    interfaces: Kind<HeldInterface>,
+    acls: Kind<NetworkAcl>,
+    subnets: Kind<Subnet>,
+    prefix_lists: OrdMap<String, Arc<Vec<IpNet>>>,
+    content: Content,
+    /// Changes that tell something of what is not known.
+    pub(super) unapplied: Unapplied,
 }
 
 impl Parts {
+    /// The scopes that a snapshot speaks of.
+    pub(super) fn scopes(objects: &Objects, scopes: &Scopes) -> BTreeSet<Scope> {
+        let mut alone = Self::default();
+        alone.replace(objects, scopes);
+        let groups = alone.groups.all.values().map(|it| &it.scope);
+        let rules = alone.rules.all.values().map(|it| &it.scope);
+        let interfaces = alone.interfaces.all.values().map(|it| &it.scope);
+        groups.chain(rules).chain(interfaces).cloned().collect()
+    }
+
     /// The documents of one snapshot take the place of the older ones of their kind, account and region.
-    pub(super) fn replace(&mut self, objects: Objects, scopes: &Scopes) {
-        let rules_given = objects.groups.is_some() || objects.rules_described;
-        let mut homes: BTreeMap<String, Scope> = BTreeMap::new();
-        let groups = objects.groups.map(|groups| {
-            let place = |group: GroupDocument| {
-                let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
-                homes.insert(group.id.clone(), scope.clone());
-                (scope, Arc::new(group))
-            };
-            groups.into_iter().map(place).collect::<Vec<_>>()
+    pub(super) fn replace(&mut self, objects: &Objects, scopes: &Scopes) {
+        let groups = placed(objects.groups.as_ref(), |group| {
+            let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
+            (group.id.clone(), Placed { scope, object: Arc::new(group.clone()) })
         });
-        let place = |rule: RuleDocument| {
-            let own = || scopes.scope(&rule.vpc_id, &rule.owner_id, &rule.region);
-            let scope = homes.get(&rule.rule.group_id).cloned().unwrap_or_else(own);
-            (scope, Arc::new(rule))
-        };
-        let rules: Vec<_> = objects.rules.into_iter().map(place).collect();
-        let interfaces = placed(objects.interfaces, |it| scopes.scope(&it.vpc_id, &it.owner_id, &it.region));
-        let acls = placed(objects.acls, |it| scopes.scope(&it.vpc_id, &it.owner_id, ""));
-        let subnets = placed(objects.subnets, |it| scopes.scope(&it.vpc_id, &it.owner_id, ""));
-        let mut spoken: BTreeSet<Scope> = rules.iter().map(|(scope, _)| scope.clone()).collect();
-        spoken.extend(groups.iter().flatten().map(|(scope, _)| scope.clone()));
-        spoken.extend(interfaces.iter().flatten().map(|(scope, _)| scope.clone()));
-        spoken.extend(acls.iter().flatten().map(|(scope, _)| scope.clone()));
-        spoken.extend(subnets.iter().flatten().map(|(scope, _)| scope.clone()));
+        let rules = (objects.groups.is_some() || objects.rules_described)
+            .then(|| rules_by_group(objects, groups.as_ref(), scopes));
+        let interfaces = placed(objects.interfaces.as_ref(), |it| {
+            let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
+            let held = HeldInterface { interface: Arc::new(it.clone()), groups: Groups::Known };
+            (it.id.clone(), Placed { scope, object: Arc::new(held) })
+        });
+        let acls = placed(objects.acls.as_ref(), |it| {
+            let scope = scopes.scope(&it.vpc_id, &it.owner_id, "");
+            (it.id.clone(), Placed { scope, object: Arc::new(it.clone()) })
+        });
+        let subnets = placed(objects.subnets.as_ref(), |it| {
+            let scope = scopes.scope(&it.vpc_id, &it.owner_id, "");
+            (it.id.clone(), Placed { scope, object: Arc::new(it.clone()) })
+        });
+        let mut spoken = BTreeSet::new();
+        spoken.extend(rules.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
+        spoken.extend(groups.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
+        spoken.extend(interfaces.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
+        spoken.extend(acls.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
+        spoken.extend(subnets.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
         if spoken.is_empty() {
             spoken.insert(Scope::default());
         }
         // Either answer holds all rules; a group that the answers about groups do not name again is gone.
-        self.rules.replace(rules_given.then_some(rules), &spoken);
+        self.rules.replace(rules, &spoken);
         self.groups.replace(groups, &spoken);
         self.interfaces.replace(interfaces, &spoken);
         self.acls.replace(acls, &spoken);
         self.subnets.replace(subnets, &spoken);
-        self.replace_prefix_lists(objects.prefix_lists);
+        self.replace_prefix_lists(&objects.prefix_lists);
     }
 
     /// Entries come one list per answer, so a list that is not given again stays as it was. Pages add up.
-    fn replace_prefix_lists(&mut self, given: Vec<(String, Vec<IpNet>)>) {
-        let mut lists: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
+    fn replace_prefix_lists(&mut self, given: &[(String, Vec<IpNet>)]) {
+        let mut lists: BTreeMap<&String, Vec<IpNet>> = BTreeMap::new();
         for (id, nets) in given {
             lists.entry(id).or_default().extend(nets);
         }
-        self.prefix_lists.extend(lists.into_iter().map(|(id, mut nets)| {
-            nets.sort_unstable();
-            nets.dedup();
-            (id, Arc::new(nets))
-        }));
+        for (id, nets) in lists {
+            self.put_prefix_list(id, nets);
+        }
     }
 
-    /// The state that the documents in force make.
-    pub(super) fn state(&self, from: Option<Seconds>, catalogue: &[Rule]) -> State {
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-        for (scope, document) in self.groups.scoped() {
-            let group = groups.entry(document.id.clone()).or_default();
-            group.name.clone_from(&document.name);
-            group.description.clone_from(&document.description);
-            group.vpc_id.clone_from(&document.vpc_id);
-            group.owner_id.clone_from(&scope.account);
-            group.region.clone_from(&scope.region);
-            group.tags.clone_from(&document.tags);
+    fn put_prefix_list(&mut self, id: &str, mut nets: Vec<IpNet>) {
+        nets.sort_unstable();
+        nets.dedup();
+        if self.prefix_lists.get(id).is_none_or(|old| **old != nets) {
+            self.prefix_lists.insert(id.to_owned(), Arc::new(nets));
         }
-        for (scope, document) in self.rules.scoped() {
-            let group = groups.entry(document.rule.group_id.clone()).or_insert_with(|| Group {
-                owner_id: scope.account.clone(),
-                region: scope.region.clone(),
-                ..Group::default()
-            });
-            group.rules.extend(catalogue.binary_search(&document.rule).ok().map(rule_index));
+    }
+
+    /// Only what lies in these scopes; prefix lists have none and stay.
+    pub(super) fn retain(&mut self, scopes: &BTreeSet<Scope>) {
+        self.groups.retain(scopes);
+        self.rules.retain(scopes);
+        self.interfaces.retain(scopes);
+        self.acls.retain(scopes);
+        self.subnets.retain(scopes);
+    }
+
+    /// What the documents in force amount to. What is the same as the last time is shared with that.
+    pub(super) fn content(&mut self) -> Content {
+        let mut groups = std::mem::take(&mut self.groups.touched);
+        groups.append(&mut self.rules.touched);
+        for id in groups {
+            let group = self.group_content(&id).map(Arc::new);
+            share(&mut self.content.groups, id, group);
         }
-        for group in groups.values_mut() {
-            group.rules.sort_unstable();
-            group.rules.dedup();
+        for id in std::mem::take(&mut self.interfaces.touched) {
+            let held = self.interfaces.get(&id).filter(|held| held.groups == Groups::Known);
+            let interface = held.map(|held| Arc::clone(&held.interface));
+            share(&mut self.content.interfaces, id, interface);
         }
-        let by_subnet = |acl: &Arc<NetworkAcl>| {
-            acl.subnet_ids.iter().map(|subnet| (subnet.clone(), Arc::clone(acl))).collect::<Vec<_>>()
-        };
-        State {
-            from,
-            groups,
-            interfaces: self.interfaces.all().map(|it| (it.id.clone(), Arc::clone(it))).collect(),
-            prefix_lists: self.prefix_lists.clone(),
-            acls: self.acls.all().flat_map(by_subnet).collect(),
-            subnets: self.subnets.all().map(|it| (it.id.clone(), Arc::clone(it))).collect(),
+        for id in std::mem::take(&mut self.subnets.touched) {
+            let subnet = self.subnets.all.get(&id).map(|placed| Arc::clone(&placed.object));
+            share(&mut self.content.subnets, id, subnet);
+        }
+        if !std::mem::take(&mut self.acls.touched).is_empty() {
+            let acls = self.acls.all.values().map(|placed| &placed.object);
+            let by_subnet =
+                acls.flat_map(|acl| acl.subnet_ids.iter().map(|id| (id.clone(), Arc::clone(acl))));
+            self.content.acls = by_subnet.collect();
+        }
+        self.content.prefix_lists.clone_from(&self.prefix_lists);
+        self.content.clone()
+    }
+
+    /// None: it is not there, or not all of its rules are known: then nothing can be said of it.
+    fn group_content(&self, id: &str) -> Option<GroupContent> {
+        let document = self.groups.all.get(id);
+        let rules = self.rules.all.get(id);
+        if rules.is_some_and(|rules| !rules.object.unknown.is_empty()) {
+            return None;
+        }
+        Some(GroupContent {
+            scope: document.map(|it| &it.scope).or(rules.map(|it| &it.scope))?.clone(),
+            document: document.map(|placed| Arc::clone(&placed.object)),
+            rules: rules.map(|placed| placed.object.documents.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+/// Puts a value in a map or takes it out; one that is equal stays.
+fn share<T: PartialEq>(map: &mut OrdMap<String, Arc<T>>, id: String, value: Option<Arc<T>>) {
+    match value {
+        None => {
+            map.remove(&id);
+        }
+        Some(value) if map.get(&id).is_some_and(|old| **old == *value) => {}
+        Some(value) => {
+            map.insert(id, value);
         }
     }
 }
 
-fn placed<T>(given: Option<Vec<T>>, scope: impl Fn(&T) -> Scope) -> Option<Vec<(Scope, Arc<T>)>> {
-    Some(given?.into_iter().map(|object| (scope(&object), Arc::new(object))).collect())
+fn placed<T, U>(
+    given: Option<&Vec<T>>,
+    place: impl Fn(&T) -> (String, Placed<U>),
+) -> Option<BTreeMap<String, Placed<U>>> {
+    Some(given?.iter().map(place).collect())
+}
+
+/// The rules of every group that a snapshot speaks of. Rules lie where their group lies.
+fn rules_by_group(
+    objects: &Objects,
+    groups: Option<&BTreeMap<String, Placed<GroupDocument>>>,
+    scopes: &Scopes,
+) -> BTreeMap<String, Placed<HeldRules>> {
+    let mut held: BTreeMap<&String, (Scope, Vec<Arc<RuleDocument>>)> = BTreeMap::new();
+    for (id, group) in groups.into_iter().flatten() {
+        held.insert(id, (group.scope.clone(), Vec::new()));
+    }
+    for rule in &objects.rules {
+        let own = || scopes.scope(&rule.vpc_id, &rule.owner_id, &rule.region);
+        let (_, documents) = held.entry(&rule.rule.group_id).or_insert_with(|| (own(), Vec::new()));
+        documents.push(Arc::new(rule.clone()));
+    }
+    let place = |(id, (scope, documents)): (&String, _)| {
+        let held = HeldRules { documents, unknown: BTreeSet::new() };
+        (id.clone(), Placed { scope, object: Arc::new(held) })
+    };
+    held.into_iter().map(place).collect()
 }

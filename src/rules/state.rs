@@ -1,30 +1,30 @@
 //! What was in force at one time: groups with their rules, interfaces, prefix lists, ACLs and subnets.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::RuleIndex;
 use crate::flow::{Direction, Seconds};
 
-/// One state of an estate, in force from a time until the next state.
+/// One state of an estate, in force from a time until the next state. States share what is the same.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     /// Since when; None: always.
     pub from: Option<Seconds>,
     /// Known groups by id: described themselves, or known from their rules.
-    pub groups: BTreeMap<String, Group>,
+    pub groups: OrdMap<String, Arc<Group>>,
     /// Interfaces by id.
-    pub interfaces: BTreeMap<String, Arc<Interface>>,
+    pub interfaces: OrdMap<String, Arc<Interface>>,
     /// Entries of prefix lists, by list id. A list without known entries is absent.
-    pub prefix_lists: BTreeMap<String, Arc<Vec<IpNet>>>,
+    pub prefix_lists: OrdMap<String, Arc<Vec<IpNet>>>,
     /// Network ACLs by the subnet they are associated with.
-    pub acls: BTreeMap<String, Arc<NetworkAcl>>,
+    pub acls: OrdMap<String, Arc<NetworkAcl>>,
     /// Subnets by id.
-    pub subnets: BTreeMap<String, Arc<Subnet>>,
+    pub subnets: OrdMap<String, Arc<Subnet>>,
 }
 
 /// One security group.

@@ -1,14 +1,16 @@
-//! Snapshots in order of time → the states in force.
+//! Snapshots and changes in order of time → the states in force.
 //!
 //! The state in force is put together per account, region and kind of document: a snapshot of another account, or one in
 //! which a kind is missing, leaves the older one in force. A rule is its content; its id is a label, known everywhere
 //! once it is known somewhere.
 
+mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::aws::Objects;
-use super::parts::{Parts, Scopes};
+use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
@@ -46,6 +48,8 @@ pub struct Timeline {
     pub flow_logs: Vec<FlowLog>,
     /// Ranges of the VPCs described in any snapshot.
     pub vpcs: BTreeMap<String, BTreeSet<ipnet::IpNet>>,
+    /// Changes of which something is missing to apply them.
+    pub unapplied: Unapplied,
 }
 
 /// How a record's time lies to the states.
@@ -62,8 +66,12 @@ pub enum Placement {
 impl Timeline {
     /// Builds the states of these snapshots, in any order; snapshots of one time add up.
     pub fn build(snapshots: Vec<Snapshot>) -> Self {
+        Self::with_changes(snapshots, &Trail::default())
+    }
+
+    /// Builds the states of these snapshots and of what changed before, between and after them.
+    pub fn with_changes(snapshots: Vec<Snapshot>, trail: &Trail) -> Self {
         let mut snapshots = by_time(snapshots);
-        let scopes = Scopes::of(&snapshots);
         let flow_logs: BTreeSet<FlowLog> = snapshots
             .iter_mut()
             .flat_map(|snapshot| std::mem::take(&mut snapshot.objects.flow_logs))
@@ -72,14 +80,8 @@ impl Timeline {
         for (id, ranges) in snapshots.iter_mut().flat_map(|snapshot| snapshot.objects.vpcs.drain(..)) {
             vpcs.entry(id).or_default().extend(ranges);
         }
-        let (rules, labels) = catalogue(&snapshots);
-        let mut parts = Parts::default();
-        let mut states: Vec<State> = Vec::new();
-        for snapshot in snapshots {
-            parts.replace(snapshot.objects, &scopes);
-            states.push(parts.state(snapshot.at, &rules));
-        }
-        Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect(), vpcs }
+        let history::History { states, rules, labels, unapplied } = history::of(&snapshots, trail);
+        Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect(), vpcs, unapplied }
     }
 
     /// The state that judges a record of this start. None only without snapshots.
@@ -117,28 +119,6 @@ impl Timeline {
         let last = self.states.iter().rposition(holds)?;
         Some((first, last))
     }
-}
-
-/// Rule indices are 32 bits: a catalogue beyond that would not fit in memory first.
-pub(super) fn rule_index(index: usize) -> RuleIndex {
-    RuleIndex(u32::try_from(index).unwrap_or(u32::MAX))
-}
-
-fn catalogue(snapshots: &[Snapshot]) -> (Vec<Rule>, Vec<Label>) {
-    let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
-    for document in snapshots.iter().flat_map(|snapshot| &snapshot.objects.rules) {
-        let label = known.entry(&document.rule).or_default();
-        if let Some(id) = &document.rule_id {
-            label.rule_id = Some(id.clone());
-        }
-        if let Some(description) = &document.description {
-            label.description = Some(description.clone());
-        }
-        if !document.tags.is_empty() {
-            label.tags.clone_from(&document.tags);
-        }
-    }
-    known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
 }
 
 /// One snapshot per time, oldest first, each with its objects in an order of their own: documents of one time may

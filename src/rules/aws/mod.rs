@@ -81,6 +81,21 @@ pub struct RuleDocument {
     pub vpc_id: String,
 }
 
+impl RuleDocument {
+    /// A rule of which nothing else is known than its id.
+    pub(super) fn labelled(rule: Rule, rule_id: String) -> Self {
+        Self {
+            rule,
+            rule_id: Some(rule_id),
+            description: None,
+            tags: Vec::new(),
+            owner_id: String::new(),
+            region: String::new(),
+            vpc_id: String::new(),
+        }
+    }
+}
+
 /// Whether a document was understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recognised {

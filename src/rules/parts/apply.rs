@@ -1,0 +1,300 @@
+//! Changes, applied forwards and undone backwards.
+//!
+//! Forwards a change is done to what is known. Backwards it is undone where it tells what was before: an authorized rule
+//! was not there, a revoked one was. Where it does not tell, the resource is not known before, rather than guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::{Groups, HeldInterface, HeldRules, Parts, Placed, Scopes};
+use crate::rules::Rule;
+use crate::rules::aws::RuleDocument;
+use crate::rules::change::{Change, Life, Resource, ResourceKind, What};
+
+/// What the ids of rules are known to have meant, by time.
+#[derive(Debug, Default)]
+pub(in crate::rules) struct RuleIds {
+    contents: BTreeMap<String, BTreeSet<(Option<i64>, Rule)>>,
+}
+
+impl RuleIds {
+    pub(in crate::rules) fn note(&mut self, at: Option<i64>, document: &RuleDocument) {
+        if let Some(id) = &document.rule_id {
+            self.contents.entry(id.clone()).or_default().insert((at, document.rule.clone()));
+        }
+    }
+
+    /// What the id meant just before a time, else what it meant first.
+    fn before(&self, id: &str, at: i64) -> Option<&Rule> {
+        let said = self.contents.get(id)?;
+        let earlier = said.iter().rev().find(|(when, _)| when.is_none_or(|when| when < at));
+        earlier.or(said.first()).map(|(_, rule)| rule)
+    }
+
+    /// What the id meant just before a time, by what was said before it alone.
+    fn strictly_before(&self, id: &str, at: i64) -> Option<&Rule> {
+        let said = self.contents.get(id)?.iter().rev();
+        said.into_iter().find(|(when, _)| when.is_none_or(|when| when < at)).map(|(_, rule)| rule)
+    }
+}
+
+/// What applying needs besides the parts.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rules) struct Known<'a> {
+    pub(in crate::rules) scopes: &'a Scopes,
+    pub(in crate::rules) rule_ids: &'a RuleIds,
+}
+
+impl Parts {
+    /// Does to the parts what a change did.
+    pub(in crate::rules) fn apply(&mut self, change: &Change, known: Known<'_>) {
+        let applied = match &change.what {
+            What::Is(_, resource) => {
+                self.put(resource, change, known.scopes);
+                true
+            }
+            What::Gone(kind, id) => {
+                self.remove(*kind, id);
+                true
+            }
+            What::RulesAuthorized { group_id, rules } => self.with_rules(group_id, |held| held.add(rules)),
+            What::RulesRevoked { group_id, rules, rule_ids } => {
+                let by_id = |id: &String| known.rule_ids.before(id, change.at).cloned();
+                self.with_rules(group_id, |held| {
+                    held.remove(rules.iter().map(|document| document.rule.clone()));
+                    for id in rule_ids {
+                        if !held.unknown.remove(id) {
+                            let labelled = held.labelled(id).cloned();
+                            held.remove(labelled.or_else(|| by_id(id)).into_iter());
+                        }
+                    }
+                })
+            }
+            What::RuleModified { rule_id, rule } => self.modify(rule_id, rule, change, known),
+            What::InterfaceGroups { interface_id, group_ids } => {
+                self.with_interface(interface_id, |held| held.join(group_ids))
+            }
+            What::InstanceGroups { instance_id, group_ids } => {
+                let interface = self.only_interface_of(instance_id);
+                interface.is_some_and(|id| self.with_interface(&id, |held| held.join(group_ids)))
+            }
+            What::InterfaceAddresses { interface_id, added, removed } => {
+                self.with_interface(interface_id, |held| held.readdress(added, removed))
+            }
+            What::PrefixListEntries { prefix_list_id, added, removed } => {
+                self.with_prefix_list(prefix_list_id, added, removed)
+            }
+        };
+        self.unapplied.unknown_resource += u64::from(!applied);
+    }
+
+    /// Takes back what a change did.
+    pub(in crate::rules) fn undo(&mut self, change: &Change, known: Known<'_>) {
+        match &change.what {
+            What::Is(Life::GoesOn, resource) => self.put(resource, change, known.scopes),
+            What::Is(Life::Begins, resource) => {
+                let (kind, id) = resource.id();
+                self.remove(kind, id);
+            }
+            // What it was like nobody says.
+            What::Gone(..) => {}
+            What::RulesAuthorized { group_id, rules } => {
+                self.with_rules(group_id, |held| held.remove(rules.iter().map(|it| it.rule.clone())));
+            }
+            What::RulesRevoked { group_id, rules, rule_ids } => {
+                let by_id = |id: &String| known.rule_ids.before(id, change.at);
+                self.with_rules(group_id, |held| {
+                    held.add(rules);
+                    for id in rule_ids {
+                        match by_id(id) {
+                            Some(rule) => held.add(&[RuleDocument::labelled(rule.clone(), id.clone())]),
+                            None => {
+                                held.unknown.insert(id.clone());
+                            }
+                        }
+                    }
+                });
+            }
+            What::RuleModified { rule_id, rule } => {
+                let old = known.rule_ids.strictly_before(rule_id, change.at);
+                self.with_rules(&rule.rule.group_id, |held| {
+                    let now = held.labelled(rule_id).cloned();
+                    held.remove([now.unwrap_or_else(|| rule.rule.clone())].into_iter());
+                    match old {
+                        Some(old) => held.add(&[RuleDocument::labelled(old.clone(), rule_id.clone())]),
+                        None => {
+                            held.unknown.insert(rule_id.clone());
+                        }
+                    }
+                });
+            }
+            What::InterfaceGroups { interface_id, .. } => {
+                self.with_interface(interface_id, |held| held.groups = Groups::Unknown);
+            }
+            What::InstanceGroups { instance_id, .. } => {
+                if let Some(id) = self.only_interface_of(instance_id) {
+                    self.with_interface(&id, |held| held.groups = Groups::Unknown);
+                }
+            }
+            What::InterfaceAddresses { interface_id, added, removed } => {
+                self.with_interface(interface_id, |held| held.readdress(removed, added));
+            }
+            What::PrefixListEntries { prefix_list_id, added, removed } => {
+                self.with_prefix_list(prefix_list_id, removed, added);
+            }
+        }
+    }
+
+    fn put(&mut self, resource: &Resource, change: &Change, scopes: &Scopes) {
+        let or = |said: &str, told: &str| if said.is_empty() { told.to_owned() } else { said.to_owned() };
+        let scope = |vpc: &str, owner: &str, region: &str| {
+            scopes.scope(vpc, &or(owner, &change.owner_id), &or(region, &change.region))
+        };
+        match resource {
+            Resource::Group(group, rules) => {
+                let scope = scope(&group.vpc_id, &group.owner_id, &group.region);
+                let documents = rules.iter().cloned().map(Arc::new).collect();
+                let held = HeldRules { documents, unknown: BTreeSet::new() };
+                self.rules.put(&group.id, Placed { scope: scope.clone(), object: Arc::new(held) });
+                self.groups.put(&group.id, Placed { scope, object: Arc::new(group.clone()) });
+            }
+            Resource::Interface(interface) => {
+                let scope = scope(&interface.vpc_id, &interface.owner_id, &interface.region);
+                let held = HeldInterface { interface: Arc::new(interface.clone()), groups: Groups::Known };
+                self.interfaces.put(&interface.id, Placed { scope, object: Arc::new(held) });
+            }
+            Resource::Acl(acl) => {
+                let scope = scope(&acl.vpc_id, &acl.owner_id, "");
+                self.acls.put(&acl.id, Placed { scope, object: Arc::new(acl.clone()) });
+            }
+            Resource::Subnet(subnet) => {
+                let scope = scope(&subnet.vpc_id, &subnet.owner_id, "");
+                self.subnets.put(&subnet.id, Placed { scope, object: Arc::new(subnet.clone()) });
+            }
+            Resource::PrefixList(id, nets) => self.put_prefix_list(id, nets.clone()),
+        }
+    }
+
+    fn remove(&mut self, kind: ResourceKind, id: &str) {
+        match kind {
+            ResourceKind::Group => {
+                self.groups.remove(id);
+                self.rules.remove(id);
+            }
+            ResourceKind::Interface => self.interfaces.remove(id),
+            ResourceKind::Acl => self.acls.remove(id),
+            ResourceKind::Subnet => self.subnets.remove(id),
+            ResourceKind::PrefixList => {
+                self.prefix_lists.remove(id);
+            }
+        }
+    }
+
+    /// False: nobody describes the group.
+    fn with_rules(&mut self, group: &str, change: impl FnOnce(&mut HeldRules)) -> bool {
+        let Some(held) = self.rules.get(group) else { return false };
+        let mut held = held.clone();
+        change(&mut held);
+        self.rules.change(group, held);
+        true
+    }
+
+    fn with_interface(&mut self, id: &str, change: impl FnOnce(&mut HeldInterface)) -> bool {
+        let Some(held) = self.interfaces.get(id) else { return false };
+        let mut held = held.clone();
+        change(&mut held);
+        self.interfaces.change(id, held);
+        true
+    }
+
+    fn with_prefix_list(&mut self, id: &str, added: &[IpNet], removed: &[IpNet]) -> bool {
+        let Some(nets) = self.prefix_lists.get(id) else { return false };
+        let kept = nets.iter().filter(|net| !removed.contains(net)).copied();
+        let nets = kept.chain(added.iter().copied()).collect();
+        self.put_prefix_list(id, nets);
+        true
+    }
+
+    /// The new content takes the place of the old one: of that with the id, else of what the id is known to have meant.
+    fn modify(&mut self, rule_id: &str, rule: &RuleDocument, change: &Change, known: Known<'_>) -> bool {
+        let mut found = true;
+        let applied = self.with_rules(&rule.rule.group_id, |held| {
+            let mut new = rule.clone();
+            if held.unknown.remove(rule_id) {
+                held.add(&[new]);
+                return;
+            }
+            let meant = || known.rule_ids.before(rule_id, change.at).cloned();
+            let old = held.labelled(rule_id).cloned().or_else(meant);
+            let old = old.filter(|old| held.documents.iter().any(|document| document.rule == *old));
+            match old {
+                Some(old) => held.remove([old].into_iter()),
+                // The old one stays beside the new one: too many rules never make one look unused that is not.
+                None => found = false,
+            }
+            new.rule_id = Some(rule_id.to_owned());
+            held.add(&[new]);
+        });
+        self.unapplied.unknown_rule += u64::from(applied && !found);
+        applied
+    }
+
+    /// Where an instance has several, the groups of one of them changed, and nobody says which.
+    fn only_interface_of(&self, instance: &str) -> Option<String> {
+        let of = |placed: &&Placed<HeldInterface>| placed.object.interface.instance_id == instance;
+        let mut found = self.interfaces.all.values().filter(of);
+        let only = found.next()?;
+        found.next().is_none().then(|| only.object.interface.id.clone())
+    }
+}
+
+impl HeldRules {
+    /// The content of the rule with this id, where a document says so.
+    fn labelled(&self, id: &str) -> Option<&Rule> {
+        let labelled = |document: &&Arc<RuleDocument>| document.rule_id.as_deref() == Some(id);
+        self.documents.iter().find(labelled).map(|document| &document.rule)
+    }
+
+    fn add(&mut self, rules: &[RuleDocument]) {
+        for rule in rules {
+            let mut same = self.documents.iter().filter(|known| known.rule == rule.rule);
+            let said = same.any(|known| known.rule_id == rule.rule_id || rule.rule_id.is_none());
+            if !said {
+                self.documents.push(Arc::new(rule.clone()));
+            }
+        }
+        self.documents.sort();
+    }
+
+    fn remove(&mut self, rules: impl Iterator<Item = Rule>) {
+        let gone: BTreeSet<Rule> = rules.collect();
+        self.documents.retain(|document| !gone.contains(&document.rule));
+    }
+}
+
+impl HeldInterface {
+    fn join(&mut self, group_ids: &[String]) {
+        let mut interface = (*self.interface).clone();
+        interface.group_ids = group_ids.to_vec();
+        *self = Self { interface: Arc::new(interface), groups: Groups::Known };
+    }
+
+    fn readdress(&mut self, added: &[IpNet], removed: &[IpNet]) {
+        let mut interface = (*self.interface).clone();
+        interface.addresses.retain(|address| !removed.contains(&IpNet::from(*address)));
+        interface.prefixes.retain(|prefix| !removed.contains(prefix));
+        for net in added {
+            let address = net.addr();
+            if net.prefix_len() == net.max_prefix_len() {
+                if !interface.addresses.contains(&address) {
+                    interface.addresses.push(address);
+                }
+            } else if !interface.prefixes.contains(net) {
+                interface.prefixes.push(*net);
+            }
+        }
+        self.interface = Arc::new(interface);
+    }
+}

@@ -1,0 +1,223 @@
+//! One walk through time: snapshots replace, changes change, and what is in force after each moment is a state.
+//!
+//! Where changes come before the first snapshot of their account and region, a walk backwards undoes them first, so that
+//! the walk forwards starts from what was there before them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
+
+use super::{Label, Snapshot};
+use crate::flow::Seconds;
+use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
+use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes};
+use crate::rules::state::{Group, State};
+use crate::rules::{Rule, RuleIndex};
+
+/// States, and the rules in them.
+pub(super) struct History {
+    pub(super) states: Vec<State>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) labels: Vec<Label>,
+    pub(super) unapplied: Unapplied,
+}
+
+/// What happens at one time. A snapshot shows what is there, so changes of its second come after it; one that it shows
+/// already changes nothing.
+#[derive(Default)]
+struct Moment<'a> {
+    snapshot: Option<&'a Snapshot>,
+    changes: Vec<&'a Change>,
+}
+
+type Moments<'a> = BTreeMap<Option<Seconds>, Moment<'a>>;
+
+/// The history of these snapshots (by time) and changes.
+pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
+    let scopes = Scopes::of(snapshots, &trail.changes);
+    let rule_ids = rule_ids(snapshots, trail);
+    let known = Known { scopes: &scopes, rule_ids: &rule_ids };
+    let mut moments: Moments<'_> = BTreeMap::new();
+    for snapshot in snapshots {
+        moments.entry(snapshot.at).or_default().snapshot = Some(snapshot);
+    }
+    for change in &trail.changes {
+        moments.entry(Some(change.at)).or_default().changes.push(change);
+    }
+    let mut contents: Vec<(Option<Seconds>, Content)> = Vec::new();
+    let mut parts = match before(&moments, trail, known) {
+        None => Parts::default(),
+        Some((from, mut parts)) => {
+            if let Some(from) = from {
+                contents.push((Some(from), parts.content()));
+            }
+            parts
+        }
+    };
+    for (at, moment) in &moments {
+        if let Some(snapshot) = moment.snapshot {
+            parts.replace(&snapshot.objects, known.scopes);
+        }
+        moment.changes.iter().for_each(|change| parts.apply(change, known));
+        let content = parts.content();
+        let same = contents.last().is_some_and(|(_, last)| last.is_same(&content));
+        if moment.snapshot.is_some() || !same {
+            contents.push((*at, content));
+        }
+    }
+    let (rules, labels) = catalogue(&contents);
+    History { states: states(&contents, &rules), rules, labels, unapplied: parts.unapplied }
+}
+
+/// What was there before changes that no snapshot of their account and region comes before; since when, as far as that
+/// can be said. None: there are no such changes.
+fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Option<Seconds>, Parts)> {
+    let mut described: Vec<Scope> = Vec::new();
+    let mut early: Vec<&Change> = Vec::new();
+    for moment in moments.values() {
+        described.extend(moment.snapshot.into_iter().flat_map(|it| Parts::scopes(&it.objects, known.scopes)));
+        described.sort_unstable();
+        described.dedup();
+        let is_early = |change: &&Change| !described.iter().any(|scope| scope.fits(&Scope::of(change)));
+        early.extend(moment.changes.iter().copied().filter(is_early));
+    }
+    if early.is_empty() {
+        return None;
+    }
+    let mut parts = Parts::default();
+    for moment in moments.values().rev() {
+        moment.changes.iter().rev().for_each(|change| parts.undo(change, known));
+        if let Some(snapshot) = moment.snapshot {
+            parts.replace(&snapshot.objects, known.scopes);
+        }
+    }
+    parts.retain(&early.iter().map(|change| Scope::of(change)).collect());
+    parts.unapplied = Unapplied::default();
+    // A trail tells every change since it began; what a first change was made to was there just before.
+    let first = moments.keys().flatten().min().copied();
+    let told = early.iter().find(|change| !matches!(change.what, What::Is(..) | What::Gone(..)));
+    let since = trail.watched.map(|(since, _)| since).into_iter();
+    let since = since.chain(told.map(|change| change.at.saturating_sub(1))).min();
+    Some((since.filter(|since| first.is_none_or(|first| *since < first)), parts))
+}
+
+/// What the ids of rules mean, wherever it is said.
+fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
+    let mut ids = RuleIds::default();
+    if trail.changes.is_empty() {
+        return ids;
+    }
+    for snapshot in snapshots {
+        snapshot.objects.rules.iter().for_each(|document| ids.note(snapshot.at, document));
+    }
+    for Change { at, what, .. } in &trail.changes {
+        match what {
+            What::Is(_, resource) => {
+                if let Resource::Group(_, rules) = &**resource {
+                    rules.iter().for_each(|document| ids.note(Some(*at), document));
+                }
+            }
+            What::RulesAuthorized { rules, .. } => {
+                rules.iter().for_each(|document| ids.note(Some(*at), document));
+            }
+            // That is what they were.
+            What::RulesRevoked { rules, .. } => {
+                rules.iter().for_each(|document| ids.note(Some(at.saturating_sub(1)), document));
+            }
+            What::RuleModified { rule, .. } => ids.note(Some(*at), rule),
+            _ => {}
+        }
+    }
+    ids
+}
+
+/// Every rule of every state, with the newest label.
+fn catalogue(contents: &[(Option<Seconds>, Content)]) -> (Vec<Rule>, Vec<Label>) {
+    let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
+    let mut last = &OrdMap::new();
+    for (_, content) in contents {
+        for group in changed(last, &content.groups).filter_map(|(_, group)| group) {
+            for document in &group.rules {
+                let label = known.entry(&document.rule).or_default();
+                if let Some(id) = &document.rule_id {
+                    label.rule_id = Some(id.clone());
+                }
+                if let Some(description) = &document.description {
+                    label.description = Some(description.clone());
+                }
+                if !document.tags.is_empty() {
+                    label.tags.clone_from(&document.tags);
+                }
+            }
+        }
+        last = &content.groups;
+    }
+    known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
+}
+
+/// What is different in the next map: by id, the new value, None where it is gone.
+fn changed<'a, T: PartialEq>(
+    last: &'a OrdMap<String, Arc<T>>,
+    next: &'a OrdMap<String, Arc<T>>,
+) -> impl Iterator<Item = (&'a String, Option<&'a Arc<T>>)> {
+    last.diff(next).map(|item| match item {
+        DiffItem::Add(id, value) | DiffItem::Update { new: (id, value), .. } => (id, Some(value)),
+        DiffItem::Remove(id, _) => (id, None),
+    })
+}
+
+/// The contents with their rules as numbers of the catalogue.
+fn states(contents: &[(Option<Seconds>, Content)], catalogue: &[Rule]) -> Vec<State> {
+    // The same content comes again where a change is taken back.
+    let mut numbered: HashMap<*const GroupContent, Arc<Group>> = HashMap::new();
+    let (mut groups, mut last) = (OrdMap::new(), &OrdMap::new());
+    let mut states = Vec::with_capacity(contents.len());
+    for (from, content) in contents {
+        for (id, value) in changed(last, &content.groups) {
+            match value {
+                None => groups.remove(id),
+                Some(value) => {
+                    let group = numbered.entry(Arc::as_ptr(value)).or_insert_with(|| group(value, catalogue));
+                    groups.insert(id.clone(), Arc::clone(group))
+                }
+            };
+        }
+        last = &content.groups;
+        states.push(State {
+            from: *from,
+            groups: groups.clone(),
+            interfaces: content.interfaces.clone(),
+            prefix_lists: content.prefix_lists.clone(),
+            acls: content.acls.clone(),
+            subnets: content.subnets.clone(),
+        });
+    }
+    states
+}
+
+fn group(content: &GroupContent, catalogue: &[Rule]) -> Arc<Group> {
+    let number = |rule: &Rule| catalogue.binary_search(rule).ok().map(rule_index);
+    let rules: BTreeSet<RuleIndex> =
+        content.rules.iter().filter_map(|document| number(&document.rule)).collect();
+    let mut group = Group {
+        owner_id: content.scope.account.clone(),
+        region: content.scope.region.clone(),
+        rules: rules.into_iter().collect(),
+        ..Group::default()
+    };
+    if let Some(document) = &content.document {
+        group.name.clone_from(&document.name);
+        group.description.clone_from(&document.description);
+        group.vpc_id.clone_from(&document.vpc_id);
+        group.tags.clone_from(&document.tags);
+    }
+    Arc::new(group)
+}
+
+/// Rule indices are 32 bits: a catalogue beyond that would not fit in memory first.
+fn rule_index(index: usize) -> RuleIndex {
+    RuleIndex(u32::try_from(index).unwrap_or(u32::MAX))
+}
