@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Peer;
 use super::aws::{GroupDocument, RuleDocument};
 use super::state::{Interface, NetworkAcl, Subnet};
 use crate::flow::Seconds;
@@ -144,6 +145,17 @@ pub struct Trail {
     pub watched: Option<(Seconds, Seconds)>,
 }
 
+impl Trail {
+    /// Takes in what other documents tell.
+    pub fn add_up(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.watched = match (self.watched, other.watched) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
 /// Changes that could not be applied, by what they lack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unapplied {
@@ -182,5 +194,34 @@ impl Resource {
             Self::Subnet(subnet) => (ResourceKind::Subnet, &subnet.id),
             Self::PrefixList(id, _) => (ResourceKind::PrefixList, id),
         }
+    }
+}
+
+impl Change {
+    /// Every address range in it.
+    pub fn nets(&self) -> impl Iterator<Item = IpNet> {
+        fn peer(document: &RuleDocument) -> Option<IpNet> {
+            match &document.rule.peer {
+                Peer::Cidr(net) => Some(*net),
+                _ => None,
+            }
+        }
+        let nets: Vec<IpNet> = match &self.what {
+            What::Is(_, resource) => match &**resource {
+                Resource::Group(_, rules) => rules.iter().filter_map(peer).collect(),
+                Resource::Interface(interface) => interface.prefixes.clone(),
+                Resource::Acl(acl) => acl.entries.iter().map(|entry| entry.net).collect(),
+                Resource::Subnet(subnet) => subnet.ranges.clone(),
+                Resource::PrefixList(_, nets) => nets.clone(),
+            },
+            What::RulesRevoked { rules, .. } | What::RulesAuthorized { rules, .. } => {
+                rules.iter().filter_map(peer).collect()
+            }
+            What::RuleModified { rule, .. } => peer(rule).into_iter().collect(),
+            What::InterfaceAddresses { added, removed, .. }
+            | What::PrefixListEntries { added, removed, .. } => [added.as_slice(), removed].concat(),
+            What::InterfaceGroups { .. } | What::InstanceGroups { .. } | What::Gone(..) => Vec::new(),
+        };
+        nets.into_iter()
     }
 }

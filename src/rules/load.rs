@@ -9,6 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::Value;
 
 use super::aws::{Objects, Recognised};
+use super::change::Trail;
 use super::timeline::Snapshot;
 use crate::error::Error;
 use crate::flow::Seconds;
@@ -33,6 +34,8 @@ pub struct DocumentNote {
 pub struct Loaded {
     /// What the documents say.
     pub snapshots: Vec<Snapshot>,
+    /// What they say has changed.
+    pub trail: Trail,
     /// Every file met.
     pub documents: Vec<DocumentNote>,
 }

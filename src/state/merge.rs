@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::deliveries::{self, Overlap};
-use super::snapshots::{self, Contradiction, Snapshots};
+use super::snapshots::{self, Beyond, Contradiction, Snapshots};
 use super::{State, Terms};
 use crate::error::Error;
 use crate::flow::Seconds;
@@ -174,9 +174,12 @@ fn into_history(mut part: Part, all: &Snapshots, whole: &Timeline) -> Result<Par
     let own = part.state.snapshots.timeline();
     let first = own.states.first().map(|state| state.from);
     let last = last_start(&ledger.tally).max(first.flatten());
-    let late = |at: Option<Seconds>| at.is_some_and(|at| last.is_none_or(|last| at > last));
-    if let Some(at) = all.beyond(&part.state.snapshots).find(|at| judged && !late(*at)) {
-        return Err(refusal(&part, unknown_then(at)));
+    let late = |beyond: &Beyond| match *beyond {
+        Beyond::Snapshot(None) => false,
+        Beyond::Snapshot(Some(at)) | Beyond::Change(at) => last.is_none_or(|last| at > last),
+    };
+    if let Some(beyond) = all.beyond(&part.state.snapshots).find(|beyond| judged && !late(beyond)) {
+        return Err(refusal(&part, unknown_then(beyond)));
     }
     let Some(moved) = snapshots::moved(&own, whole) else {
         return Err(refusal(&part, "its rules are not those of its snapshots".to_owned()));
@@ -198,12 +201,16 @@ fn into_history(mut part: Part, all: &Snapshots, whole: &Timeline) -> Result<Par
     Ok(part)
 }
 
-/// Why a part cannot get this snapshot.
-fn unknown_then(at: Option<Seconds>) -> String {
-    let at = at.map_or_else(|| "without a time".to_owned(), |at| format!("of {}", time::format(at)));
+/// Why a part cannot get this snapshot or change.
+fn unknown_then(beyond: Beyond) -> String {
+    let what = match beyond {
+        Beyond::Snapshot(Some(at)) => format!("the snapshot of {}", time::format(at)),
+        Beyond::Snapshot(None) => "the snapshot without a time".to_owned(),
+        Beyond::Change(at) => format!("the change at {}", time::format(at)),
+    };
     format!(
-        "its logs were judged without the snapshot {at} and hold records from after that time (or judged before there \
-         was any other); they must be read again, with all snapshots"
+        "its logs were judged without {what} and hold records from after that time (or judged before there was any \
+         other); they must be read again, with all snapshots"
     )
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
 use crate::rules::aws::Objects;
+use crate::rules::change::Trail;
 use crate::rules::load::{DocumentNote, Loaded};
 use crate::rules::state::State;
 use crate::rules::timeline::{Snapshot, Timeline, by_time};
@@ -14,8 +15,19 @@ use crate::rules::timeline::{Snapshot, Timeline, by_time};
 pub struct Snapshots {
     /// What the documents of each time hold, in an order of its own.
     pub by_time: BTreeMap<Option<Seconds>, Objects>,
+    /// What changed between them.
+    pub trail: Trail,
     /// Every file met.
     pub documents: BTreeSet<DocumentNote>,
+}
+
+/// What a history has that another lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// The snapshot of this time; None: without a time.
+    Snapshot(Option<Seconds>),
+    /// A change at this time.
+    Change(Seconds),
 }
 
 /// Two snapshots of one time say different things.
@@ -31,6 +43,7 @@ impl Snapshots {
         let snapshots = by_time(loaded.snapshots).into_iter();
         Self {
             by_time: snapshots.map(|snapshot| (snapshot.at, snapshot.objects)).collect(),
+            trail: loaded.trail,
             documents: loaded.documents.into_iter().collect(),
         }
     }
@@ -49,13 +62,17 @@ impl Snapshots {
                 }
             }
         }
+        self.trail.add_up(other.trail);
         self.documents.extend(other.documents);
         Ok(self)
     }
 
-    /// The times that these have and the other ones lack.
-    pub fn beyond<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Option<Seconds>> {
-        self.by_time.keys().filter(|at| !other.by_time.contains_key(*at)).copied()
+    /// What these have and the other ones lack.
+    pub fn beyond<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Beyond> {
+        let snapshots = self.by_time.keys().filter(|at| !other.by_time.contains_key(*at));
+        let changes = self.trail.changes.difference(&other.trail.changes);
+        let changes = changes.map(|change| Beyond::Change(change.at));
+        snapshots.map(|at| Beyond::Snapshot(*at)).chain(changes)
     }
 
     /// The states in force.
@@ -66,7 +83,7 @@ impl Snapshots {
     /// The states in force, where the snapshots are not needed any more.
     pub fn into_timeline(self) -> Timeline {
         let snapshots = self.by_time.into_iter().map(|(at, objects)| Snapshot { at, objects });
-        Timeline::build(snapshots.collect())
+        Timeline::with_changes(snapshots.collect(), &self.trail)
     }
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn snapshots(of: &[Snapshot]) -> Snapshots {
         file: format!("snapshots/{:?}.json", snapshot.at),
         left_aside: None,
     };
-    Snapshots::of(Loaded { snapshots: of.to_vec(), documents: of.iter().map(note).collect() })
+    let documents = of.iter().map(note).collect();
+    Snapshots::of(Loaded { snapshots: of.to_vec(), documents, ..Loaded::default() })
 }
 
 /// What a run over these logs leaves. With [`Services::WhereNeeded`], as a run does that saves no state.

@@ -118,6 +118,8 @@ impl Loading {
         let read = match table {
             "snapshot" => self.rules.snapshot(row),
             "object" => self.rules.object(row),
+            "watched" => self.rules.watched(row),
+            "change" => self.rules.change(row),
             "document" => self.rules.document(row),
             "rule" => self.rules.rule(row),
             "set" => self.rules.set(row),

@@ -19,6 +19,7 @@ use super::super::words::hex;
 use super::Names;
 use crate::flow::Seconds;
 use crate::rules::aws::Objects;
+use crate::rules::change::Change;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, RuleIndex};
@@ -65,6 +66,14 @@ fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>)
         for at in times {
             sheet.row("object")?.number_if(Number::At, *at).text(Text::Kind, kind).text(Text::Json, text);
         }
+    }
+    if let Some((first, last)) = snapshots.trail.watched {
+        sheet.row("watched")?.number(Number::First, first).number(Number::Last, last);
+    }
+    for change in &snapshots.trail.changes {
+        // Changes are plain text and numbers: they always have a JSON form.
+        let text = serde_json::to_string(change).unwrap_or_default();
+        sheet.row("change")?.number(Number::At, change.at).text(Text::Json, &text);
     }
     for note in &snapshots.documents {
         sheet
@@ -163,6 +172,21 @@ impl Loading {
             "vpc" => objects.vpcs.push(parse(text)?),
             _ => return Err(row.unknown(Text::Kind)),
         }
+        Ok(())
+    }
+
+    pub(super) fn watched(&mut self, row: Row<'_>) -> Result<(), String> {
+        let time = |column| row.time_if(column)?.ok_or_else(|| row.unknown(Text::Table));
+        self.snapshots.trail.watched = Some((time(Number::First)?, time(Number::Last)?));
+        Ok(())
+    }
+
+    pub(super) fn change(&mut self, row: Row<'_>) -> Result<(), String> {
+        let change: Change = parse(row.text(Text::Json)?)?;
+        if row.time_if(Number::At)? != Some(change.at) || change.nets().any(|net| net != net.trunc()) {
+            return Err("json: not a change of this time".to_owned());
+        }
+        self.snapshots.trail.changes.insert(change);
         Ok(())
     }
 
