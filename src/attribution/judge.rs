@@ -7,7 +7,7 @@ use super::port_classes::LOW_PORTS;
 use super::refusal::{Allowing, Packet, Refusal};
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause};
-use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Traffic, has_ports};
+use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Seconds, Traffic, has_ports};
 use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
 
@@ -191,14 +191,20 @@ impl<'a> Judge<'a> {
                     let packet = Packet { protocol, srcport, dstport, tcp_flags };
                     Verdict::Refused(self.refusal(&case).cause(acl, packet))
                 } else {
-                    self.acceptance(&case, number, at)
+                    self.acceptance(&case, number, at, flow.start)
                 }
             }
         };
         judgement
     }
 
-    fn acceptance(&mut self, case: &Case<'_>, number: InterfaceNumber, at: usize) -> Verdict {
+    fn acceptance(
+        &mut self,
+        case: &Case<'_>,
+        number: InterfaceNumber,
+        at: usize,
+        start: Option<Seconds>,
+    ) -> Verdict {
         let (forward, reply) = self.readings(case);
         let play = InPlay::of(case.traffic);
         if forward == SetId::EMPTY && play.forward && !self.sets.traits(reply).specific {
@@ -207,7 +213,7 @@ impl<'a> Judge<'a> {
         let empty = SetId::EMPTY;
         let decided = |role, set, basis| Verdict::Decided { role, set, basis };
         match (play.forward, play.reply) {
-            _ if forward == empty && reply == empty => self.unexplained(case, number, at, play),
+            _ if forward == empty && reply == empty => self.unexplained(case, number, at, start, play),
             (true, false) if forward != empty => decided(Role::Forward, forward, Basis::TcpFlags),
             (false, true) if reply != empty => decided(Role::Reply, reply, Basis::TcpFlags),
             (true, false) | (false, true) => {
@@ -241,12 +247,22 @@ impl<'a> Judge<'a> {
 
     /// No rule of the state in force explains it: tracked connections outlive a change of rules, so earlier states are
     /// asked, newest first, and then the next one.
-    fn unexplained(&mut self, case: &Case<'_>, number: InterfaceNumber, at: usize, play: InPlay) -> Verdict {
+    fn unexplained(
+        &mut self,
+        case: &Case<'_>,
+        number: InterfaceNumber,
+        at: usize,
+        start: Option<Seconds>,
+        play: InPlay,
+    ) -> Verdict {
         if case.profile.lacks_group {
             return Verdict::UnknownGroup;
         }
         let index = self.index;
-        let next = index.states.get(at + 1).into_iter();
+        // A snapshot that shows the same again is the next one, and explains no more.
+        let confirmed = self.timeline.states[at].confirmed;
+        let is_last = confirmed.is_none_or(|confirmed| start.is_some_and(|start| start >= confirmed));
+        let next = index.states.get(at + 1).filter(|_| is_last);
         for state in index.states[..at].iter().rev().chain(next) {
             let placed = &state.interfaces[number.index()];
             if placed.origin == Origin::Neighbour {

@@ -87,7 +87,7 @@ fn unattached_group(
     let keys: Vec<String> = rules.iter().map(|rule| timeline.rules[rule.index()].key()).collect();
     let mut evidence = Map::new();
     evidence.insert("rules".into(), json!(keys));
-    evidence.insert("snapshots".into(), json!(timeline.states.len()));
+    evidence.insert("snapshots".into(), json!(timeline.snapshots));
     evidence
         .insert("reasons".into(), json!(if doubtful { vec![Reason::UnknownInterfaces] } else { Vec::new() }));
     let description = newest.groups.get(group).map(AsRef::as_ref);

@@ -15,6 +15,8 @@ use crate::flow::{Direction, Seconds};
 pub struct State {
     /// Since when; None: always.
     pub from: Option<Seconds>,
+    /// The time of the last snapshot that shows the same; None: none after the first.
+    pub confirmed: Option<Seconds>,
     /// Known groups by id: described themselves, or known from their rules.
     pub groups: OrdMap<String, Arc<Group>>,
     /// Interfaces by id.

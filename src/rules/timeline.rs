@@ -38,8 +38,11 @@ pub struct Label {
 /// All states of a run, oldest first, with the catalogue of every rule in any of them.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    /// States by ascending `from`; empty only when no snapshot was given.
+    /// States by ascending `from`; empty only when no snapshot was given. Snapshots that show the same, one after the
+    /// other, are one state.
     pub states: Vec<State>,
+    /// How many snapshots, each of another time.
+    pub snapshots: usize,
     /// Every rule of every state, ascending, once.
     pub rules: Vec<Rule>,
     /// Labels, parallel to `rules`.
@@ -80,8 +83,17 @@ impl Timeline {
         for (id, ranges) in snapshots.iter_mut().flat_map(|snapshot| snapshot.objects.vpcs.drain(..)) {
             vpcs.entry(id).or_default().extend(ranges);
         }
+        let taken = snapshots.len();
         let history::History { states, rules, labels, unapplied } = history::of(&snapshots, trail);
-        Self { states, rules, labels, flow_logs: flow_logs.into_iter().collect(), vpcs, unapplied }
+        Self {
+            states,
+            snapshots: taken,
+            rules,
+            labels,
+            flow_logs: flow_logs.into_iter().collect(),
+            vpcs,
+            unapplied,
+        }
     }
 
     /// The state that judges a record of this start. None only without snapshots.

@@ -100,8 +100,8 @@ pub fn moved(rules: &Timeline, whole: &Timeline) -> Option<Vec<RuleIndex>> {
 /// VPC), and with it, which documents take the place of which.
 pub fn judged_otherwise(part: &Timeline, whole: &Timeline, moved: &[RuleIndex]) -> Option<Option<Seconds>> {
     let same = |state: &State| {
-        let mut states = whole.states.iter();
-        states.find(|other| other.from == state.from).is_some_and(|other| judge_alike(state, other, moved))
+        let other = whole.at(state.from).map(|(at, _)| &whole.states[at]);
+        other.is_some_and(|other| judge_alike(state, other, moved))
     };
     part.states.iter().find(|state| !same(state)).map(|state| state.from)
 }

@@ -99,7 +99,14 @@ impl<'a> Accept<'a> {
     /// Section 7: the earlier states, newest first, then the next one; the first that explains it in a reading in play.
     fn ask_neighbours(&self) -> Option<(Rules, Rules)> {
         let case = &self.case;
-        for neighbour in (0..case.state).rev().chain([case.state + 1]) {
+        // Snapshots that show the same are one state: after any but the last of them, the next one shows nothing new.
+        let shown_again = case.state().confirmed;
+        let next = match (shown_again, case.flow.start) {
+            (None, _) => Some(case.state + 1),
+            (Some(again), Some(start)) if start >= again => Some(case.state + 1),
+            _ => None,
+        };
+        for neighbour in (0..case.state).rev().chain(next) {
             let Some(state) = case.timeline.states.get(neighbour) else { continue };
             let Some(interface) = state.interfaces.get(&case.interface_id) else { continue };
             let forward = if case.forward_in_play() { case.forward(state, interface) } else { Rules::new() };

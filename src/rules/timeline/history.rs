@@ -33,6 +33,14 @@ struct Moment<'a> {
     changes: Vec<&'a Change>,
 }
 
+/// A time in which nothing changed.
+struct Span {
+    from: Option<Seconds>,
+    /// The last snapshot that shows the same.
+    confirmed: Option<Seconds>,
+    content: Content,
+}
+
 type Moments<'a> = BTreeMap<Option<Seconds>, Moment<'a>>;
 
 /// The history of these snapshots (by time) and changes.
@@ -47,12 +55,12 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     for change in &trail.changes {
         moments.entry(Some(change.at)).or_default().changes.push(change);
     }
-    let mut contents: Vec<(Option<Seconds>, Content)> = Vec::new();
+    let mut contents: Vec<Span> = Vec::new();
     let mut parts = match before(&moments, trail, known) {
         None => Parts::default(),
         Some((from, mut parts)) => {
             if let Some(from) = from {
-                contents.push((Some(from), parts.content()));
+                contents.push(Span { from: Some(from), confirmed: None, content: parts.content() });
             }
             parts
         }
@@ -63,9 +71,13 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         }
         moment.changes.iter().for_each(|change| parts.apply(change, known));
         let content = parts.content();
-        let same = contents.last().is_some_and(|(_, last)| last.is_same(&content));
-        if moment.snapshot.is_some() || !same {
-            contents.push((*at, content));
+        match contents.last_mut() {
+            Some(last) if last.content.is_same(&content) => {
+                if moment.snapshot.is_some() {
+                    last.confirmed = *at;
+                }
+            }
+            _ => contents.push(Span { from: *at, confirmed: None, content }),
         }
     }
     let (rules, labels) = catalogue(&contents);
@@ -135,10 +147,10 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
 }
 
 /// Every rule of every state, with the newest label.
-fn catalogue(contents: &[(Option<Seconds>, Content)]) -> (Vec<Rule>, Vec<Label>) {
+fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
     let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
     let mut last = &OrdMap::new();
-    for (_, content) in contents {
+    for Span { content, .. } in contents {
         for group in changed(last, &content.groups).filter_map(|(_, group)| group) {
             for document in &group.rules {
                 let label = known.entry(&document.rule).or_default();
@@ -170,12 +182,12 @@ fn changed<'a, T: PartialEq>(
 }
 
 /// The contents with their rules as numbers of the catalogue.
-fn states(contents: &[(Option<Seconds>, Content)], catalogue: &[Rule]) -> Vec<State> {
+fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
     // The same content comes again where a change is taken back.
     let mut numbered: HashMap<*const GroupContent, Arc<Group>> = HashMap::new();
     let (mut groups, mut last) = (OrdMap::new(), &OrdMap::new());
     let mut states = Vec::with_capacity(contents.len());
-    for (from, content) in contents {
+    for Span { from, confirmed, content } in contents {
         for (id, value) in changed(last, &content.groups) {
             match value {
                 None => groups.remove(id),
@@ -188,6 +200,7 @@ fn states(contents: &[(Option<Seconds>, Content)], catalogue: &[Rule]) -> Vec<St
         last = &content.groups;
         states.push(State {
             from: *from,
+            confirmed: *confirmed,
             groups: groups.clone(),
             interfaces: content.interfaces.clone(),
             prefix_lists: content.prefix_lists.clone(),
