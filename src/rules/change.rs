@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::Peer;
 use super::aws::{GroupDocument, RuleDocument};
 use super::state::{Interface, NetworkAcl, Subnet};
-use crate::flow::Seconds;
+use super::{Peer, Rule, RuleProtocol};
+use crate::flow::{Direction, Seconds};
 
 /// One change. The order is that in which changes take effect.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,12 +53,7 @@ pub enum What {
         rules: Vec<RuleDocument>,
     },
     /// The rule of this id has this content now. What it was before only other documents tell.
-    RuleModified {
-        /// `sgr-…`.
-        rule_id: String,
-        /// What it is now.
-        rule: Box<RuleDocument>,
-    },
+    RuleModified(Box<ModifiedRule>),
     /// The interface is in these groups now.
     InterfaceGroups {
         /// `eni-…`.
@@ -90,8 +86,46 @@ pub enum What {
         /// Gone ones.
         removed: Vec<IpNet>,
     },
+    /// Entries of a network ACL were changed: what it was before is no longer in force, what it is now is not told.
+    AclChanged(String),
     /// A resource was deleted.
     Gone(ResourceKind, String),
+}
+
+/// What a rule was made to be. Its direction is not told, and stays what it was: `ModifySecurityGroupRules` "cannot
+/// change the rule type", so whoever knows the rule by its id knows the direction.
+///
+/// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySecurityGroupRules.html>.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ModifiedRule {
+    /// `sgr-…`.
+    pub rule_id: String,
+    /// The group that holds it.
+    pub group_id: String,
+    /// The protocol it allows.
+    pub protocol: RuleProtocol,
+    /// As in [`Rule`].
+    pub from_port: Option<u16>,
+    /// As in [`Rule`].
+    pub to_port: Option<u16>,
+    /// The far side.
+    pub peer: Peer,
+    /// The description it was given, if it was given one.
+    pub description: Option<String>,
+}
+
+impl ModifiedRule {
+    /// The content in full.
+    pub fn directed(&self, direction: Direction) -> Rule {
+        Rule {
+            group_id: self.group_id.clone(),
+            direction,
+            protocol: self.protocol.clone(),
+            from_port: self.from_port,
+            to_port: self.to_port,
+            peer: self.peer.clone(),
+        }
+    }
 }
 
 /// Whether a resource was there before it was told what it is.
@@ -170,13 +204,31 @@ pub struct Unapplied {
 pub struct Told {
     /// Changes, in the order met.
     pub changes: Vec<Change>,
-    /// Entries that were read and tell of no change: other events, other resource types, failed calls.
+    /// Entries that were read and tell of no change: other events, other resource types, failed calls, odd entries.
     pub others: u64,
+    /// How many of the others are odd: they should have told of a change, and could not be understood.
+    pub odd: u64,
+    /// What is odd about the first of them, in the order met: `ID: EVENT: expected …, found …`.
+    pub oddities: Vec<String>,
     /// The times of the first and last entry of any sort: the document knows of every change between them.
     pub span: Option<(Seconds, Seconds)>,
 }
 
 impl Told {
+    /// More oddities than this only repeat each other.
+    const MOST_ODDITIES: usize = 20;
+    /// Characters kept of one: what was found may be of any length.
+    const LONGEST_ODDITY: usize = 300;
+
+    /// Counts an entry that should have told of a change and could not be understood.
+    pub fn note_odd(&mut self, oddity: &str) {
+        self.others += 1;
+        self.odd += 1;
+        if self.oddities.len() < Self::MOST_ODDITIES {
+            self.oddities.push(oddity.chars().take(Self::LONGEST_ODDITY).collect());
+        }
+    }
+
     /// Notes that an entry of this time was read.
     pub fn note(&mut self, at: Seconds) {
         let (first, last) = self.span.unwrap_or((at, at));

@@ -9,6 +9,7 @@
 
 pub mod aws;
 pub mod change;
+pub mod cloudtrail;
 pub mod load;
 mod parts;
 pub mod state;

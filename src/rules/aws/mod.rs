@@ -424,12 +424,12 @@ fn read<'a, T: Deserialize<'a>>(item: &'a Value) -> Result<T, String> {
     })
 }
 
-fn net(owner: &str, key: &str, text: &str) -> Result<IpNet, String> {
+pub(super) fn net(owner: &str, key: &str, text: &str) -> Result<IpNet, String> {
     parse_net(text).ok_or_else(|| format!("{owner}: {key}: expected an address range, found \"{text}\""))
 }
 
 /// Ports as AWS has them: -1 or nothing is None. For `-1` (all protocols) a written range means nothing.
-fn ports(
+pub(super) fn ports(
     owner: &str,
     protocol: &RuleProtocol,
     from: Option<i64>,
