@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Peer;
 use super::aws::{GroupDocument, RuleDocument};
 use super::state::{Interface, NetworkAcl, Subnet};
 use super::{Peer, Rule, RuleProtocol};
@@ -269,10 +268,16 @@ impl Change {
             What::RulesRevoked { rules, .. } | What::RulesAuthorized { rules, .. } => {
                 rules.iter().filter_map(peer).collect()
             }
-            What::RuleModified { rule, .. } => peer(rule).into_iter().collect(),
+            What::RuleModified(rule) => match &rule.peer {
+                Peer::Cidr(net) => vec![*net],
+                _ => Vec::new(),
+            },
             What::InterfaceAddresses { added, removed, .. }
             | What::PrefixListEntries { added, removed, .. } => [added.as_slice(), removed].concat(),
-            What::InterfaceGroups { .. } | What::InstanceGroups { .. } | What::Gone(..) => Vec::new(),
+            What::InterfaceGroups { .. }
+            | What::InstanceGroups { .. }
+            | What::AclChanged(_)
+            | What::Gone(..) => Vec::new(),
         };
         nets.into_iter()
     }

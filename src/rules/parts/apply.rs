@@ -9,9 +9,10 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{Groups, HeldInterface, HeldRules, Parts, Placed, Scopes};
+use crate::flow::Direction;
 use crate::rules::Rule;
 use crate::rules::aws::RuleDocument;
-use crate::rules::change::{Change, Life, Resource, ResourceKind, What};
+use crate::rules::change::{Change, Life, ModifiedRule, Resource, ResourceKind, What};
 
 /// What the ids of rules are known to have meant, by time.
 #[derive(Debug, Default)]
@@ -24,6 +25,20 @@ impl RuleIds {
         if let Some(id) = &document.rule_id {
             self.contents.entry(id.clone()).or_default().insert((at, document.rule.clone()));
         }
+    }
+
+    /// A modification tells no direction: it is that of whatever else the id is known to have meant.
+    pub(in crate::rules) fn note_modified(&mut self, at: i64, modified: &ModifiedRule) {
+        if let Some(said) = self.contents.get_mut(&modified.rule_id)
+            && let Some(direction) = said.first().map(|(_, rule)| rule.direction)
+        {
+            said.insert((Some(at), modified.directed(direction)));
+        }
+    }
+
+    /// The direction of a rule, wherever it is said.
+    fn direction(&self, id: &str) -> Option<Direction> {
+        self.contents.get(id)?.first().map(|(_, rule)| rule.direction)
     }
 
     /// What the id meant just before a time, else what it meant first.
@@ -59,6 +74,11 @@ impl Parts {
                 self.remove(*kind, id);
                 true
             }
+            // What it is now is not told, so nothing is known of it until somebody says.
+            What::AclChanged(id) => {
+                self.remove(ResourceKind::Acl, id);
+                true
+            }
             What::RulesAuthorized { group_id, rules } => self.with_rules(group_id, |held| held.add(rules)),
             What::RulesRevoked { group_id, rules, rule_ids } => {
                 let by_id = |id: &String| known.rule_ids.before(id, change.at).cloned();
@@ -72,7 +92,7 @@ impl Parts {
                     }
                 })
             }
-            What::RuleModified { rule_id, rule } => self.modify(rule_id, rule, change, known),
+            What::RuleModified(modified) => self.modify(modified, change, known),
             What::InterfaceGroups { interface_id, group_ids } => {
                 self.with_interface(interface_id, |held| held.join(group_ids))
             }
@@ -117,19 +137,21 @@ impl Parts {
                     }
                 });
             }
-            What::RuleModified { rule_id, rule } => {
-                let old = known.rule_ids.strictly_before(rule_id, change.at);
-                self.with_rules(&rule.rule.group_id, |held| {
-                    let now = held.labelled(rule_id).cloned();
-                    held.remove([now.unwrap_or_else(|| rule.rule.clone())].into_iter());
+            What::RuleModified(modified) => {
+                let id = modified.rule_id.as_str();
+                let old = known.rule_ids.strictly_before(id, change.at);
+                self.with_rules(&modified.group_id, |held| {
+                    let told = || known.rule_ids.direction(id).map(|direction| modified.directed(direction));
+                    held.remove(held.labelled(id).cloned().or_else(told).into_iter());
                     match old {
-                        Some(old) => held.add(&[RuleDocument::labelled(old.clone(), rule_id.clone())]),
+                        Some(old) => held.add(&[RuleDocument::labelled(old.clone(), id.to_owned())]),
                         None => {
-                            held.unknown.insert(rule_id.clone());
+                            held.unknown.insert(id.to_owned());
                         }
                     }
                 });
             }
+            What::AclChanged(id) => self.remove(ResourceKind::Acl, id),
             What::InterfaceGroups { interface_id, .. } => {
                 self.with_interface(interface_id, |held| held.groups = Groups::Unknown);
             }
@@ -162,8 +184,21 @@ impl Parts {
             }
             Resource::Interface(interface) => {
                 let scope = scope(&interface.vpc_id, &interface.owner_id, &interface.region);
-                let held = HeldInterface { interface: Arc::new(interface.clone()), groups: Groups::Known };
-                self.interfaces.put(&interface.id, Placed { scope, object: Arc::new(held) });
+                let mut interface = interface.clone();
+                // The answer to a call may leave out what a description says.
+                if let Some(known) = self.interfaces.get(&interface.id).map(|held| &held.interface) {
+                    let fill = |field: &mut String, known: &String| {
+                        if field.is_empty() {
+                            field.clone_from(known);
+                        }
+                    };
+                    fill(&mut interface.description, &known.description);
+                    fill(&mut interface.requester_id, &known.requester_id);
+                    fill(&mut interface.interface_type, &known.interface_type);
+                }
+                let id = interface.id.clone();
+                let held = HeldInterface { interface: Arc::new(interface), groups: Groups::Known };
+                self.interfaces.put(&id, Placed { scope, object: Arc::new(held) });
             }
             Resource::Acl(acl) => {
                 let scope = scope(&acl.vpc_id, &acl.owner_id, "");
@@ -218,24 +253,26 @@ impl Parts {
     }
 
     /// The new content takes the place of the old one: of that with the id, else of what the id is known to have meant.
-    fn modify(&mut self, rule_id: &str, rule: &RuleDocument, change: &Change, known: Known<'_>) -> bool {
+    fn modify(&mut self, modified: &ModifiedRule, change: &Change, known: Known<'_>) -> bool {
+        let id = modified.rule_id.as_str();
         let mut found = true;
-        let applied = self.with_rules(&rule.rule.group_id, |held| {
-            let mut new = rule.clone();
-            if held.unknown.remove(rule_id) {
+        let applied = self.with_rules(&modified.group_id, |held| {
+            let meant = || known.rule_ids.before(id, change.at).cloned();
+            let old = held.labelled(id).cloned().or_else(meant);
+            let direction = old.as_ref().map(|old| old.direction).or(known.rule_ids.direction(id));
+            let was_unknown = held.unknown.remove(id);
+            let held_before = old.filter(|old| held.documents.iter().any(|document| document.rule == *old));
+            // Where nobody says what it was, the old one stays beside the new one: too many rules never make one look
+            // unused that is not.
+            found = direction.is_some() && (held_before.is_some() || was_unknown);
+            held.remove(held_before.into_iter());
+            if let Some(direction) = direction {
+                let mut new = RuleDocument::labelled(modified.directed(direction), id.to_owned());
+                new.description.clone_from(&modified.description);
                 held.add(&[new]);
-                return;
+            } else {
+                held.unknown.insert(id.to_owned());
             }
-            let meant = || known.rule_ids.before(rule_id, change.at).cloned();
-            let old = held.labelled(rule_id).cloned().or_else(meant);
-            let old = old.filter(|old| held.documents.iter().any(|document| document.rule == *old));
-            match old {
-                Some(old) => held.remove([old].into_iter()),
-                // The old one stays beside the new one: too many rules never make one look unused that is not.
-                None => found = false,
-            }
-            new.rule_id = Some(rule_id.to_owned());
-            held.add(&[new]);
         });
         self.unapplied.unknown_rule += u64::from(applied && !found);
         applied

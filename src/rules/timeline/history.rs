@@ -139,8 +139,12 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
             What::RulesRevoked { rules, .. } => {
                 rules.iter().for_each(|document| ids.note(Some(at.saturating_sub(1)), document));
             }
-            What::RuleModified { rule, .. } => ids.note(Some(*at), rule),
             _ => {}
+        }
+    }
+    for Change { at, what, .. } in &trail.changes {
+        if let What::RuleModified(modified) = what {
+            ids.note_modified(*at, modified);
         }
     }
     ids
