@@ -1,7 +1,7 @@
-//! What became different, and when: what AWS Config and CloudTrail tell between snapshots.
+//! What became different, and when: what AWS Config and `CloudTrail` tell between snapshots.
 //!
 //! Two kinds of statement: what a resource *is* from a time on (AWS Config; what a call created), and what was done to it
-//! (CloudTrail), which tells something only where it is known what it was done to.
+//! (`CloudTrail`), which tells something only where it is known what it was done to.
 
 use std::collections::BTreeSet;
 
@@ -24,8 +24,8 @@ pub struct Change {
     pub owner_id: String,
     /// Region, empty where unknown.
     pub region: String,
-    /// What the source calls it: `eventID`, `configurationStateId`; empty where it has no name. The same change in two
-    /// files is one.
+    /// What the source calls it: `eventID`; resource id and `configurationStateId`, which counts within a resource only;
+    /// empty where it has no name. The same change in two files is one.
     pub id: String,
 }
 
@@ -211,7 +211,14 @@ pub struct Told {
     pub oddities: Vec<String>,
     /// The times of the first and last entry of any sort: the document knows of every change between them.
     pub span: Option<(Seconds, Seconds)>,
+    /// Entries that should tell of a change and could not be read: what was expected and found. At most [`MOST_ODD`] are kept.
+    pub odd: Vec<String>,
+    /// How many there were.
+    pub odd_count: u64,
 }
+
+/// As many odd entries are shown; all are counted.
+pub const MOST_ODD: usize = 20;
 
 impl Told {
     /// More oddities than this only repeat each other.
@@ -232,6 +239,14 @@ impl Told {
     pub fn note(&mut self, at: Seconds) {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
+    }
+
+    /// Notes an entry that should tell of a change and could not be read.
+    pub fn odd(&mut self, message: String) {
+        self.odd_count += 1;
+        if self.odd.len() < MOST_ODD {
+            self.odd.push(message);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! none is kept, listed and never matches.
 
 pub mod aws;
+pub mod aws_config;
 pub mod change;
 pub mod cloudtrail;
 pub mod load;
