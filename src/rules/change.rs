@@ -203,32 +203,24 @@ pub struct Unapplied {
 pub struct Told {
     /// Changes, in the order met.
     pub changes: Vec<Change>,
-    /// Entries that were read and tell of no change: other events, other resource types, failed calls, odd entries.
+    /// Entries that were read and tell of no change: other events, other resource types, failed calls.
     pub others: u64,
-    /// How many of the others are odd: they should have told of a change, and could not be understood.
+    /// How many entries are odd: they should have told of a change, and could not be understood.
     pub odd: u64,
     /// What is odd about the first of them, in the order met: `ID: EVENT: expected …, found …`.
     pub oddities: Vec<String>,
     /// The times of the first and last entry of any sort: the document knows of every change between them.
     pub span: Option<(Seconds, Seconds)>,
-    /// Entries that should tell of a change and could not be read: what was expected and found. At most [`MOST_ODD`] are kept.
-    pub odd: Vec<String>,
-    /// How many there were.
-    pub odd_count: u64,
 }
-
-/// As many odd entries are shown; all are counted.
-pub const MOST_ODD: usize = 20;
 
 impl Told {
     /// More oddities than this only repeat each other.
-    const MOST_ODDITIES: usize = 20;
+    pub const MOST_ODDITIES: usize = 20;
     /// Characters kept of one: what was found may be of any length.
     const LONGEST_ODDITY: usize = 300;
 
     /// Counts an entry that should have told of a change and could not be understood.
     pub fn note_odd(&mut self, oddity: &str) {
-        self.others += 1;
         self.odd += 1;
         if self.oddities.len() < Self::MOST_ODDITIES {
             self.oddities.push(oddity.chars().take(Self::LONGEST_ODDITY).collect());
@@ -239,14 +231,6 @@ impl Told {
     pub fn note(&mut self, at: Seconds) {
         let (first, last) = self.span.unwrap_or((at, at));
         self.span = Some((first.min(at), last.max(at)));
-    }
-
-    /// Notes an entry that should tell of a change and could not be read.
-    pub fn odd(&mut self, message: String) {
-        self.odd_count += 1;
-        if self.odd.len() < MOST_ODD {
-            self.odd.push(message);
-        }
     }
 }
 

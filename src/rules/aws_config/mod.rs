@@ -186,7 +186,7 @@ impl Reader {
     }
 
     fn odd(&mut self, message: &str) {
-        self.told.odd(cut(message, LONGEST_MESSAGE));
+        self.told.note_odd(&cut(message, LONGEST_MESSAGE));
     }
 
     fn told(self) -> Told {

@@ -131,6 +131,6 @@ fn the_kind_of_a_row_without_type_is_told_by_its_ids() {
     ];
     for (selected, odd) in cases {
         let told = told(&row(&selected));
-        assert_eq!((told.odd_count, told.others), (odd, 1 - odd), "{selected}");
+        assert_eq!((told.odd, told.others), (odd, 1 - odd), "{selected}");
     }
 }

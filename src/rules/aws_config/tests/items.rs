@@ -143,7 +143,7 @@ fn times_are_read_in_every_shape() {
         item["configurationItemCaptureTime"] = time.clone();
         let told = told(&item);
         let at = told.changes.first().map(|change| change.at - NOON_SECONDS);
-        assert_eq!((at, told.odd_count), (offset, u64::from(offset.is_none())), "{time}");
+        assert_eq!((at, told.odd), (offset, u64::from(offset.is_none())), "{time}");
     }
 }
 

@@ -62,7 +62,7 @@ fn told(document: &Value) -> Told {
 
 fn only_change(document: &Value) -> Change {
     let told = told(document);
-    assert_eq!((told.odd, told.odd_count, told.others), (vec![], 0, 0), "{document}");
+    assert_eq!((told.oddities, told.odd, told.others), (vec![], 0, 0), "{document}");
     assert_eq!(told.changes.len(), 1, "{document}");
     told.changes.into_iter().next().expect("one")
 }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{group, group_configuration, item, told, with};
 use crate::rules::aws_config::read;
-use crate::rules::change::MOST_ODD;
+use crate::rules::change::Told;
 
 fn only_odd(document: &Value) -> String {
     let told = told(document);
-    assert_eq!((told.changes, told.odd_count, told.odd.len()), (vec![], 1, 1), "{document}");
-    told.odd.into_iter().next().expect("one")
+    assert_eq!((told.changes, told.odd, told.oddities.len()), (vec![], 1, 1), "{document}");
+    told.oddities.into_iter().next().expect("one")
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn odd_items_say_what_was_expected_and_found() {
 fn one_odd_item_leaves_the_others() {
     let document = json!([group(), with(group(), &json!({"configuration": 5})), 7]);
     let told = told(&document);
-    assert_eq!((told.changes.len(), told.odd_count, told.others), (1, 2, 0));
-    assert_eq!(told.odd[1], "expected a configuration item, found 7");
+    assert_eq!((told.changes.len(), told.odd, told.others), (1, 2, 0));
+    assert_eq!(told.oddities[1], "expected a configuration item, found 7");
 }
 
 #[test]
@@ -127,9 +127,9 @@ fn odd_items_are_counted_and_the_first_are_kept() {
         })
         .collect();
     let told = told(&json!({ "configurationItems": items }));
-    assert_eq!((told.odd_count, told.odd.len()), (100, MOST_ODD));
-    assert!(told.odd[0].starts_with("sg-0: "));
-    assert!(told.odd.iter().all(|message| message.chars().count() < 200));
+    assert_eq!((told.odd, told.oddities.len()), (100, Told::MOST_ODDITIES));
+    assert!(told.oddities[0].starts_with("sg-0: "));
+    assert!(told.oddities.iter().all(|message| message.chars().count() < 200));
 }
 
 /// Every value of an item replaced by each of these, one at a time and at any depth, is read, odd or refused.
@@ -170,7 +170,7 @@ fn no_value_in_no_place_panics() {
                 let mut hostile = document.clone();
                 *hostile.pointer_mut(place).expect("a place") = value.clone();
                 if let Ok(Some(told)) = read(&hostile) {
-                    let entries = told.changes.len() as u64 + told.others + told.odd_count;
+                    let entries = told.changes.len() as u64 + told.others + told.odd;
                     let none = place == "/configurationItems" && value.is_null();
                     assert_eq!(entries, u64::from(!none), "{place} {value}: {told:?}");
                 }

@@ -132,12 +132,12 @@ fn odd_entries_are_counted_and_the_first_described() {
     ];
     let records: Vec<&Value> = broken.iter().map(|(record, _)| record).collect();
     let told = read(&json!({"Records": records})).unwrap();
-    assert_eq!((told.others, told.odd, told.oddities.len()), (5, 5, 5));
+    assert_eq!((told.others, told.odd, told.oddities.len()), (0, 5, 5));
     for (oddity, (_, expected)) in told.oddities.iter().zip(&broken) {
         assert!(oddity.starts_with(expected), "{oddity}");
     }
     let long = record("DeleteSecurityGroup", &json!({"groupName": "é".repeat(5000)}), &json!(null));
     let told = read(&json!(vec![long; 100])).unwrap();
-    assert_eq!((told.others, told.odd, told.oddities.len()), (100, 100, 20));
+    assert_eq!((told.others, told.odd, told.oddities.len()), (0, 100, 20));
     assert!(told.oddities.iter().all(|oddity| oddity.chars().count() == 300));
 }
