@@ -124,16 +124,20 @@ fn gaps(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let gaps: Vec<_> = report.findings.iter().filter(|finding| kinds.contains(&finding.kind)).collect();
     let files = &report.coverage.files.failures;
     let faults = &report.coverage.faults;
-    let aside = report.coverage.snapshots.iter().any(|file| file.left_aside.is_some());
-    if gaps.is_empty() && files.is_empty() && faults.is_empty() && !aside {
+    let snapshots = report.coverage.snapshots.iter();
+    let aside: Vec<String> = snapshots
+        .filter_map(|file| match (&file.left_aside, &file.missed) {
+            (Some(why), _) => Some(format!("snapshot file {} left aside: {why}", file.file)),
+            (None, Some(what)) => Some(format!("snapshot file {}: {what}", file.file)),
+            (None, None) => None,
+        })
+        .collect();
+    if gaps.is_empty() && files.is_empty() && faults.is_empty() && aside.is_empty() {
         return Ok(());
     }
     page.heading(out, "What this report cannot see")?;
-    for file in report.coverage.snapshots.iter().take(page.limit) {
-        if let Some(why) = &file.left_aside {
-            let text = format!("snapshot file {} left aside: {why}", file.file);
-            page.paragraph(out, &sanitize::terminal(&text))?;
-        }
+    for text in aside.iter().take(page.limit) {
+        page.paragraph(out, &sanitize::terminal(text))?;
     }
     for finding in gaps {
         let title = sanitize::terminal(&finding.title);

@@ -89,6 +89,7 @@ fn coverage(run: &Run<'_>) -> Coverage {
         in_force_from: document.at.map(time::format),
         file: document.file.clone(),
         left_aside: document.left_aside.clone(),
+        missed: document.missed.clone(),
     });
     Coverage {
         files: Files {

@@ -199,6 +199,8 @@ pub struct SnapshotFile {
     pub file: String,
     /// Why it was left aside; null: it was understood.
     pub left_aside: Option<String>,
+    /// Which part of it should have been understood, and was not; null: none.
+    pub missed: Option<String>,
 }
 
 /// One rule.

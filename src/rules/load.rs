@@ -1,22 +1,25 @@
-//! `--snapshot [TIME=]PATH` → snapshots: finds the files, reads them, says which were understood.
+//! `--snapshot [TIME=]PATH` → snapshots and changes: finds the files, reads them, says which were understood.
+//!
+//! A snapshot of every night says nearly the same every night: a file that holds the same bytes as its namesake in the
+//! folder before is read, and not parsed again.
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+mod contents;
+mod document;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use flate2::bufread::MultiGzDecoder;
-use serde_json::Value;
+use rayon::prelude::*;
 
-use super::aws::{Objects, Recognised};
-use super::change::Trail;
+use super::aws::Objects;
+use super::change::{Trail, What};
 use super::timeline::Snapshot;
 use crate::error::Error;
 use crate::flow::Seconds;
 use crate::time;
-
-/// No snapshot document comes near this size; a compressed one that unpacks to more is refused.
-const LARGEST_DOCUMENT: u64 = 1 << 30;
+pub use contents::{Contents, Origin};
+use document::Document;
 
 /// One file of a snapshot and whether it was understood.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,17 +30,21 @@ pub struct DocumentNote {
     pub file: String,
     /// Why it was left aside; None: it was understood.
     pub left_aside: Option<String>,
+    /// Which part of it should have been understood, and was not.
+    pub missed: Option<String>,
 }
 
-/// Snapshots and the list of their files.
+/// Snapshots, what changed, and the list of their files.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// What the documents say.
+    /// What the documents say was there.
     pub snapshots: Vec<Snapshot>,
     /// What they say has changed.
     pub trail: Trail,
     /// Every file met.
     pub documents: Vec<DocumentNote>,
+    /// What each file holds, in the order of `documents`.
+    pub contents: Vec<Arc<Contents>>,
 }
 
 /// Loads every `[TIME=]PATH`. A folder whose subfolders are named by times holds one snapshot each; a lone path without
@@ -46,7 +53,7 @@ pub struct Loaded {
 /// # Errors
 /// A path that is not there, a file that cannot be read, JSON that is broken, a value that cannot be.
 pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
-    let mut loaded = Loaded::default();
+    let mut found = Found::default();
     for argument in arguments {
         let (at, path) = split(argument);
         if !path.exists() {
@@ -56,12 +63,13 @@ pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
             )));
         }
         if at.is_none() && holds_dated_folders(&path, 0)? {
-            loaded.add_dated(&path)?;
+            found.add_dated(&path)?;
         } else {
-            loaded.add(at, &path)?;
+            found.add(at, &path)?;
         }
     }
-    loaded.documents.sort();
+    let loaded = found.read()?;
+    refuse_changes_to_undated(&loaded)?;
     Ok(loaded)
 }
 
@@ -74,6 +82,23 @@ fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
         },
         None => (None, PathBuf::from(argument)),
     }
+}
+
+/// A call tells what was done to a snapshot: before or after it, is told by its time.
+fn refuse_changes_to_undated(loaded: &Loaded) -> Result<(), Error> {
+    let undated = |snapshot: &Snapshot| snapshot.at.is_none() && *snapshot.objects != Objects::default();
+    let in_full = |what: &What| matches!(what, What::Is(..) | What::Gone(..));
+    if !loaded.snapshots.iter().any(undated)
+        || loaded.trail.changes.iter().all(|change| in_full(&change.what))
+    {
+        return Ok(());
+    }
+    let is_undated = |note: &&DocumentNote| note.at.is_none() && note.left_aside.is_none();
+    let file = loaded.documents.iter().find(is_undated).map(|note| note.file.as_str()).unwrap_or_default();
+    Err(Error::Input(format!(
+        "{file}: a snapshot without a time, beside CloudTrail, which tells what changed before and after it; say when it \
+         was taken: --snapshot TIME=PATH"
+    )))
 }
 
 /// Folders of accounts and regions may lie above those named by times, but not deeper than this.
@@ -110,157 +135,180 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(entries)
 }
 
-impl Loaded {
-    /// Adds the folders named by times below a folder, each as a snapshot. What lies beside them belongs to none.
+/// A snapshot to be read: a file, or a folder with all its files.
+struct Folder {
+    at: Option<Seconds>,
+    /// Each with its path within the folder.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+/// Everything that was found.
+#[derive(Default)]
+struct Found {
+    folders: Vec<Folder>,
+    /// Files that belong to no snapshot.
+    beside: Vec<PathBuf>,
+}
+
+/// By path within their folder: what the files of the last folder held.
+type Namesakes = BTreeMap<PathBuf, (Document, Arc<Contents>)>;
+
+/// A file that has been read: its document where it is not that of its namesake.
+struct FileRead {
+    document: Option<Document>,
+    contents: Arc<Contents>,
+}
+
+/// So many folders are read side by side.
+const SIDE_BY_SIDE: usize = 64;
+
+impl Found {
+    /// Adds the folders named by times below a folder, each as a snapshot. What lies beside them belongs to none, unless
+    /// it tells of changes, which have times of their own.
     fn add_dated(&mut self, path: &Path) -> Result<(), Error> {
         for entry in entries(path)? {
             match folder_time(&entry).filter(|_| entry.is_dir()) {
                 Some(at) => self.add(Some(at), &entry)?,
                 None if holds_dated_folders(&entry, 0)? => self.add_dated(&entry)?,
-                None => {
-                    let left_aside = Some("beside folders named by times, so in none of them".to_owned());
-                    self.documents.push(DocumentNote {
-                        at: None,
-                        file: entry.display().to_string(),
-                        left_aside,
-                    });
-                }
+                None => self.beside.extend(files(&entry)?),
             }
         }
         Ok(())
     }
 
     fn add(&mut self, at: Option<Seconds>, path: &Path) -> Result<(), Error> {
-        let mut snapshot = Snapshot { at, objects: Objects::default() };
-        let hidden = |entry: &walkdir::DirEntry| {
-            entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
-        };
-        let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-        for entry in walk.filter_entry(|entry| !hidden(entry)) {
-            let entry = entry.map_err(|error| {
-                let at = error.path().unwrap_or(path).to_owned();
-                Error::Read { path: at, source: error.into() }
-            })?;
-            if entry.file_type().is_file() {
-                let left_aside = add_file(&mut snapshot.objects, entry.path())?;
-                let file = entry.path().display().to_string();
-                self.documents.push(DocumentNote { at, file, left_aside });
-            }
-        }
-        self.snapshots.push(snapshot);
+        let within = |file: PathBuf| (file.strip_prefix(path).unwrap_or(&file).to_owned(), file);
+        let files = files(path)?.into_iter().map(within).collect();
+        self.folders.push(Folder { at, files });
         Ok(())
     }
+
+    fn read(self) -> Result<Loaded, Error> {
+        let mut loaded = Loaded::default();
+        let mut namesakes = Namesakes::new();
+        let mut last: Option<Shared> = None;
+        let mut folders = self.folders.as_slice();
+        // The first one alone, so that the next ones have namesakes.
+        let mut step = 1;
+        while !folders.is_empty() {
+            let (now, later) = folders.split_at(step.min(folders.len()));
+            let read: Vec<Vec<FileRead>> = now
+                .par_iter()
+                .map(|folder| folder.files.par_iter().map(|file| read_file(file, &namesakes)).collect())
+                .collect::<Result<_, Error>>()?;
+            for (folder, files) in now.iter().zip(read) {
+                last = Some(loaded.add_folder(folder, files, last.take(), &mut namesakes));
+            }
+            (folders, step) = (later, (step * 2).min(SIDE_BY_SIDE));
+        }
+        for path in self.beside {
+            let file = read_file(&(PathBuf::new(), path.clone()), &Namesakes::new())?;
+            let mut contents = Arc::unwrap_or_clone(file.contents);
+            if contents.objects != Objects::default() || contents.origins.is_empty() {
+                let why = "beside folders named by times, so in none of them".to_owned();
+                contents = Contents { left_aside: Some(why), ..Contents::default() };
+            }
+            loaded.note(None, &path, &Arc::new(contents));
+        }
+        let mut all: Vec<_> = loaded.documents.into_iter().zip(loaded.contents).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        (loaded.documents, loaded.contents) = all.into_iter().unzip();
+        Ok(loaded)
+    }
 }
 
-/// Reads one file into the objects; answers why it was left aside, if it was.
-fn add_file(objects: &mut Objects, path: &Path) -> Result<Option<String>, Error> {
-    let bytes = match read_document(path)? {
-        Document::Json(bytes) => bytes,
-        Document::LeftAside(why) => return Ok(Some(why.to_owned())),
+/// What the files of a folder hold, and what they add up to.
+struct Shared {
+    contents: Vec<Arc<Contents>>,
+    objects: Arc<Objects>,
+}
+
+impl Loaded {
+    fn add_folder(
+        &mut self,
+        folder: &Folder,
+        files: Vec<FileRead>,
+        last: Option<Shared>,
+        namesakes: &mut Namesakes,
+    ) -> Shared {
+        for ((_, path), file) in folder.files.iter().zip(&files) {
+            self.note(folder.at, path, &file.contents);
+        }
+        let contents: Vec<Arc<Contents>> = files.iter().map(|file| Arc::clone(&file.contents)).collect();
+        for ((within, _), file) in folder.files.iter().zip(files) {
+            if let Some(document) = file.document {
+                namesakes.insert(within.clone(), (document, file.contents));
+            }
+        }
+        let same = |last: &Shared| {
+            last.contents.len() == contents.len()
+                && last.contents.iter().zip(&contents).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        let objects = match last {
+            Some(last) if same(&last) => last.objects,
+            _ => {
+                let mut objects = Objects::default();
+                contents.iter().for_each(|contents| objects.add_up(contents.objects.clone()));
+                objects.sort();
+                Arc::new(objects)
+            }
+        };
+        self.snapshots.push(Snapshot { at: folder.at, objects: Arc::clone(&objects) });
+        Shared { contents, objects }
+    }
+
+    fn note(&mut self, at: Option<Seconds>, path: &Path, contents: &Arc<Contents>) {
+        let trail = Trail { changes: contents.changes.clone(), watched: contents.watched };
+        self.trail.add_up(trail);
+        let missed = contents.oddities.first().map(|first| match contents.odd {
+            1 => format!("1 entry not understood: {first}"),
+            odd => format!("{odd} entries not understood, the first: {first}"),
+        });
+        self.documents.push(DocumentNote {
+            at,
+            file: path.display().to_string(),
+            left_aside: contents.left_aside.clone(),
+            missed,
+        });
+        self.contents.push(Arc::clone(contents));
+    }
+}
+
+/// Every file below a path, or the path itself, in name order, without what is hidden.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let hidden = |entry: &walkdir::DirEntry| {
+        entry.depth() > 0 && entry.file_name().to_str().is_some_and(|name| name.starts_with('.'))
     };
-    let text = text_of(&bytes);
-    let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
-    let mut recognised = Recognised::No;
-    // Pages written one after the other into one file are a stream of documents.
-    for document in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
-        let document = document.map_err(|error| broken(path, &error))?;
-        let added = objects
-            .add(&document, list_id)
-            .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
-        if added == Recognised::Yes {
-            recognised = Recognised::Yes;
+    let walk = walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+    let mut files = Vec::new();
+    for entry in walk.filter_entry(|entry| !hidden(entry)) {
+        let entry = entry.map_err(|error| {
+            let at = error.path().unwrap_or(path).to_owned();
+            Error::Read { path: at, source: error.into() }
+        })?;
+        if entry.file_type().is_file() {
+            files.push(entry.into_path());
         }
     }
-    Ok(match recognised {
-        Recognised::Yes => None,
-        Recognised::No => Some("JSON of no kind this reads".to_owned()),
-    })
+    Ok(files)
 }
 
-fn broken(path: &Path, error: &serde_json::Error) -> Error {
-    Error::BrokenJson {
-        path: path.display().to_string(),
-        line: error.line(),
-        column: error.column(),
-        message: without_position(&error.to_string()),
+fn read_file((within, path): &(PathBuf, PathBuf), namesakes: &Namesakes) -> Result<FileRead, Error> {
+    let document = Document::read(path)?;
+    match namesakes.get(within) {
+        Some((known, contents)) if *known == document => {
+            Ok(FileRead { document: None, contents: Arc::clone(contents) })
+        }
+        _ => {
+            let contents = Arc::new(Contents::read(path, &document)?);
+            Ok(FileRead { document: Some(document), contents })
+        }
     }
-}
-
-/// The parser appends " at line L column C"; the error says that in front.
-fn without_position(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
-}
-
-enum Document {
-    Json(Vec<u8>),
-    LeftAside(&'static str),
-}
-
-/// How much of a file is read to tell what it is.
-const HEAD: u64 = 64 * 1024;
-
-/// Reads a document, unpacked. What does not begin as JSON is not read to its end: a log may lie beside the snapshot.
-fn read_document(path: &Path) -> Result<Document, Error> {
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
-    let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
-    let mut reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut bytes = Vec::new();
-    let head = reader.by_ref().take(HEAD).read_to_end(&mut bytes);
-    match text_of(&bytes).trim_start().chars().next() {
-        Some('{' | '[') => {}
-        Some(_) => return Ok(Document::LeftAside("not JSON")),
-        None if head.is_ok() => return Ok(Document::LeftAside("empty")),
-        None => {}
-    }
-    head.and_then(|_| reader.take(LARGEST_DOCUMENT).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 >= LARGEST_DOCUMENT {
-        let message = format!("expected a snapshot of less than {} MiB, found more", LARGEST_DOCUMENT >> 20);
-        return Err(Error::Snapshot { path: path.display().to_string(), message });
-    }
-    Ok(Document::Json(bytes))
-}
-
-/// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.
-fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    let wide = |read: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
-        Cow::Owned(
-            char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
-        )
-    };
-    match bytes {
-        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest),
-        _ => String::from_utf8_lossy(bytes),
-    }
-}
-
-/// The `pl-…` id in a file name: the entries of a list hold no id themselves.
-fn prefix_list_id(name: &str) -> Option<&str> {
-    let start = name.find("pl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
-    let rest = &name[start + 3..];
-    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
-    (end > 0).then(|| &name[start..start + 3 + end])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prefix_list_ids_are_found_in_file_names() {
-        let cases = [
-            ("pl-0aee530c6c63c686f.json", Some("pl-0aee530c6c63c686f")),
-            ("entries-pl-0a1b.json", Some("pl-0a1b")),
-            ("sample-entries.json", None),
-            ("pl-.json", None),
-        ];
-        for (name, id) in cases {
-            assert_eq!(prefix_list_id(name), id, "{name}");
-        }
-    }
 
     #[test]
     fn a_time_in_front_is_told_from_a_path_with_an_equals_sign() {

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use super::aws::{GroupDocument, Objects, RuleDocument};
 use super::change::{Change, Resource, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
-use super::timeline::Snapshot;
+use super::timeline::{Snapshot, distinct};
 
 pub(super) use apply::{Known, RuleIds};
 
@@ -46,7 +46,7 @@ pub(super) struct Scopes {
 impl Scopes {
     pub(super) fn of(snapshots: &[Snapshot], changes: &BTreeSet<Change>) -> Self {
         let mut scopes = Self::default();
-        for objects in snapshots.iter().map(|snapshot| &snapshot.objects) {
+        for objects in distinct(snapshots) {
             objects.groups.iter().flatten().for_each(|group| scopes.learn_group(group));
             objects.interfaces.iter().flatten().for_each(|it| scopes.learn_interface(it));
             objects.acls.iter().flatten().for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));

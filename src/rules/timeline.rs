@@ -20,8 +20,8 @@ use crate::flow::Seconds;
 pub struct Snapshot {
     /// Since when.
     pub at: Option<Seconds>,
-    /// What its documents hold.
-    pub objects: Objects,
+    /// What its documents hold. The same as that of the snapshot before where both hold the same.
+    pub objects: Arc<Objects>,
 }
 
 /// What labels a rule without being part of it.
@@ -74,14 +74,14 @@ impl Timeline {
 
     /// Builds the states of these snapshots and of what changed before, between and after them.
     pub fn with_changes(snapshots: Vec<Snapshot>, trail: &Trail) -> Self {
-        let mut snapshots = by_time(snapshots);
-        let flow_logs: BTreeSet<FlowLog> = snapshots
-            .iter_mut()
-            .flat_map(|snapshot| std::mem::take(&mut snapshot.objects.flow_logs))
-            .collect();
+        let snapshots = by_time(snapshots);
+        let mut flow_logs: BTreeSet<FlowLog> = BTreeSet::new();
         let mut vpcs: BTreeMap<String, BTreeSet<ipnet::IpNet>> = BTreeMap::new();
-        for (id, ranges) in snapshots.iter_mut().flat_map(|snapshot| snapshot.objects.vpcs.drain(..)) {
-            vpcs.entry(id).or_default().extend(ranges);
+        for objects in distinct(&snapshots) {
+            flow_logs.extend(objects.flow_logs.iter().cloned());
+            for (id, ranges) in &objects.vpcs {
+                vpcs.entry(id.clone()).or_default().extend(ranges);
+            }
         }
         let taken = snapshots.len();
         let history::History { states, rules, labels, unapplied } = history::of(&snapshots, trail);
@@ -136,13 +136,37 @@ impl Timeline {
 /// One snapshot per time, oldest first, each with its objects in an order of their own: documents of one time may
 /// contradict each other, and which of them counts must not depend on the order they were given in.
 pub fn by_time(snapshots: Vec<Snapshot>) -> Vec<Snapshot> {
-    let mut sums: BTreeMap<Option<Seconds>, Objects> = BTreeMap::new();
+    let mut sums: BTreeMap<Option<Seconds>, Vec<Arc<Objects>>> = BTreeMap::new();
     for snapshot in snapshots {
-        sums.entry(snapshot.at).or_default().add_up(snapshot.objects);
+        sums.entry(snapshot.at).or_default().push(snapshot.objects);
     }
-    let sorted = sums.into_iter().map(|(at, mut objects)| {
-        objects.sort();
-        Snapshot { at, objects }
-    });
-    sorted.collect()
+    let mut last: Option<Snapshot> = None;
+    let mut sorted = Vec::with_capacity(sums.len());
+    for (at, mut parts) in sums {
+        let objects = match (parts.pop(), &last) {
+            // What is shared has been sorted once.
+            (Some(alone), Some(last)) if parts.is_empty() && Arc::ptr_eq(&alone, &last.objects) => alone,
+            (Some(alone), _) if parts.is_empty() && alone.is_sorted() => alone,
+            (first, _) => {
+                let mut sum = Objects::default();
+                first.into_iter().chain(parts).for_each(|part| sum.add_up(Arc::unwrap_or_clone(part)));
+                sum.sort();
+                Arc::new(sum)
+            }
+        };
+        let snapshot = Snapshot { at, objects };
+        last = Some(snapshot.clone());
+        sorted.push(snapshot);
+    }
+    sorted
+}
+
+/// What the snapshots hold, each once of those that are shared.
+pub(super) fn distinct(snapshots: &[Snapshot]) -> impl Iterator<Item = &Objects> {
+    let mut last: Option<&Arc<Objects>> = None;
+    snapshots.iter().filter_map(move |snapshot| {
+        let same = last.is_some_and(|last| Arc::ptr_eq(last, &snapshot.objects));
+        last = Some(&snapshot.objects);
+        (!same).then_some(&*snapshot.objects)
+    })
 }

@@ -1,6 +1,7 @@
 //! The snapshots a run judged by, and whether those of two runs can be one history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
@@ -14,7 +15,7 @@ use crate::rules::timeline::{Snapshot, Timeline, by_time};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshots {
     /// What the documents of each time hold, in an order of its own.
-    pub by_time: BTreeMap<Option<Seconds>, Objects>,
+    pub by_time: BTreeMap<Option<Seconds>, Arc<Objects>>,
     /// What changed between them.
     pub trail: Trail,
     /// Every file met.

@@ -174,7 +174,7 @@ fn folders_named_by_times_are_found_below_others_and_what_lies_beside_them_is_li
         .filter(|file| !file["left_aside"].is_null())
         .map(|file| file["file"].as_str().unwrap())
         .collect();
-    assert_eq!(aside, ["snaps/common"]);
+    assert_eq!(aside, ["snaps/common/NetworkInterfaces.json"]);
 }
 
 #[test]

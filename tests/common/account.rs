@@ -40,7 +40,7 @@ pub(crate) fn snapshots_and_records(seed: u64) -> (Vec<Snapshot>, Vec<OwnedFlow>
         }
         let at = START + i64::try_from(index).unwrap() * HOUR;
         let objects = world.objects(&mut dice, index > 0);
-        snapshots.push(Snapshot { at: (index > 0 || !always).then_some(at), objects });
+        snapshots.push(Snapshot { at: (index > 0 || !always).then_some(at), objects: objects.into() });
         estate.times.push(at);
         estate.interfaces.extend(world.interfaces.iter().cloned());
         estate.rules.extend(world.rules.iter().cloned());

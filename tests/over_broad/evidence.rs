@@ -84,7 +84,7 @@ fn only_the_newest_state_counts() {
     let snapshot = |at, rules: &str| {
         let mut objects = Objects::default();
         objects.add(&json!({ "SecurityGroups": [group("sg-1", rules, "")] }), None).unwrap();
-        Snapshot { at: Some(at), objects }
+        Snapshot { at: Some(at), objects: objects.into() }
     };
     let timeline =
         Timeline::build(vec![snapshot(100, "tcp 3389 0.0.0.0/0"), snapshot(0, "tcp 22 0.0.0.0/0")]);

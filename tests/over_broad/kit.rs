@@ -14,7 +14,7 @@ pub(crate) fn timeline(documents: &[Value]) -> Timeline {
     for document in documents {
         objects.add(document, None).unwrap();
     }
-    Timeline::build(vec![Snapshot { at: None, objects }])
+    Timeline::build(vec![Snapshot { at: None, objects: objects.into() }])
 }
 
 /// `PROTOCOL PORTS PEER` as a permission: `tcp 20-25 0.0.0.0/0`, `-1 - pl-1`, `tcp 22 sg-self`.

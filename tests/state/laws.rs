@@ -180,7 +180,7 @@ fn anything_goes() -> Vec<Snapshot> {
     let mut objects = Objects::default();
     objects.add(&json!({"SecurityGroups": [group]}), None).unwrap();
     objects.add(&json!({"NetworkInterfaces": [interface]}), None).unwrap();
-    vec![Snapshot { at: None, objects }]
+    vec![Snapshot { at: None, objects: objects.into() }]
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(crate) fn snapshots(of: &[Snapshot]) -> Snapshots {
         at: snapshot.at,
         file: format!("snapshots/{:?}.json", snapshot.at),
         left_aside: None,
+        missed: None,
     };
     let documents = of.iter().map(note).collect();
     Snapshots::of(Loaded { snapshots: of.to_vec(), documents, ..Loaded::default() })

@@ -150,7 +150,7 @@ impl Estate {
 
     fn state(&self) -> State {
         let given: Vec<Snapshot> = (0..self.days)
-            .map(|day| Snapshot { at: Some(START + day * DAY), objects: self.objects(day) })
+            .map(|day| Snapshot { at: Some(START + day * DAY), objects: self.objects(day).into() })
             .collect();
         let log =
             Log { name: "log".to_owned(), delivered_by: Some("fl-1"), flows: self.flows(), ..Log::default() };

@@ -98,6 +98,7 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
                 in_force_from: None,
                 file: "a".to_owned(),
                 left_aside: Some("b".to_owned()),
+                missed: Some("c".to_owned()),
             }],
         },
         rules: numbers(rules).map(rule).collect(),

@@ -158,6 +158,23 @@ impl Objects {
         }
     }
 
+    /// Whether [`Objects::sort`] would change nothing.
+    pub fn is_sorted(&self) -> bool {
+        fn tidy<T: Ord>(objects: &[T]) -> bool {
+            objects.is_sorted_by(|a, b| a < b)
+        }
+        let lists = [&self.prefix_lists, &self.vpcs];
+        self.groups.iter().all(|all| tidy(all))
+            && self.interfaces.iter().all(|all| tidy(all))
+            && self.acls.iter().all(|all| tidy(all))
+            && self.subnets.iter().all(|all| tidy(all))
+            && tidy(&self.rules)
+            && tidy(&self.flow_logs)
+            && lists
+                .iter()
+                .all(|lists| lists.is_sorted_by(|a, b| a.0 < b.0) && lists.iter().all(|(_, nets)| tidy(nets)))
+    }
+
     /// Adds one JSON document. `list_id` is the prefix-list id in the file's name, if there is one.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{Label, Snapshot};
 use crate::flow::Seconds;
+use crate::rules::aws::Objects;
 use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
 use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes};
 use crate::rules::state::{Group, State};
@@ -65,9 +66,17 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
             parts
         }
     };
+    let mut shown: Option<&Arc<Objects>> = None;
     for (at, moment) in &moments {
         if let Some(snapshot) = moment.snapshot {
-            parts.replace(&snapshot.objects, known.scopes);
+            // What has been shown, with nothing changed since, changes nothing.
+            if shown.is_none_or(|shown| !Arc::ptr_eq(shown, &snapshot.objects)) {
+                parts.replace(&snapshot.objects, known.scopes);
+            }
+            shown = Some(&snapshot.objects);
+        }
+        if !moment.changes.is_empty() {
+            shown = None;
         }
         moment.changes.iter().for_each(|change| parts.apply(change, known));
         let content = parts.content();

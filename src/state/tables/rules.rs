@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use parquet::errors::ParquetError;
@@ -80,7 +81,8 @@ fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>)
             .row("document")?
             .number_if(Number::At, note.at)
             .text(Text::Name, &note.file)
-            .text_if(Text::Detail, note.left_aside.as_deref());
+            .text_if(Text::Detail, note.left_aside.as_deref())
+            .text_if(Text::Kind, note.missed.as_deref());
     }
     Ok(())
 }
@@ -153,13 +155,14 @@ impl Loading {
         }
         let at = row.time_if(Number::At)?;
         self.fingerprints.insert(at, row.text(Text::Detail)?.to_owned());
-        self.snapshots.by_time.insert(at, objects);
+        self.snapshots.by_time.insert(at, Arc::new(objects));
         Ok(())
     }
 
     pub(super) fn object(&mut self, row: Row<'_>) -> Result<(), String> {
         let at = row.time_if(Number::At)?;
         let objects = self.snapshots.by_time.get_mut(&at).ok_or("at: no snapshot of this time")?;
+        let objects = Arc::make_mut(objects);
         let text = row.text(Text::Json)?;
         match row.text(Text::Kind)? {
             "group" => objects.groups.get_or_insert_default().push(parse(text)?),
@@ -195,6 +198,7 @@ impl Loading {
             at: row.time_if(Number::At)?,
             file: row.text(Text::Name)?.to_owned(),
             left_aside: row.text_if(Text::Detail).map(str::to_owned),
+            missed: row.text_if(Text::Kind).map(str::to_owned),
         });
         Ok(())
     }
@@ -230,11 +234,17 @@ impl Loading {
     /// The snapshots, once they are all in; the tally gets the sets.
     pub(super) fn finish(self, tally: &mut Tally) -> Result<Snapshots, String> {
         let Self { mut snapshots, fingerprints, rules, sets } = self;
-        for (at, objects) in &mut snapshots.by_time {
+        let mut last: Option<Arc<Objects>> = None;
+        for (at, shared) in &mut snapshots.by_time {
+            let objects = Arc::make_mut(shared);
             objects.sort();
             let described = lines(objects);
             if !is_canonical(objects) || fingerprints.get(at) != Some(&fingerprint(objects, &described)) {
                 return Err("table snapshot: the fingerprint is not that of the objects".to_owned());
+            }
+            match &last {
+                Some(last) if last == shared => *shared = Arc::clone(last),
+                _ => last = Some(Arc::clone(shared)),
             }
         }
         let timeline = snapshots.timeline();

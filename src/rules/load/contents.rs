@@ -1,0 +1,148 @@
+//! What one file says: the objects of a snapshot, changes, or nothing that is understood.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::document::{Document, text_of};
+use crate::error::Error;
+use crate::flow::Seconds;
+use crate::rules::aws::{Objects, Recognised};
+use crate::rules::change::{Change, Told};
+use crate::rules::{aws_config, cloudtrail};
+
+/// Where a document is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// An answer of a describe-* call.
+    Describe,
+    /// Configuration items of AWS Config.
+    Config,
+    /// Events of CloudTrail.
+    CloudTrail,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Describe => "describe-*",
+            Self::Config => "AWS Config",
+            Self::CloudTrail => "CloudTrail",
+        })
+    }
+}
+
+/// What one file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Where its documents are from; none were understood where it is empty.
+    pub origins: BTreeSet<Origin>,
+    /// What is in force at the time of the snapshot.
+    pub objects: Objects,
+    /// What changed when.
+    pub changes: BTreeSet<Change>,
+    /// The first and last event of a trail.
+    pub watched: Option<(Seconds, Seconds)>,
+    /// Entries that say nothing of the rules: other events, other resources, failed calls.
+    pub others: u64,
+    /// Entries that should say something of the rules, and were not understood.
+    pub odd: u64,
+    /// What is odd about the first of them.
+    pub oddities: Vec<String>,
+    /// Why the file as a whole was left aside.
+    pub left_aside: Option<String>,
+}
+
+impl Contents {
+    /// Reads what a file holds.
+    pub(super) fn read(path: &Path, document: &Document) -> Result<Self, Error> {
+        let bytes = match document {
+            Document::Json(bytes) => bytes,
+            Document::LeftAside(why) => {
+                return Ok(Self { left_aside: Some((*why).to_owned()), ..Self::default() });
+            }
+        };
+        let text = text_of(bytes);
+        let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
+        let mut contents = Self::default();
+        // Pages written one after the other into one file are a stream of documents.
+        for document in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+            let document = document.map_err(|error| broken(path, &error))?;
+            contents
+                .add(&document, list_id)
+                .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
+        }
+        if contents.origins.is_empty() {
+            contents.left_aside = Some("JSON of no kind this reads".to_owned());
+        }
+        contents.objects.sort();
+        Ok(contents)
+    }
+
+    fn add(&mut self, document: &Value, list_id: Option<&str>) -> Result<(), String> {
+        if self.objects.add(document, list_id)? == Recognised::Yes {
+            self.origins.insert(Origin::Describe);
+        } else if let Some(told) = aws_config::read(document)? {
+            self.add_told(Origin::Config, told);
+        } else if let Some(told) = cloudtrail::read(document) {
+            self.add_told(Origin::CloudTrail, told);
+        }
+        Ok(())
+    }
+
+    fn add_told(&mut self, origin: Origin, told: Told) {
+        self.origins.insert(origin);
+        self.changes.extend(told.changes);
+        self.others += told.others;
+        self.odd += told.odd;
+        self.oddities.extend(told.oddities);
+        self.oddities.truncate(Told::MOST_ODDITIES);
+        // Only a trail knows of every change between two times.
+        if let (Origin::CloudTrail, Some((first, last))) = (origin, told.span) {
+            let (from, to) = self.watched.unwrap_or((first, last));
+            self.watched = Some((from.min(first), to.max(last)));
+        }
+    }
+}
+
+fn broken(path: &Path, error: &serde_json::Error) -> Error {
+    Error::BrokenJson {
+        path: path.display().to_string(),
+        line: error.line(),
+        column: error.column(),
+        message: without_position(&error.to_string()),
+    }
+}
+
+/// The parser appends " at line L column C"; the error says that in front.
+fn without_position(message: &str) -> String {
+    message.split(" at line ").next().unwrap_or(message).to_owned()
+}
+
+/// The `pl-…` id in a file name: the entries of a list hold no id themselves.
+fn prefix_list_id(name: &str) -> Option<&str> {
+    let start = name.find("pl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
+    let rest = &name[start + 3..];
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    (end > 0).then(|| &name[start..start + 3 + end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefix_list_ids_are_found_in_file_names() {
+        let cases = [
+            ("pl-0aee530c6c63c686f.json", Some("pl-0aee530c6c63c686f")),
+            ("entries-pl-0a1b.json", Some("pl-0a1b")),
+            ("sample-entries.json", None),
+            ("pl-.json", None),
+        ];
+        for (name, id) in cases {
+            assert_eq!(prefix_list_id(name), id, "{name}");
+        }
+    }
+}
