@@ -2,6 +2,7 @@
 //!
 //! Patterns: <https://docs.aws.amazon.com/vpc/latest/userguide/using-eni.html> and the services' own pages.
 
+use super::services::{self, Service};
 use crate::rules::state::{Group, Interface};
 use crate::rules::{Peer, Rule};
 
@@ -23,11 +24,21 @@ const BY_GROUP_NAME: [(&str, &str); 5] = [
     ("awseb-", "Elastic Beanstalk"),
 ];
 
+/// The service that made a group, as its name tells.
+pub fn made_by_service(group: &Group) -> Option<&'static str> {
+    BY_GROUP_NAME.iter().find(|(start, _)| group.name.starts_with(start)).map(|(_, service)| *service)
+}
+
+/// Whether a rule is never part of a set of rules to remove, however unused it looks: a service needs it, or may need it
+/// in ways that the logs of a quiet time do not show.
+pub fn is_never_removed(rule: &Rule, group: Option<&Group>, interfaces: &[&Interface]) -> bool {
+    let directory = |it: &&Interface| services::service_of(it) == Some(Service::DirectoryService);
+    requires(rule, group, interfaces).is_some() || interfaces.iter().any(directory)
+}
+
 /// The service that requires the rule, if one is known to.
 pub fn requires(rule: &Rule, group: Option<&Group>, interfaces: &[&Interface]) -> Option<&'static str> {
-    let by_name =
-        group.and_then(|group| BY_GROUP_NAME.iter().find(|(start, _)| group.name.starts_with(start)));
-    if let Some((_, service)) = by_name {
+    if let Some(service) = group.and_then(made_by_service) {
         return Some(service);
     }
     let described = |interface: &&Interface| {

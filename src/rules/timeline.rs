@@ -31,6 +31,8 @@ pub struct Label {
     pub description: Option<String>,
     /// Tags of the rule itself.
     pub tags: Vec<(String, String)>,
+    /// `PeeringStatus` of the peering that the referenced group is reached by, the newest known.
+    pub peering_status: Option<String>,
 }
 
 /// All states of a run, oldest first, with the catalogue of every rule in any of them.
@@ -136,6 +138,9 @@ fn catalogue(snapshots: &[Snapshot]) -> (Vec<Rule>, Vec<Label>) {
         }
         if !document.tags.is_empty() {
             label.tags.clone_from(&document.tags);
+        }
+        if let Some(status) = &document.peering_status {
+            label.peering_status = Some(status.clone());
         }
     }
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
