@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 
 use super::attachment::Attachments;
 use super::described::{Described, Snapshots};
-use super::{Finding, FindingKind, Severity};
+use super::{Finding, FindingKind, Severity, counted};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;
 
@@ -57,15 +57,12 @@ fn in_use(timeline: &Timeline, id: &str, group: &Group, interfaces: &[&str]) -> 
     let mut evidence = evidence(timeline, group);
     evidence.insert("interfaces".into(), json!(interfaces.len()));
     evidence.insert("first_interfaces".into(), json!(&interfaces[..interfaces.len().min(MOST_NAMED)]));
-    let carried = match interfaces.len() {
-        1 => "1 interface".to_owned(),
-        more => format!("{more} interfaces"),
-    };
+    let (carried, rules) = (counted(interfaces.len(), "interface"), counted(group.rules.len(), "rule"));
     Finding {
         id: format!("{}/{id}:default_group", FindingKind::OverBroad.as_str()),
         kind: FindingKind::OverBroad,
         severity: Severity::Low,
-        title: format!("default group{} in use on {carried}, {} rules", of_vpc(group), group.rules.len()),
+        title: format!("default group{} in use on {carried}, {rules}", of_vpc(group)),
         group_id: Some(id.to_owned()),
         rule_key: None,
         interface_id: None,
@@ -104,7 +101,11 @@ fn with_rules(
         id: format!("{}/{id}", FindingKind::UnattachedGroup.as_str()),
         kind: FindingKind::UnattachedGroup,
         severity: Severity::Info,
-        title: format!("default group{} not attached {when} has {} rules", of_vpc(group), group.rules.len()),
+        title: format!(
+            "default group{} not attached {when} has {}",
+            of_vpc(group),
+            counted(group.rules.len(), "rule")
+        ),
         group_id: Some(id.to_owned()),
         rule_key: None,
         interface_id: None,

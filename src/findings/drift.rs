@@ -22,12 +22,12 @@ fn causes(outcomes: &Outcomes) -> Vec<Cause> {
     let mut causes = vec![
         Cause {
             records: outcomes.explained_by_neighbour,
-            remedy: "by rules of a neighbouring snapshot: rules were changed, or connections outlived a change, so give \
+            remedy: "are explained by rules of a neighbouring snapshot: rules were changed, or connections outlived a change, so give \
                      snapshots closer to the time of the logs (--snapshot TIME=PATH, several times)",
         },
         Cause {
             records: outcomes.unknown_group,
-            remedy: "on interfaces with a group that the snapshot lacks: collect describe-security-groups of its account \
+            remedy: "are on interfaces with a group that the snapshot lacks: collect describe-security-groups of its account \
                      and region",
         },
     ];
@@ -43,7 +43,7 @@ fn causes(outcomes: &Outcomes) -> Vec<Cause> {
 fn remedy(drift: Drift) -> &'static str {
     match drift {
         Drift::StaleInterface => {
-            "on interfaces that the snapshot in force lacks, so that their groups are those of another time: give a \
+            "are on interfaces that the snapshot in force lacks, so that their groups are those of another time: give a \
              snapshot from the life of those interfaces"
         }
         Drift::UnresolvedReference => {
@@ -51,7 +51,7 @@ fn remedy(drift: Drift) -> &'static str {
              that account and region, and the entries of the list"
         }
         Drift::TrackedConnection => {
-            "in the middle of a connection (TCP flags without SYN): it may have been opened under rules that are gone, \
+            "are from the middle of a connection (TCP flags without SYN): it may have been opened under rules that are gone, \
              which an earlier snapshot would show"
         }
         Drift::NewConnection => {

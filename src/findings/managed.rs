@@ -51,3 +51,47 @@ pub fn requires(rule: &Rule, group: Option<&Group>, interfaces: &[&Interface]) -
     let to_itself = matches!(&rule.peer, Peer::Group(peer) if *peer == rule.group_id);
     (service != "Glue" || to_itself).then_some(service)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Direction;
+    use crate::rules::RuleProtocol;
+
+    fn rule(peer: Peer) -> Rule {
+        Rule {
+            group_id: "sg-1".to_owned(),
+            direction: Direction::Ingress,
+            protocol: RuleProtocol::Number(crate::flow::TCP),
+            from_port: Some(53),
+            to_port: Some(53),
+            peer,
+        }
+    }
+
+    #[test]
+    fn what_a_service_needs_is_never_removed() {
+        let world = || rule(Peer::cidr("0.0.0.0/0"));
+        let itself = || rule(Peer::Group("sg-1".to_owned()));
+        let named = |name: &str| Group { name: name.to_owned(), ..Group::default() };
+        let directory = "AWS created network interface for directory d-1234567890";
+        let cases = [
+            (world(), "web", "", false),
+            (world(), "web", "ClientVPN Endpoint resource", false),
+            (world(), "web", directory, true),
+            (world(), "eks-cluster-sg-shop-1", "", true),
+            (world(), "web", "Attached to Glue using role: made-up", false),
+            (itself(), "web", "Attached to Glue using role: made-up", true),
+        ];
+        for (rule, name, description, expected) in cases {
+            let interface = Interface {
+                description: description.to_owned(),
+                requester_managed: Some(true),
+                ..Interface::default()
+            };
+            let kept = is_never_removed(&rule, Some(&named(name)), &[&interface]);
+            assert_eq!(kept, expected, "{name} {description}");
+        }
+        assert!(!is_never_removed(&world(), None, &[]));
+    }
+}

@@ -87,6 +87,7 @@ impl<'a> Carriers<'a> {
         let key = rule.key();
         let names: Vec<&str> = self.services.iter().map(|service| service.as_str()).collect();
         let ids: Vec<&str> = self.interfaces.keys().take(MOST_NAMED).copied().collect();
+        let do_not = if names.len() == 1 { "does not" } else { "do not" };
         let world = is_open_to_world(rule, newest);
         let mut evidence = Map::new();
         let services = self.services.iter().map(|service| {
@@ -117,7 +118,7 @@ impl<'a> Carriers<'a> {
                 (false, true) => Severity::Medium,
                 (false, false) => Severity::Low,
             },
-            title: format!("inbound rule that {} does not need: {key}", names.join(" and ")),
+            title: format!("inbound rule that {} {do_not} need: {key}", names.join(" and ")),
             group_id: Some(rule.group_id.clone()),
             rule_key: Some(key),
             interface_id: None,

@@ -126,6 +126,11 @@ pub struct Finding {
     pub recommendation: String,
 }
 
+/// `1 rule`, `2 rules`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Worst first, then by kind and id.
 pub fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| (Reverse(a.severity), a.kind, &a.id).cmp(&(Reverse(b.severity), b.kind, &b.id)));

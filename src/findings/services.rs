@@ -177,10 +177,10 @@ mod tests {
     fn interface(words: [&str; 4], requester_managed: Option<bool>) -> Interface {
         let [interface_type, requester_id, owner_id, description] = words.map(str::to_owned);
         Interface {
-            interface_type,
-            requester_id,
             owner_id,
+            interface_type,
             description,
+            requester_id,
             requester_managed,
             ..Interface::default()
         }

@@ -6,7 +6,7 @@ use super::attachment::Attachments;
 use super::described::{Described, Snapshots};
 use super::references::References;
 use super::verdict::{Bench, Reason};
-use super::{Finding, FindingKind, Severity, default_group, managed};
+use super::{Finding, FindingKind, Severity, counted, default_group, managed};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;
 
@@ -56,10 +56,7 @@ fn finding(
         "No interface in any snapshot carries it. Scaling groups, functions and launch templates come and go: look for \
          references to it, then delete it."
     };
-    let rules = match keys.len() {
-        1 => "1 rule".to_owned(),
-        rules => format!("{rules} rules"),
-    };
+    let rules = counted(keys.len(), "rule");
     Finding {
         id: format!("{}/{id}", FindingKind::UnattachedGroup.as_str()),
         kind: FindingKind::UnattachedGroup,
