@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use account::account;
-use flowaudit::attribution::BASES;
 use flowaudit::attribution::index::Index;
 use flowaudit::attribution::naive::{Answer, attribute};
+use flowaudit::attribution::{BASES, DRIFTS};
 use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::timeline::Timeline;
@@ -73,6 +73,9 @@ fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
     for basis in BASES {
         figures.insert(format!("basis {basis:?}"), outcomes.basis[basis as usize].to_string());
     }
+    for drift in DRIFTS {
+        figures.insert(format!("drift {drift:?}"), outcomes.drift(drift).to_string());
+    }
     for (rule, uses) in timeline.rules.iter().zip(tally.rule_uses(&timeline.rules, &watch)) {
         let interfaces: std::collections::BTreeSet<String> =
             uses.interfaces.iter().map(|slot| tally.slots.name(*slot)).collect();
@@ -126,6 +129,9 @@ fn expected(timeline: &Timeline, answer: &Answer) -> BTreeMap<String, String> {
         "records".to_owned(),
         format!("{:?}", (counts.accepted, counts.rejected, counts.no_data, counts.skip_data)),
     );
+    for (drift, count) in &answer.drift {
+        figures.insert(format!("drift {drift:?}"), count.to_string());
+    }
     for (name, count) in &answer.outcomes {
         figures.insert(format!("outcome {name}"), count.to_string());
     }

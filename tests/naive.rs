@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use account::account;
 use flowaudit::attribution::naive::{Answer, OUTCOMES, RuleUse, attribute};
-use flowaudit::attribution::{BASES, Cause};
+use flowaudit::attribution::{BASES, Cause, DRIFTS};
 use flowaudit::flow::{Action, Entry, OwnedFlow};
 use proptest::prelude::*;
 
@@ -33,6 +33,7 @@ type Figure = (&'static str, fn(&RuleUse) -> bool);
 fn made_up_accounts_reach_everything() {
     let mut missing: BTreeSet<String> = OUTCOMES.iter().map(|name| (*name).to_owned()).collect();
     missing.extend(BASES.iter().map(|basis| format!("{basis:?}")));
+    missing.extend(DRIFTS.iter().map(|drift| format!("{drift:?}")));
     missing.extend(CAUSES.iter().map(|cause| format!("{cause:?}")));
     let figures: [Figure; 8] = [
         ("records", |rule| rule.records > 0),
@@ -56,6 +57,11 @@ fn made_up_accounts_reach_everything() {
         for (basis, count) in &answer.basis {
             if *count > 0 {
                 missing.remove(&format!("{basis:?}"));
+            }
+        }
+        for (drift, count) in &answer.drift {
+            if *count > 0 {
+                missing.remove(&format!("{drift:?}"));
             }
         }
         for (.., cause) in answer.blocked.keys() {
@@ -104,6 +110,7 @@ proptest! {
             - outcomes(&of_accepts, &["unknown_interface", "no_group", "unknown_direction"]);
         let explained = outcomes(&answer, &["unexplained", "explained_by_neighbour", "unknown_group"]);
         prop_assert_eq!(sum(answer.basis.values(), |count| *count) + explained, matched);
+        prop_assert_eq!(sum(answer.drift.values(), |count| *count), answer.outcomes["unexplained"]);
         // REJECTs never count as use.
         prop_assert_eq!(&answer.rules, &of_accepts.rules);
     }

@@ -6,7 +6,7 @@ use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, 
 use super::port_classes::LOW_PORTS;
 use super::refusal::{Allowing, Packet, Refusal};
 use super::sets::{SetId, SetTable};
-use super::{Basis, Cause};
+use super::{Basis, Cause, Drift};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Seconds, Traffic, has_ports};
 use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
@@ -75,8 +75,8 @@ pub enum Verdict {
     },
     /// ACCEPT that no known rule explains, on an interface with an unknown group.
     UnknownGroup,
-    /// ACCEPT that no rule explains.
-    Unexplained,
+    /// ACCEPT that no rule explains, and what may lie behind it.
+    Unexplained(Drift),
     /// REJECT.
     Refused(Cause),
 }
@@ -259,6 +259,7 @@ impl<'a> Judge<'a> {
             return Verdict::UnknownGroup;
         }
         let index = self.index;
+        let stale = index.states[at].interfaces[number.index()].origin == Origin::Neighbour;
         // A snapshot that shows the same again is the next one, and explains no more.
         let confirmed = self.timeline.states[at].confirmed;
         let is_last = confirmed.is_none_or(|confirmed| start.is_some_and(|start| start >= confirmed));
@@ -277,7 +278,7 @@ impl<'a> Judge<'a> {
                 return Verdict::Undecided { forward, reply, basis: None };
             }
         }
-        Verdict::Unexplained
+        Verdict::Unexplained(if stale { Drift::StaleInterface } else { drift(case, play) })
     }
 
     /// The rules matching the forward and the reply reading.
@@ -384,6 +385,22 @@ impl<'a> Judge<'a> {
         let placed = &state.interfaces[number.index()];
         let profile = &state.profiles[placed.profile];
         self.refusal(&Case { state, profile, direction, peer: peer(direction, traffic), traffic })
+    }
+}
+
+/// What an ACCEPT that no rule of its interface explains tells of itself.
+fn drift(case: &Case<'_>, play: InPlay) -> Drift {
+    let Traffic { protocol, srcport, dstport, tcp_flags, .. } = *case.traffic;
+    let unresolved = |direction, port| {
+        let mut rules = case.profile.rules(direction).iter();
+        rules.any(|rule| rule.proof.unresolved && rule.allows_port(protocol, port))
+    };
+    match tcp_flags {
+        _ if play.forward && unresolved(case.direction, dstport) => Drift::UnresolvedReference,
+        _ if play.reply && unresolved(case.direction.opposite(), srcport) => Drift::UnresolvedReference,
+        Some(flags) if flags & SYN == 0 => Drift::TrackedConnection,
+        Some(_) => Drift::NewConnection,
+        None => Drift::Untold,
     }
 }
 

@@ -53,6 +53,44 @@ pub const BASES: [Basis; 8] = [
     Basis::Ambiguous,
 ];
 
+/// What may lie behind an ACCEPT that no rule explains: the first that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// The state in force lacks the interface: its groups and addresses are those of another time.
+    StaleInterface,
+    /// A rule fits in all but the peer, and who its peer is the state does not say.
+    UnresolvedReference,
+    /// TCP flags without SYN: the connection was opened before the record, perhaps under rules that are gone.
+    TrackedConnection,
+    /// TCP flags with SYN: the connection was opened then, so a rule allowed it that the state lacks.
+    NewConnection,
+    /// The record does not tell.
+    Untold,
+}
+
+/// Every drift, in the order in which they are asked.
+pub const DRIFTS: [Drift; 5] = [
+    Drift::StaleInterface,
+    Drift::UnresolvedReference,
+    Drift::TrackedConnection,
+    Drift::NewConnection,
+    Drift::Untold,
+];
+
+impl Drift {
+    /// As reports write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StaleInterface => "stale_interface",
+            Self::UnresolvedReference => "unresolved_reference",
+            Self::TrackedConnection => "tracked_connection",
+            Self::NewConnection => "new_connection",
+            Self::Untold => "untold",
+        }
+    }
+}
+
 /// Why a REJECT was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ mod reject;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{BASES, Basis, Cause};
+use super::{BASES, Basis, Cause, DRIFTS, Drift};
 use crate::flow::{Action, Direction, Entry, OwnedFlow, Seconds, Traffic, has_ports};
 use crate::rules::timeline::{Placement, Timeline};
 use accept::{Accept, Evidence, Fate};
@@ -109,6 +109,8 @@ pub struct Answer {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Every basis, 0 where it did not occur.
     pub basis: BTreeMap<Basis, u64>,
+    /// Every drift, 0 where it did not occur.
+    pub drift: BTreeMap<Drift, u64>,
     /// Parallel to [`Timeline::rules`].
     pub rules: Vec<RuleUse>,
     /// REJECT records.
@@ -120,6 +122,7 @@ pub fn attribute(timeline: &Timeline, flows: &[OwnedFlow]) -> Answer {
     let mut answer = Answer {
         outcomes: OUTCOMES.map(|name| (name, 0)).into(),
         basis: BASES.map(|basis| (basis, 0)).into(),
+        drift: DRIFTS.map(|drift| (drift, 0)).into(),
         rules: vec![RuleUse::default(); timeline.rules.len()],
         ..Answer::default()
     };
@@ -181,7 +184,10 @@ impl Answer {
         }
         match accept.fate {
             Fate::UnknownGroup => self.count("unknown_group"),
-            Fate::Unexplained => self.count("unexplained"),
+            Fate::Unexplained => {
+                self.count("unexplained");
+                add(self.drift.entry(accept.drift()).or_default(), 1);
+            }
             Fate::ExplainedByNeighbour => self.count("explained_by_neighbour"),
             Fate::Waits | Fate::Told(..) => {}
         }

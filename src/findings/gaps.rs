@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::{Finding, FindingKind, Severity};
-use crate::attribution::Basis;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::{Duplicate, untold_duplicates};
@@ -23,7 +22,6 @@ pub fn gaps(
     findings.extend(portless(tally));
     findings.extend(unknown_interfaces(tally));
     findings.extend(skipdata(tally));
-    findings.extend(drift(tally));
     findings.extend(no_snapshot(timeline));
     findings.extend(no_traffic(tally));
     findings
@@ -162,41 +160,6 @@ fn skipdata(tally: &Tally) -> Option<Finding> {
             figures(&[("records", json!(skipped))]),
             "Rules on those interfaces are trusted less when they are not seen; review over a longer period.",
         )
-    })
-}
-
-/// ACCEPTs that no rule explains: how far the snapshot can be trusted.
-fn drift(tally: &Tally) -> Option<Finding> {
-    let outcomes = &tally.outcomes;
-    let explained: u64 = outcomes.basis.iter().sum();
-    let unexplained = outcomes.unexplained + outcomes.unknown_group + outcomes.explained_by_neighbour;
-    if unexplained == 0 {
-        return None;
-    }
-    let ambiguous = outcomes.basis[Basis::Ambiguous as usize] + outcomes.basis[Basis::Contradicted as usize];
-    let evidence = figures(&[
-        ("explained", json!(explained)),
-        ("undecided", json!(ambiguous)),
-        ("unexplained", json!(outcomes.unexplained)),
-        ("explained_by_neighbour", json!(outcomes.explained_by_neighbour)),
-        ("unknown_group", json!(outcomes.unknown_group)),
-    ]);
-    let all = explained + unexplained;
-    // More than one in a hundred: the snapshot is not of these logs.
-    let severity = if unexplained * 100 > all { Severity::Medium } else { Severity::Info };
-    Some(Finding {
-        id: "snapshot_drift/unexplained".to_owned(),
-        kind: FindingKind::SnapshotDrift,
-        severity,
-        title: format!("{unexplained} of {all} matched ACCEPTs are not explained by the rules in force"),
-        group_id: None,
-        rule_key: None,
-        interface_id: None,
-        evidence,
-        recommendation:
-            "Rules were changed, or connections outlived a change: give snapshots closer to the time of the \
-                         logs (--snapshot TIME=PATH, several times)."
-                .to_owned(),
     })
 }
 

@@ -3,14 +3,22 @@
 pub mod attachment;
 pub mod blocked;
 mod closest;
+pub mod default_group;
+pub mod described;
+pub mod drift;
 pub mod gaps;
+pub mod identical;
 pub mod loggable;
 pub mod managed;
+pub mod managed_inbound;
 pub mod over_broad;
 pub mod ports;
+pub mod references;
+pub mod services;
 pub mod settings;
 pub mod space;
 pub mod stale;
+pub mod unattached;
 pub mod unused;
 pub mod verdict;
 
@@ -56,6 +64,8 @@ pub enum FindingKind {
     OverBroad,
     /// A rule nobody was seen to use.
     UnusedRule,
+    /// Rules, or whole groups of them, that others make superfluous.
+    RedundantRule,
     /// A group on no interface.
     UnattachedGroup,
     /// Internal sources that are refused again and again.
@@ -66,6 +76,8 @@ pub enum FindingKind {
     BlockedByNetworkAcl,
     /// A reference to a group or list that nothing resolves.
     StaleReference,
+    /// An inbound rule on interfaces of a service that needs none.
+    ManagedInterfaceInbound,
     /// ACCEPTs that no rule explains.
     SnapshotDrift,
     /// What the logs or snapshots do not show.
@@ -78,11 +90,13 @@ impl FindingKind {
         match self {
             Self::OverBroad => "over_broad",
             Self::UnusedRule => "unused_rule",
+            Self::RedundantRule => "redundant_rule",
             Self::UnattachedGroup => "unattached_group",
             Self::BlockedAttempts => "blocked_attempts",
             Self::Scan => "scan",
             Self::BlockedByNetworkAcl => "blocked_by_network_acl",
             Self::StaleReference => "stale_reference",
+            Self::ManagedInterfaceInbound => "managed_interface_inbound",
             Self::SnapshotDrift => "snapshot_drift",
             Self::CoverageGap => "coverage_gap",
         }
@@ -110,6 +124,11 @@ pub struct Finding {
     pub evidence: Map<String, Value>,
     /// What to do.
     pub recommendation: String,
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Worst first, then by kind and id.

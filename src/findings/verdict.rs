@@ -314,9 +314,14 @@ impl<'a> Bench<'a> {
         first.is_some_and(|at| self.timeline.states[at].from.is_none_or(|from| from <= time))
     }
 
-    /// ACCEPTs on interfaces of no snapshot in the group's VPC, or, where that cannot be told, in its account.
     fn unknown_interfaces(&self, content: &Rule) -> bool {
-        let Some(group) = self.newest_group(content) else {
+        self.has_unknown_interfaces(self.newest_group(content))
+    }
+
+    /// ACCEPTs on interfaces of no snapshot in the group's VPC, or, where that cannot be told, in its account; of a group
+    /// that is not known (None), anywhere.
+    pub fn has_unknown_interfaces(&self, group: Option<&Group>) -> bool {
+        let Some(group) = group else {
             return !self.stray_vpcs.is_empty() || !self.stray_accounts.is_empty();
         };
         let in_vpc = if group.vpc_id.is_empty() {

@@ -115,7 +115,32 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
     openings::write(report, page, out)?;
     unused::write(report, page, out)?;
     blocked::write(report, page, out)?;
+    cleaning(report, page, out)?;
     gaps(report, page, out)
+}
+
+/// Rules and groups that open something for nothing, beside the unused ones.
+fn cleaning(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let kinds = [FindingKind::ManagedInterfaceInbound, FindingKind::RedundantRule];
+    let found: Vec<_> = report.findings.iter().filter(|finding| kinds.contains(&finding.kind)).collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    page.heading(out, "Not needed, or there twice")?;
+    sentences(&found, page, out)
+}
+
+/// What each finding says and advises.
+fn sentences(findings: &[&Finding], page: Page, out: &mut dyn Write) -> io::Result<()> {
+    for finding in findings.iter().take(page.limit) {
+        let text = format!("{}. {}", finding.title, finding.recommendation);
+        let line = format!("{}: {}", page.severity(finding.severity), sanitize::terminal(&text));
+        page.paragraph(out, &line)?;
+    }
+    match findings.len().saturating_sub(page.limit) {
+        0 => Ok(()),
+        more => writeln!(out, "  … {more} more findings (--limit 0 shows all)"),
+    }
 }
 
 /// What the logs and snapshots do not show, and what could not be read.
@@ -139,11 +164,7 @@ fn gaps(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     for text in aside.iter().take(page.limit) {
         page.paragraph(out, &sanitize::terminal(text))?;
     }
-    for finding in gaps {
-        let title = sanitize::terminal(&finding.title);
-        let line = format!("{}: {title}. {}", page.severity(finding.severity), finding.recommendation);
-        page.paragraph(out, &line)?;
-    }
+    sentences(&gaps, page, out)?;
     for fault in faults.iter().take(page.limit) {
         let place = fault.first.line.or(fault.first.row).unwrap_or(0);
         let file = sanitize::terminal(&fault.first.file);

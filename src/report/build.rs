@@ -2,9 +2,14 @@
 
 use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, Window, rows};
 use crate::findings::attachment::Attachments;
+use crate::findings::described::Described;
+use crate::findings::references::References;
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged};
-use crate::findings::{self, Finding, blocked, gaps, over_broad, stale, unused};
+use crate::findings::{
+    self, Finding, blocked, default_group, drift, gaps, identical, managed_inbound, over_broad, stale,
+    unattached, unused,
+};
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
@@ -48,7 +53,7 @@ pub fn report(run: &Run<'_>) -> Report {
     let judged: Vec<Judged> =
         uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
     let (findings, (blocked_rows, blocked_summary)) = rayon::join(
-        || findings(run, &uses, &judged),
+        || findings(run, &uses, &judged, &bench, &attachments),
         || {
             rayon::join(
                 || super::blocked::rows(tally),
@@ -71,12 +76,24 @@ pub fn report(run: &Run<'_>) -> Report {
     }
 }
 
-fn findings(run: &Run<'_>, uses: &[RuleUse], judged: &[Judged]) -> Vec<Finding> {
+fn findings(
+    run: &Run<'_>,
+    uses: &[RuleUse],
+    judged: &[Judged],
+    bench: &Bench<'_>,
+    attachments: &Attachments<'_>,
+) -> Vec<Finding> {
     let (timeline, tally) = (run.timeline, run.tally);
+    let (described, references) = (Described::of(timeline), References::of(timeline));
     let mut findings = over_broad::over_broad(timeline, uses, &run.settings.profile);
     findings.extend(unused::unused(timeline, judged));
+    findings.extend(unattached::unattached(timeline, bench, attachments, &described, &references));
+    findings.extend(default_group::default_groups(timeline, attachments, &described));
+    findings.extend(identical::identical(timeline, &references));
+    findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
-    findings.extend(stale::stale(timeline));
+    findings.extend(stale::stale(timeline, uses, attachments, &described));
+    findings.extend(drift::drift(tally));
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
     findings::sort(&mut findings);
     findings

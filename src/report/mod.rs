@@ -172,6 +172,8 @@ pub struct Attribution {
     pub unexplained: u64,
     /// ACCEPT that a neighbouring snapshot explains.
     pub explained_by_neighbour: u64,
+    /// Share of the ACCEPTs held against rules that those in force explain, 0 to 1; null where there are none.
+    pub explained_share: Option<f64>,
     /// What told the role of the others.
     pub basis: BasisCounts,
 }

@@ -8,9 +8,9 @@ use crate::findings::verdict::Judged;
 use crate::ingest::Place;
 use crate::rules::timeline::Timeline;
 use crate::rules::{RuleIndex, RuleProtocol};
-use crate::tally::Tally;
 use crate::tally::coverage::FaultCount;
 use crate::tally::usage::RuleUse;
+use crate::tally::{Tally, fraction};
 use crate::time;
 
 pub(super) fn text(time: Option<i64>) -> Option<String> {
@@ -61,9 +61,7 @@ fn in_force(timeline: &Timeline, rule: RuleIndex) -> InForce {
 
 fn usage(tally: &Tally, uses: &RuleUse, judged: &Judged) -> Usage {
     let interfaces: BTreeSet<String> = uses.interfaces.iter().map(|slot| tally.slots.name(*slot)).collect();
-    // Ten-thousandths are exact in a double, so the same figures always print the same.
-    #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
-    let covered_share = judged.covered.share().map(|share| share as f64 / 10_000.0);
+    let covered_share = judged.covered.share().map(fraction);
     Usage {
         verdict: judged.verdict,
         confidence: judged.confidence,
@@ -154,6 +152,7 @@ pub fn attribution(tally: &Tally) -> Attribution {
         undated: outcomes.undated,
         unexplained: outcomes.unexplained,
         explained_by_neighbour: outcomes.explained_by_neighbour,
+        explained_share: outcomes.explained_share().map(fraction),
         basis: BasisCounts {
             tcp_flags: basis(Basis::TcpFlags),
             contradicted: basis(Basis::Contradicted),

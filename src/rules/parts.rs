@@ -90,6 +90,12 @@ impl Scopes {
         }
     }
 
+    /// Account and region of an interface.
+    pub(super) fn of_interface(&self, interface: &Interface) -> (String, String) {
+        let scope = self.scope(&interface.vpc_id, &interface.owner_id, &interface.region);
+        (scope.account, scope.region)
+    }
+
     fn scope(&self, vpc: &str, account: &str, region: &str) -> Scope {
         let known = self.vpcs.get(vpc);
         let or = |said: &str, known: Option<&String>| match known {

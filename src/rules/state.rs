@@ -75,6 +75,9 @@ pub struct Interface {
     pub description: String,
     /// `RequesterId`.
     pub requester_id: String,
+    /// `RequesterManaged`: an AWS service made the interface. None where the document does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester_managed: Option<bool>,
     /// Id of the instance it is attached to, empty where none.
     pub instance_id: String,
 }

@@ -33,6 +33,17 @@ pub struct Label {
     pub description: Option<String>,
     /// Tags of the rule itself.
     pub tags: Vec<(String, String)>,
+    /// `PeeringStatus` of the peering that the referenced group is reached by, the newest known.
+    pub peering_status: Option<String>,
+}
+
+/// A snapshot that describes interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Its time; None: always.
+    pub at: Option<Seconds>,
+    /// Accounts and regions of the interfaces.
+    pub scopes: Arc<BTreeSet<(String, String)>>,
 }
 
 /// All states of a run, oldest first, with the catalogue of every rule in any of them.
@@ -47,6 +58,8 @@ pub struct Timeline {
     pub rules: Vec<Rule>,
     /// Labels, parallel to `rules`.
     pub labels: Vec<Label>,
+    /// Snapshots that describe interfaces, by time.
+    pub looks: Vec<Look>,
     /// Flow logs described in any snapshot, sorted.
     pub flow_logs: Vec<FlowLog>,
     /// Ranges of the VPCs described in any snapshot.
@@ -84,12 +97,13 @@ impl Timeline {
             }
         }
         let taken = snapshots.len();
-        let history::History { states, rules, labels, unapplied } = history::of(&snapshots, trail);
+        let history::History { states, rules, labels, looks, unapplied } = history::of(&snapshots, trail);
         Self {
             states,
             snapshots: taken,
             rules,
             labels,
+            looks,
             flow_logs: flow_logs.into_iter().collect(),
             vpcs,
             unapplied,

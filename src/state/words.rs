@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::attribution::judge::Role;
-use crate::attribution::{Basis, Cause};
+use crate::attribution::{Basis, Cause, Drift};
 use crate::flow::Direction;
 use crate::flow::field::FIELDS;
 use crate::ingest::RowFault;
@@ -46,6 +46,16 @@ impl Words for Basis {
         (Self::KnownService, "known_service"),
         (Self::FanIn, "fan_in"),
         (Self::Ambiguous, "ambiguous"),
+    ];
+}
+
+impl Words for Drift {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::StaleInterface, "stale_interface"),
+        (Self::UnresolvedReference, "unresolved_reference"),
+        (Self::TrackedConnection, "tracked_connection"),
+        (Self::NewConnection, "new_connection"),
+        (Self::Untold, "untold"),
     ];
 }
 
@@ -119,7 +129,7 @@ pub(super) fn id_bytes(text: &str) -> Option<Cow<'_, [u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribution::BASES;
+    use crate::attribution::{BASES, DRIFTS};
     use crate::flow::Field;
 
     #[test]
@@ -134,7 +144,9 @@ mod tests {
         check::<End>();
         check::<Basis>();
         check::<Cause>();
+        check::<Drift>();
         assert!(BASES.iter().all(|basis| !basis.word().is_empty()));
+        assert!(DRIFTS.iter().all(|drift| drift.word() == drift.as_str()));
         assert!(Cause::WORDS.iter().all(|(cause, word)| cause.as_str() == *word));
     }
 

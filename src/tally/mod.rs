@@ -23,9 +23,9 @@ pub mod watch;
 
 use hashbrown::HashMap;
 
-use crate::attribution::Basis;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::{SetId, SetTable};
+use crate::attribution::{Basis, Drift};
 use crate::rules::RuleIndex;
 use blocked::Blocked;
 use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
@@ -76,6 +76,8 @@ pub struct Outcomes {
     pub undated: u64,
     /// ACCEPT that no rule explains.
     pub unexplained: u64,
+    /// The same by what may lie behind them.
+    pub drift: [u64; 5],
     /// ACCEPT that a neighbouring snapshot explains.
     pub explained_by_neighbour: u64,
     /// ACCEPT by basis; those that wait are not in it yet.
@@ -88,11 +90,37 @@ impl Outcomes {
         self.basis[basis as usize] += records;
     }
 
+    /// ACCEPTs that no rule explains, by what may lie behind them.
+    pub fn drift(&self, drift: Drift) -> u64 {
+        self.drift[drift as usize]
+    }
+
+    /// ACCEPTs that rules of the state in force explain.
+    pub fn explained(&self) -> u64 {
+        self.basis.iter().fold(0, |sum, records| sum.saturating_add(*records))
+    }
+
+    /// ACCEPTs that were held against rules.
+    pub fn matched(&self) -> u64 {
+        let others = [self.unexplained, self.explained_by_neighbour, self.unknown_group];
+        others.iter().fold(self.explained(), |sum, records| sum.saturating_add(*records))
+    }
+
+    /// How far the rules given are those that were in force: explained ACCEPTs of those held against rules, in
+    /// ten-thousandths, rounded down. None: nothing was.
+    pub fn explained_share(&self) -> Option<u64> {
+        let (explained, matched) = (u128::from(self.explained()), u128::from(self.matched()));
+        u64::try_from((explained * 10_000).checked_div(matched)?).ok()
+    }
+
     /// Counts ACCEPTs of this verdict, but for what their interface and time say.
     fn add(&mut self, verdict: Verdict, records: u64) {
         match verdict {
             Verdict::UnknownGroup => self.unknown_group += records,
-            Verdict::Unexplained => self.unexplained += records,
+            Verdict::Unexplained(drift) => {
+                self.unexplained += records;
+                self.drift[drift as usize] += records;
+            }
             Verdict::Undecided { basis: None, .. } => self.explained_by_neighbour += records,
             Verdict::Decided { basis, .. } | Verdict::Undecided { basis: Some(basis), .. } => {
                 self.add_basis(basis, records);
@@ -111,7 +139,9 @@ impl Outcomes {
         self.undated += other.undated;
         self.unexplained += other.unexplained;
         self.explained_by_neighbour += other.explained_by_neighbour;
-        for (ours, theirs) in self.basis.iter_mut().zip(other.basis) {
+        let (ours, theirs) =
+            (self.basis.iter_mut().chain(&mut self.drift), other.basis.iter().chain(&other.drift));
+        for (ours, theirs) in ours.zip(theirs) {
             *ours += theirs;
         }
     }
@@ -180,4 +210,11 @@ impl Tally {
 /// Sums, minima and sets come out the same in any order; this is the one place that says so to the linter.
 pub(crate) fn unordered<K, V>(map: HashMap<K, V>) -> impl Iterator<Item = (K, V)> {
     map.into_iter()
+}
+
+/// A share in ten-thousandths as a number from 0 to 1. They are exact enough in a double that the same figures always
+/// print the same.
+#[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
+pub fn fraction(share: u64) -> f64 {
+    share as f64 / 10_000.0
 }

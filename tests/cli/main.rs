@@ -9,15 +9,19 @@
 mod blocked;
 mod cases;
 mod containers;
+mod drift;
 mod errors;
 mod fixture;
 mod inputs;
+mod managed;
 mod reasons;
 mod regressions;
 mod regressions_traffic;
 #[path = "../common/shared.rs"]
 mod shared;
 mod snapshots;
+mod stale;
 mod terminal;
 mod timeline;
+mod unattached;
 mod verdicts;

@@ -67,6 +67,7 @@ impl Estate {
             owner_id: "111111111111".to_owned(),
             region: "us-east-1".to_owned(),
             vpc_id: "vpc-0a1b2c3d4e5f60718".to_owned(),
+            peering_status: None,
         };
         let mut objects =
             Objects { groups: Some(Vec::new()), interfaces: Some(Vec::new()), ..Objects::default() };

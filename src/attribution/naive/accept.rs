@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::place::{Case, Rules};
-use crate::attribution::Basis;
+use super::place::{self, Case, Rules, SYN};
+use crate::attribution::{Basis, Drift};
 use crate::flow::{Direction, has_ports};
 use crate::rules::{Peer, RuleIndex};
 
@@ -154,6 +154,25 @@ impl<'a> Accept<'a> {
             Peer::Group(group) => self.peer_is_on_no_interface() || self.keeps_client_address(group),
         });
         near
+    }
+
+    /// What may lie behind an ACCEPT that no rule explains.
+    pub(super) fn drift(&self) -> Drift {
+        let (case, state) = (&self.case, self.case.state());
+        if !state.interfaces.contains_key(&case.interface_id) {
+            return Drift::StaleInterface;
+        }
+        let forward = case.forward_in_play().then(|| case.forward_but_peer(state, case.interface));
+        let reply = case.reply_in_play().then(|| case.reply_but_peer(state, case.interface));
+        let mut fitting = forward.into_iter().chain(reply).flatten();
+        if fitting.any(|index| place::is_unresolvable(&case.rule(index).peer, state)) {
+            return Drift::UnresolvedReference;
+        }
+        match place::known_flags(case.traffic) {
+            None => Drift::Untold,
+            Some(flags) if flags & SYN == SYN => Drift::NewConnection,
+            Some(_) => Drift::TrackedConnection,
+        }
     }
 
     /// In any snapshot given.

@@ -128,7 +128,7 @@ impl<'a> Case<'a> {
 
     /// The same for the reply reading.
     pub(super) fn reply(&self, state: &State, interface: &Interface) -> Rules {
-        let mut found = self.but_peer(state, interface, self.direction.opposite(), self.traffic.srcport);
+        let mut found = self.reply_but_peer(state, interface);
         found.retain(|index| peer_fits(&self.timeline.rules[index.index()].peer, self.peer, state));
         found
     }
@@ -136,6 +136,11 @@ impl<'a> Case<'a> {
     /// Rules that the forward reading matches, whatever their peer.
     pub(super) fn forward_but_peer(&self, state: &State, interface: &Interface) -> Rules {
         self.but_peer(state, interface, self.direction, self.traffic.dstport)
+    }
+
+    /// Rules that the reply reading matches, whatever their peer.
+    pub(super) fn reply_but_peer(&self, state: &State, interface: &Interface) -> Rules {
+        self.but_peer(state, interface, self.direction.opposite(), self.traffic.srcport)
     }
 
     fn but_peer(&self, state: &State, interface: &Interface, direction: Direction, port: u16) -> Rules {

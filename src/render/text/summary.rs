@@ -10,6 +10,9 @@ use crate::findings::Severity;
 use crate::findings::verdict::Verdict;
 use crate::report::Report;
 
+/// Of the ACCEPTs held against rules, so many must be explained.
+const TRUSTED_SHARE: f64 = 0.99;
+
 pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let window = match (&report.window.first_seen, &report.window.last_seen) {
         (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
@@ -70,9 +73,9 @@ fn explained(report: &Report) -> String {
         + basis.fan_in;
     let explained = decided + undecided;
     let all = explained + told.unexplained + told.unknown_group + told.explained_by_neighbour;
-    if all == 0 {
+    let Some(share) = told.explained_share else {
         return "no ACCEPT could be matched to rules".to_owned();
-    }
+    };
     let mut text = format!(
         "{} of {} that could be matched ({} of them by either end)",
         percent(explained, all),
@@ -80,6 +83,9 @@ fn explained(report: &Report) -> String {
         thousands(undecided)
     );
     for (figure, what) in [
+        (told.explained_by_neighbour, "explained by a neighbouring snapshot alone"),
+        (told.unknown_group, "with an unknown group"),
+        (told.unexplained, "explained by no rule"),
         (told.unknown_interface, "on interfaces of no snapshot"),
         (told.no_group, "on interfaces without groups"),
         (told.unknown_direction, "of unknown direction"),
@@ -87,6 +93,9 @@ fn explained(report: &Report) -> String {
         if figure > 0 {
             let _ = write!(text, "; {} {what}", count(figure, "record"));
         }
+    }
+    if share < TRUSTED_SHARE {
+        text.push_str(". Under 99 % the rules given are not those of these logs: trust what follows less");
     }
     text
 }

@@ -25,7 +25,7 @@ answers! {
     RangeJson { cidr_ip: String, description: Option<String> }
     Range6Json { cidr_ipv6: String, description: Option<String> }
     ListIdJson { prefix_list_id: String, description: Option<String> }
-    PairJson { group_id: String, user_id: String, description: Option<String> }
+    PairJson { group_id: String, user_id: String, peering_status: String, description: Option<String> }
     PermissionJson {
         ip_protocol: String,
         from_port: Option<i64>,
@@ -46,7 +46,7 @@ answers! {
         ip_permissions: Vec<PermissionJson>,
         ip_permissions_egress: Vec<PermissionJson>,
     }
-    ReferencedJson { group_id: String, user_id: String }
+    ReferencedJson { group_id: String, user_id: String, peering_status: String }
     RuleJson {
         security_group_rule_id: String,
         group_id: String,
@@ -79,6 +79,7 @@ answers! {
         availability_zone: String,
         description: String,
         requester_id: String,
+        requester_managed: Option<bool>,
         private_ip_address: String,
         private_ip_addresses: Vec<AddressJson>,
         ipv6_address: String,

@@ -79,6 +79,9 @@ pub struct RuleDocument {
     pub region: String,
     /// VPC of the group, where known.
     pub vpc_id: String,
+    /// `PeeringStatus` of a reference to a group of a peered VPC: a label, for it changes while the rule stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peering_status: Option<String>,
 }
 
 impl RuleDocument {
@@ -312,20 +315,17 @@ impl Objects {
     ) -> Result<(), String> {
         let protocol = RuleProtocol::parse(&permission.ip_protocol);
         let (from_port, to_port) = ports(&group.id, &protocol, permission.from_port, permission.to_port)?;
-        let v4 =
-            permission.ip_ranges.into_iter().map(|range| (Peer::cidr(&range.cidr_ip), range.description));
-        let v6 =
-            permission.ipv6_ranges.into_iter().map(|range| (Peer::cidr(&range.cidr_ipv6), range.description));
-        let lists = permission
-            .prefix_list_ids
-            .into_iter()
-            .map(|list| (Peer::PrefixList(list.prefix_list_id), list.description));
+        let v4 = permission.ip_ranges.into_iter();
+        let v4 = v4.map(|range| (Peer::cidr(&range.cidr_ip), range.description, None));
+        let v6 = permission.ipv6_ranges.into_iter();
+        let v6 = v6.map(|range| (Peer::cidr(&range.cidr_ipv6), range.description, None));
+        let lists = permission.prefix_list_ids.into_iter();
+        let lists = lists.map(|list| (Peer::PrefixList(list.prefix_list_id), list.description, None));
         // A stale reference may come without its GroupId; what is left of it names the rule.
-        let groups = permission
-            .user_id_group_pairs
-            .into_iter()
-            .map(|pair| (group_peer(pair.group_id, pair.user_id), pair.description));
-        for (peer, description) in v4.chain(v6).chain(lists).chain(groups) {
+        let groups = permission.user_id_group_pairs.into_iter().map(|pair| {
+            (group_peer(pair.group_id, pair.user_id), pair.description, text(pair.peering_status))
+        });
+        for (peer, description, peering_status) in v4.chain(v6).chain(lists).chain(groups) {
             let rule = Rule {
                 group_id: group.id.clone(),
                 direction,
@@ -342,6 +342,7 @@ impl Objects {
                 owner_id: group.owner_id.clone(),
                 region: group.region.clone(),
                 vpc_id: group.vpc_id.clone(),
+                peering_status,
             });
         }
         Ok(())
@@ -350,6 +351,8 @@ impl Objects {
     fn add_rule(&mut self, rule: RuleJson) -> Result<(), String> {
         let protocol = RuleProtocol::parse(&rule.ip_protocol);
         let (from_port, to_port) = ports(&rule.group_id, &protocol, rule.from_port, rule.to_port)?;
+        let peering_status =
+            rule.referenced_group_info.as_ref().and_then(|group| text(group.peering_status.clone()));
         let peer = match (rule.cidr_ipv4, rule.cidr_ipv6, rule.prefix_list_id, rule.referenced_group_info) {
             (Some(cidr), ..) | (None, Some(cidr), ..) => Peer::cidr(&cidr),
             (None, None, Some(list), _) => Peer::PrefixList(list),
@@ -371,6 +374,7 @@ impl Objects {
             owner_id: rule.group_owner_id,
             region: arn_region(&rule.security_group_rule_arn),
             vpc_id: String::new(),
+            peering_status,
         });
         Ok(())
     }
@@ -467,6 +471,10 @@ pub(super) fn ports(
 /// `arn:aws:ec2:REGION:…`.
 fn arn_region(arn: &str) -> String {
     arn.split(':').nth(3).unwrap_or_default().to_owned()
+}
+
+fn text(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn tags(tags: Vec<TagJson>) -> Vec<(String, String)> {

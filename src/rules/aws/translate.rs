@@ -52,6 +52,7 @@ impl InterfaceJson {
             },
             description: self.description,
             requester_id: self.requester_id,
+            requester_managed: self.requester_managed,
             instance_id: self.attachment.map(|attachment| attachment.instance_id).unwrap_or_default(),
         })
     }

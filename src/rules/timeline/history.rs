@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
-use super::{Label, Snapshot};
+use super::{Label, Look, Snapshot};
 use crate::flow::Seconds;
 use crate::rules::aws::Objects;
 use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
@@ -23,6 +23,7 @@ pub(super) struct History {
     pub(super) states: Vec<State>,
     pub(super) rules: Vec<Rule>,
     pub(super) labels: Vec<Label>,
+    pub(super) looks: Vec<Look>,
     pub(super) unapplied: Unapplied,
 }
 
@@ -90,7 +91,8 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         }
     }
     let (rules, labels) = catalogue(&contents);
-    History { states: states(&contents, &rules), rules, labels, unapplied: parts.unapplied }
+    let looks = looks(snapshots, known.scopes);
+    History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
 }
 
 /// What was there before changes that no snapshot of their account and region comes before; since when, as far as that
@@ -123,6 +125,22 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Opt
     let since = trail.watched.map(|(since, _)| since).into_iter();
     let since = since.chain(told.map(|change| change.at.saturating_sub(1))).min();
     Some((since.filter(|since| first.is_none_or(|first| *since < first)), parts))
+}
+
+/// Which snapshots describe interfaces, and of which accounts and regions.
+fn looks(snapshots: &[Snapshot], scopes: &Scopes) -> Vec<Look> {
+    let mut looks: Vec<Look> = Vec::new();
+    let mut last: Option<&Arc<Objects>> = None;
+    for Snapshot { at, objects } in snapshots {
+        let Some(interfaces) = &objects.interfaces else { continue };
+        let scopes = match looks.last() {
+            Some(look) if last.is_some_and(|last| Arc::ptr_eq(last, objects)) => Arc::clone(&look.scopes),
+            _ => Arc::new(interfaces.iter().map(|it| scopes.of_interface(it)).collect()),
+        };
+        last = Some(objects);
+        looks.push(Look { at: *at, scopes });
+    }
+    looks
 }
 
 /// What the ids of rules mean, wherever it is said.
@@ -175,6 +193,9 @@ fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
                 }
                 if !document.tags.is_empty() {
                     label.tags.clone_from(&document.tags);
+                }
+                if let Some(status) = &document.peering_status {
+                    label.peering_status = Some(status.clone());
                 }
             }
         }

@@ -7,7 +7,7 @@ use parquet::errors::ParquetError;
 use super::super::columns::{Count, Number, Row, Sheet, Text};
 use super::super::words::{Words, id_bytes};
 use super::{Loading, Names};
-use crate::attribution::{BASES, Basis};
+use crate::attribution::{BASES, Basis, DRIFTS, Drift};
 use crate::ledger::Ledger;
 use crate::tally::coverage::{Deliveries, InterfaceTally, RecordCounts, note};
 use crate::tally::{Outcomes, Tally};
@@ -106,6 +106,10 @@ fn write_counts<W: Write + Send>(tally: &Tally, sheet: &mut Sheet<W>) -> Result<
         let row = sheet.row("count")?.text(Text::Kind, "basis").text(Text::Name, basis.word());
         row.count(Count::Records, tally.outcomes.basis[basis as usize]);
     }
+    for drift in DRIFTS {
+        let row = sheet.row("count")?.text(Text::Kind, "drift").text(Text::Name, drift.word());
+        row.count(Count::Records, tally.outcomes.drift(drift));
+    }
     sheet.row("count")?.text(Text::Kind, "window").span(tally.window);
     Ok(())
 }
@@ -177,6 +181,10 @@ impl Loading {
             "basis" => {
                 let basis = Basis::of(row.text(Text::Name)?).ok_or_else(|| row.unknown(Text::Name))?;
                 &mut tally.outcomes.basis[basis as usize]
+            }
+            "drift" => {
+                let drift = Drift::of(row.text(Text::Name)?).ok_or_else(|| row.unknown(Text::Name))?;
+                &mut tally.outcomes.drift[drift as usize]
             }
             "window" => {
                 tally.window = row.span()?;

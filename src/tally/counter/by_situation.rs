@@ -257,7 +257,8 @@ impl Counter<'_> {
                 self.waiting_sets.push((forward, reply));
                 Known::Waiting(u32::try_from(self.waiting_sets.len() - 1).unwrap_or(u32::MAX))
             }
-            Verdict::Unexplained | Verdict::Undecided { basis: None, .. } if other_states => Known::Alone,
+            // Also because what lies behind them may be the one interface that a state lacks.
+            Verdict::Unexplained(_) | Verdict::Undecided { basis: None, .. } if other_states => Known::Alone,
             _ => {
                 let near = std::mem::take(&mut self.judge.near);
                 let near = self.judge.sets.intern(&near, self.brief.index);
