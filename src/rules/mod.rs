@@ -12,6 +12,7 @@ pub mod change;
 pub mod load;
 mod parts;
 pub mod state;
+pub mod terraform;
 pub mod timeline;
 
 use std::fmt;

@@ -414,7 +414,7 @@ fn net(owner: &str, key: &str, text: &str) -> Result<IpNet, String> {
 }
 
 /// Ports as AWS has them: -1 or nothing is None. For `-1` (all protocols) a written range means nothing.
-fn ports(
+pub(super) fn ports(
     owner: &str,
     protocol: &RuleProtocol,
     from: Option<i64>,
