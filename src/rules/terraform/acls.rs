@@ -16,7 +16,7 @@ type Key = (String, Direction, u32);
 /// ACLs of one part of a document.
 #[derive(Debug, Default)]
 pub(super) struct Acls {
-    acls: BTreeMap<String, NetworkAcl>,
+    wholes: BTreeMap<String, NetworkAcl>,
     inline: BTreeMap<Key, AclEntry>,
     /// Entries that are resources, with their addresses.
     own: BTreeMap<Key, (String, AclEntry)>,
@@ -80,7 +80,7 @@ impl Acls {
         let vpc_id = reader.id("vpc_id", &VPCS)?.value().unwrap_or_default();
         let (owner_id, _) = block.home()?;
         let acl = NetworkAcl { id: id.clone(), vpc_id, owner_id, subnet_ids, entries: Vec::new() };
-        self.acls.entry(id).or_insert(acl);
+        self.wholes.entry(id).or_insert(acl);
         Ok(())
     }
 
@@ -129,38 +129,41 @@ impl Acls {
                 self.inline.remove(key);
             }
             for (acl, subnet) in replaced.acls.associations.keys() {
-                if let Some(acl) = self.acls.get_mut(acl) {
+                if let Some(acl) = self.wholes.get_mut(acl) {
                     acl.subnet_ids.retain(|held| held != subnet);
                 }
             }
         }
+        // A subnet has one ACL; what another one lists was there before.
+        let mut homes: BTreeMap<String, String> = BTreeMap::new();
         for ((id, subnet), address) in self.associations {
-            if !self.acls.contains_key(&id) {
+            if !self.wholes.contains_key(&id) {
                 notes.add(&address, "network_acl_id", Lack::Acl);
-                continue;
             }
-            // A subnet has one ACL; what another one lists was there before.
-            for acl in self.acls.values_mut() {
-                acl.subnet_ids.retain(|held| *held != subnet);
-                if acl.id == id {
-                    acl.subnet_ids.push(subnet.clone());
-                }
+            homes.insert(subnet, id);
+        }
+        for acl in self.wholes.values_mut() {
+            acl.subnet_ids.retain(|subnet| !homes.contains_key(subnet));
+        }
+        for (subnet, id) in homes {
+            if let Some(acl) = self.wholes.get_mut(&id) {
+                acl.subnet_ids.push(subnet);
             }
         }
         let mut entries = self.inline;
         for (key, (address, entry)) in self.own {
-            if !self.acls.contains_key(&key.0) {
+            if !self.wholes.contains_key(&key.0) {
                 notes.add(&address, "network_acl_id", Lack::Acl);
             }
             entries.insert(key, entry);
         }
         for ((id, ..), entry) in entries {
-            if let Some(acl) = self.acls.get_mut(&id) {
+            if let Some(acl) = self.wholes.get_mut(&id) {
                 acl.entries.push(entry);
             }
         }
-        let described = !self.acls.is_empty();
-        let sure = self.acls.into_values().filter(|acl| !self.unsure.contains(&acl.id));
+        let described = !self.wholes.is_empty();
+        let sure = self.wholes.into_values().filter(|acl| !self.unsure.contains(&acl.id));
         let sorted = sure.map(|mut acl| {
             acl.entries.sort_by_key(|entry| entry.number);
             acl

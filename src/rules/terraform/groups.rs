@@ -21,7 +21,7 @@ pub(super) struct Groups {
 }
 
 /// What a rule says beside its peer.
-struct Header {
+struct Terms {
     group_id: String,
     direction: Direction,
     protocol: RuleProtocol,
@@ -62,7 +62,7 @@ impl Groups {
         for (direction, key) in [(Direction::Ingress, "ingress"), (Direction::Egress, "egress")] {
             match block.blocks(key)? {
                 Attribute::Value(entries) => {
-                    self.add_inline(reader, &id, (direction, key), &entries, notes)?
+                    self.add_inline(reader, &id, (direction, key), &entries, notes)?;
                 }
                 Attribute::Null => {}
                 Attribute::Unknown => reader.note(notes, key, Lack::Inline),
@@ -92,8 +92,7 @@ impl Groups {
         };
         for entry in entries {
             let reader = reader.element(*entry);
-            let Some(header) = header(reader, Some(group_id.to_owned()), direction, "protocol", notes)?
-            else {
+            let Some(terms) = terms(reader, Some(group_id.to_owned()), direction, "protocol", notes)? else {
                 continue;
             };
             let mut peers = range_peers(reader, notes)?;
@@ -104,9 +103,9 @@ impl Groups {
                 (Some(ids), _) => peers.extend(ids.iter().cloned().map(Peer::Group)),
                 (None, _) => reader.note(notes, "security_groups", Lack::Rule),
             }
-            peers.extend(own_peer(reader, &header.group_id, notes)?);
+            peers.extend(own_peer(reader, &terms.group_id, notes)?);
             let document = Label { description: description(entry)?, ..Label::default() };
-            keep(&mut self.inline, entry.address, &header, peers, document);
+            keep(&mut self.inline, entry.address, &terms, peers, document);
         }
         Ok(())
     }
@@ -122,17 +121,17 @@ impl Groups {
             other => return Err(block.wrong("type", "ingress or egress", &other.into())),
         };
         let group_id = reader.required_id("security_group_id", &GROUPS, Lack::Rule, notes)?;
-        let Some(header) = header(reader, group_id, direction, "protocol", notes)? else { return Ok(()) };
-        let noted = notes.0.len();
+        let Some(terms) = terms(reader, group_id, direction, "protocol", notes)? else { return Ok(()) };
+        let told = notes.0.len();
         let mut peers = range_peers(reader, notes)?;
-        peers.extend(own_peer(reader, &header.group_id, notes)?);
+        peers.extend(own_peer(reader, &terms.group_id, notes)?);
         match reader.id("source_security_group_id", &GROUPS)? {
             Attribute::Value(id) => peers.push(group_peer(&id)),
             Attribute::Null => {}
             Attribute::Unknown if names_no_group(reader, &peers) => {}
             Attribute::Unknown => reader.note(notes, "source_security_group_id", Lack::Rule),
         }
-        if peers.is_empty() && notes.0.len() == noted {
+        if peers.is_empty() && notes.0.len() == told {
             peers.push(Peer::BadCidr(String::new()));
         }
         let label = Label {
@@ -141,7 +140,7 @@ impl Groups {
             tags: Vec::new(),
             home: block.home()?,
         };
-        keep(&mut self.own, block.address, &header, peers, label);
+        keep(&mut self.own, block.address, &terms, peers, label);
         Ok(())
     }
 
@@ -153,7 +152,7 @@ impl Groups {
     ) -> Result<(), String> {
         let block = reader.block;
         let group_id = reader.required_id("security_group_id", &GROUPS, Lack::Rule, notes)?;
-        let Some(header) = header(reader, group_id, direction, "ip_protocol", notes)? else { return Ok(()) };
+        let Some(terms) = terms(reader, group_id, direction, "ip_protocol", notes)? else { return Ok(()) };
         let cidr: fn(String) -> Peer = |text| Peer::cidr(&text);
         let group: fn(String) -> Peer = |id| group_peer(&id);
         let sides = [
@@ -162,7 +161,7 @@ impl Groups {
             ("prefix_list_id", reader.id("prefix_list_id", &PREFIX_LISTS)?, Peer::PrefixList),
             ("referenced_security_group_id", reader.id("referenced_security_group_id", &GROUPS)?, group),
         ];
-        let noted = notes.0.len();
+        let told = notes.0.len();
         let mut peers = Vec::new();
         for (key, side, peer) in sides {
             match side {
@@ -171,7 +170,7 @@ impl Groups {
                 Attribute::Unknown => reader.note(notes, key, Lack::Rule),
             }
         }
-        if peers.is_empty() && notes.0.len() == noted {
+        if peers.is_empty() && notes.0.len() == told {
             peers.push(Peer::BadCidr(String::new()));
         }
         let rule_id = block.text("security_group_rule_id")?.value().or(block.text("id")?.value());
@@ -181,7 +180,7 @@ impl Groups {
             tags: block.tags(),
             home: block.home()?,
         };
-        keep(&mut self.own, block.address, &header, peers, label);
+        keep(&mut self.own, block.address, &terms, peers, label);
         Ok(())
     }
 
@@ -248,15 +247,15 @@ struct Label {
 }
 
 /// One rule for each peer. An id labels the rule only where there is one.
-fn keep(rules: &mut Rules, address: &str, header: &Header, peers: Vec<Peer>, label: Label) {
+fn keep(rules: &mut Rules, address: &str, terms: &Terms, peers: Vec<Peer>, label: Label) {
     let rule_id = label.rule_id.filter(|id| !id.is_empty() && peers.len() == 1);
     for peer in peers {
         let rule = Rule {
-            group_id: header.group_id.clone(),
-            direction: header.direction,
-            protocol: header.protocol.clone(),
-            from_port: header.ports.0,
-            to_port: header.ports.1,
+            group_id: terms.group_id.clone(),
+            direction: terms.direction,
+            protocol: terms.protocol.clone(),
+            from_port: terms.ports.0,
+            to_port: terms.ports.1,
             peer,
         };
         let document = RuleDocument {
@@ -273,13 +272,13 @@ fn keep(rules: &mut Rules, address: &str, header: &Header, peers: Vec<Peer>, lab
 }
 
 /// What a rule says beside its peer; None, with a note, where something of it is not known.
-fn header(
+fn terms(
     reader: Reader<'_, '_>,
     group_id: Option<String>,
     direction: Direction,
     protocol_key: &str,
     notes: &mut Notes,
-) -> Result<Option<Header>, String> {
+) -> Result<Option<Terms>, String> {
     let block = reader.block;
     let word = reader.required(block.text(protocol_key)?, protocol_key, Lack::Rule, notes);
     let (Some(group_id), Some(word)) = (group_id, word) else { return Ok(None) };
@@ -304,7 +303,7 @@ fn header(
         written => written,
     };
     let ports = ports(block.address, &protocol, from, to)?;
-    Ok(Some(Header { group_id, direction, protocol, ports }))
+    Ok(Some(Terms { group_id, direction, protocol, ports }))
 }
 
 /// Address ranges and prefix lists of a rule.

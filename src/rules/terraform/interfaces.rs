@@ -1,6 +1,6 @@
 //! Network interfaces, those of instances, and the groups attached to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Attribute, Before, Block, GROUPS, INTERFACES, Lack, Missing, Notes, Reader, SUBNETS};
 use crate::rules::aws::Objects;
@@ -15,8 +15,8 @@ pub(super) struct Interfaces {
     primary: BTreeMap<String, Interface>,
     /// Groups attached by resources of their own: (interface, group) and the address.
     attached: BTreeMap<(String, String), String>,
-    /// Whether there are any, also such as are left out.
-    described: bool,
+    /// Those that exist and whose groups are not known.
+    unsure: BTreeSet<String>,
 }
 
 impl Interfaces {
@@ -38,8 +38,10 @@ impl Interfaces {
 
     fn add_interface(&mut self, reader: Reader<'_, '_>, notes: &mut Notes) -> Result<(), String> {
         let block = reader.block;
-        self.described = true;
-        let Some(mut interface) = located(reader, "security_groups", notes)? else { return Ok(()) };
+        let Some(mut interface) = located(reader, "security_groups", notes)? else {
+            self.unsure.extend(block.text("id")?.value().map(str::to_owned));
+            return Ok(());
+        };
         interface.id = reader.resource.id();
         add_addresses(&mut interface, &block, &["private_ip"], &["private_ips", "private_ip_list"])?;
         add_addresses(&mut interface, &block, &[], &["ipv6_addresses", "ipv6_address_list"])?;
@@ -74,8 +76,10 @@ impl Interfaces {
                 return Ok(());
             }
         };
-        self.described = true;
-        let Some(mut interface) = located(reader, "vpc_security_group_ids", notes)? else { return Ok(()) };
+        let Some(mut interface) = located(reader, "vpc_security_group_ids", notes)? else {
+            self.unsure.insert(id);
+            return Ok(());
+        };
         interface.id = id;
         add_addresses(&mut interface, &block, &["private_ip"], &["secondary_private_ips", "ipv6_addresses"])?;
         if let Attribute::Value(text) = block.text("public_ip")? {
@@ -101,10 +105,12 @@ impl Interfaces {
 
     /// Puts the interfaces into the objects. Subnets and groups have to be there: they say which VPC it is.
     pub(super) fn finish(self, before: Option<Before<'_>>, objects: &mut Objects, notes: &mut Notes) {
-        let Self { own: mut interfaces, primary, attached, described } = self;
+        let Self { own: mut interfaces, primary, attached, unsure } = self;
         for (id, primary) in primary {
             match interfaces.get_mut(&id) {
                 Some(own) => complete(own, primary),
+                // The instance repeats what the resource was.
+                None if unsure.contains(&id) => {}
                 None => {
                     interfaces.insert(id, primary);
                 }
@@ -123,14 +129,18 @@ impl Interfaces {
             match interfaces.get_mut(&id) {
                 Some(interface) if interface.group_ids.contains(&group) => {}
                 Some(interface) => interface.group_ids.push(group),
+                None if unsure.contains(&id) => {}
                 None => notes.add(&address, "network_interface_id", Lack::Interface),
             }
         }
-        let placed = interfaces.into_values().map(|mut interface| {
-            interface.vpc_id = vpc_of(&interface, objects);
-            interface
-        });
-        objects.interfaces = described.then_some(placed.collect());
+        let vpcs = vpcs(objects);
+        for interface in interfaces.values_mut() {
+            let mut homes = std::iter::once(&interface.subnet_id).chain(&interface.group_ids);
+            interface.vpc_id = homes.find_map(|id| vpcs.get(id).cloned()).unwrap_or_default();
+        }
+        // One that is left out must not stay as it was either.
+        let are_described = !unsure.is_empty() || !interfaces.is_empty();
+        objects.interfaces = are_described.then(|| interfaces.into_values().collect());
     }
 
     fn holds(&self, id: &str, group: &String) -> bool {
@@ -192,11 +202,10 @@ fn complete(own: &mut Interface, primary: Interface) {
     }
 }
 
-/// The VPC of its subnet, or of its groups.
-fn vpc_of(interface: &Interface, objects: &Objects) -> String {
-    let subnets = objects.subnets.iter().flatten();
-    let by_subnet = subnets.filter(|subnet| subnet.id == interface.subnet_id).map(|subnet| &subnet.vpc_id);
-    let groups = objects.groups.iter().flatten();
-    let by_group = groups.filter(|group| interface.group_ids.contains(&group.id)).map(|group| &group.vpc_id);
-    by_subnet.chain(by_group).find(|vpc| !vpc.is_empty()).cloned().unwrap_or_default()
+/// The VPC of each subnet and group.
+fn vpcs(objects: &Objects) -> BTreeMap<String, String> {
+    let subnets = objects.subnets.iter().flatten().map(|subnet| (&subnet.id, &subnet.vpc_id));
+    let groups = objects.groups.iter().flatten().map(|group| (&group.id, &group.vpc_id));
+    let known = subnets.chain(groups).filter(|(_, vpc)| !vpc.is_empty());
+    known.map(|(id, vpc)| (id.clone(), vpc.clone())).collect()
 }

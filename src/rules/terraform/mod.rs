@@ -1,4 +1,4 @@
-//! `terraform show -json` (OpenTofu's `tofu show -json` alike) → snapshot objects.
+//! `terraform show -json` (`tofu show -json` alike) → snapshot objects.
 //!
 //! ```text
 //! values, prior_state ──────────────────────▶ resource ─▶ groups, interfaces, acls, networks ─▶ Objects

@@ -17,15 +17,18 @@ const MOST_REFERENCES: usize = 64;
 /// No id passes through more variables and outputs.
 const MOST_STEPS: usize = 256;
 
+/// A resource block of a module: its type and name in it.
+type BlockKey<'a, Module> = (Vec<Module>, &'a str, &'a str);
+
 /// The configuration of a plan beside the instances it makes.
 #[derive(Debug, Default)]
 pub(super) struct References<'a> {
     /// Module blocks by the names of the calls that lead to them.
     modules: BTreeMap<Vec<&'a str>, &'a Value>,
     /// Expressions of resource blocks by module, type and name.
-    expressions: BTreeMap<(Vec<&'a str>, &'a str, &'a str), &'a Value>,
+    expressions: BTreeMap<BlockKey<'a, &'a str>, &'a Value>,
     /// Ids of instances by module instance, type and name, then index.
-    instances: BTreeMap<(Vec<Step<'a>>, &'a str, &'a str), BTreeMap<Option<&'a str>, String>>,
+    instances: BTreeMap<BlockKey<'a, Step<'a>>, BTreeMap<Option<&'a str>, String>>,
     module_instances: BTreeSet<Vec<Step<'a>>>,
 }
 

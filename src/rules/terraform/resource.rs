@@ -122,11 +122,11 @@ impl<'a> Resources<'a> {
     /// What a plan leaves behind: the planned values, completed by what the changes say and by what they leave alone.
     pub(super) fn proposed(planned: Self, prior: &Self, changes: &[Change<'a>]) -> Self {
         let mut resources = planned;
-        let mut changed = BTreeSet::new();
-        for change in changes {
+        let mut named = BTreeSet::new();
+        for change in changes.iter().filter(|change| change.deposed.is_empty()) {
             if !change.forgets() {
-                changed.insert(change.address);
-                changed.extend(change.previous_address);
+                named.insert(change.address);
+                named.extend(change.previous_address);
             }
             if let Some(after) = change.after {
                 let resource = Resource::new(change.address, after, change.after_unknown);
@@ -134,7 +134,7 @@ impl<'a> Resources<'a> {
             }
         }
         for (&(address, deposed), resource) in &prior.managed {
-            if deposed.is_empty() && !changed.contains(address) {
+            if deposed.is_empty() && !named.contains(address) {
                 resources.managed.entry((address, "")).or_insert_with(|| resource.clone());
             }
         }
@@ -147,7 +147,8 @@ impl<'a> Resources<'a> {
         let mut resources = Self::default();
         for change in changes.iter().filter(|change| change.replaces()) {
             if let Some(before) = change.before {
-                resources.managed.insert((change.address, ""), Resource::new(change.address, before, None));
+                let resource = Resource::new(change.address, before, None);
+                resources.managed.insert((change.address, change.deposed), resource);
             }
         }
         resources
@@ -158,6 +159,8 @@ impl<'a> Resources<'a> {
 #[derive(Debug)]
 pub(super) struct Change<'a> {
     address: &'a str,
+    /// The key of an object that was replaced earlier and waits to be destroyed: it is not the resource itself.
+    deposed: &'a str,
     previous_address: Option<&'a str>,
     actions: Vec<&'a str>,
     before: Option<&'a Value>,
@@ -166,18 +169,19 @@ pub(super) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Those of a plan. Objects that were replaced earlier and wait to be destroyed are not the resource.
+    /// Those of a plan.
     pub(super) fn all(plan: &'a Value) -> Result<Vec<Self>, String> {
         let mut changes = Vec::new();
         for entry in list(plan, "resource_changes")? {
             let address = address(entry)?;
-            if is_data(entry) || entry.get("deposed").is_some_and(|key| !key.is_null()) {
+            if is_data(entry) {
                 continue;
             }
             let change = entry.get("change").unwrap_or(&Value::Null);
             let object = |key: &str| change.get(key).filter(|value| value.is_object());
             changes.push(Self {
                 address,
+                deposed: entry.get("deposed").and_then(Value::as_str).unwrap_or_default(),
                 previous_address: entry.get("previous_address").and_then(Value::as_str),
                 actions: list(change, "actions")?.iter().filter_map(Value::as_str).collect(),
                 before: object("before"),

@@ -1,3 +1,7 @@
+#![expect(clippy::needless_pass_by_value, reason = "documents are written where they are passed")]
+
+mod documents;
+mod groups;
 mod plan;
 mod references;
 mod state;

@@ -107,6 +107,18 @@ fn a_replaced_rule_resource_takes_its_repetition_with_it() {
     }
 }
 
+#[test]
+fn a_deposed_rule_goes_without_the_one_that_replaced_it() {
+    let group = json!({ "id": "sg-1", "ingress": [ssh(), web()] });
+    let mut deposed =
+        change("aws_security_group_rule.x", "delete", rule(22, "10.0.0.0/8"), Value::Null, json!({}));
+    deposed["deposed"] = json!("1a2b3c4d");
+    let prior =
+        [("aws_security_group.web", group.clone()), ("aws_security_group_rule.x", rule(443, "0.0.0.0/0"))];
+    let changes = [same("aws_security_group.web", &group), same(prior[1].0, &prior[1].1), deposed];
+    assert_eq!(rule_keys(read_well(&plan(&prior, &changes, Value::Null)).proposed.as_ref()), [WEB]);
+}
+
 /// A rule that the group did not repeat before the plan is written by the group itself.
 #[test]
 fn an_inline_rule_that_is_new_stays() {
@@ -180,13 +192,12 @@ fn what_the_plan_leaves_alone_stays() {
     let mut document = plan(
         &[
             ("aws_security_group.main", group("sg-1")),
-            ("aws_security_group.old", group("sg-2")),
+            ("aws_security_group.old", json!({ "id": "sg-2", "ingress": [ssh()] })),
             ("aws_security_group.untargeted", group("sg-3")),
             ("aws_security_group.forgotten", group("sg-4")),
         ],
         &[
             deposed,
-            same("aws_security_group.main", &group("sg-1")),
             moved,
             change("aws_security_group.forgotten", "forget", group("sg-4"), Value::Null, json!({})),
         ],
@@ -200,6 +211,7 @@ fn what_the_plan_leaves_alone_stays() {
         objects.unwrap().groups.unwrap().into_iter().map(|group| group.id).collect()
     };
     assert_eq!(ids(read.state), ["sg-1", "sg-2", "sg-3", "sg-4", "sg-9"]);
+    assert!(rule_keys(read.proposed.as_ref()).is_empty(), "a moved resource is one");
     assert_eq!(ids(read.proposed), ["sg-1", "sg-2", "sg-3", "sg-4"]);
 }
 
@@ -340,6 +352,16 @@ fn what_would_be_wrong_in_part_is_left_out_as_a_whole() {
                 json!({ "security_groups": [false, true] }),
             ),
             changed(
+                "aws_instance.a",
+                json!({ "id": "i-1", "primary_network_interface_id": "eni-1", "vpc_security_group_ids": ["sg-1"] }),
+                json!({}),
+            ),
+            changed(
+                "aws_network_interface_sg_attachment.a",
+                json!({ "network_interface_id": "eni-1", "security_group_id": "sg-2" }),
+                json!({}),
+            ),
+            changed(
                 "aws_instance.new",
                 json!({}),
                 json!({ "id": true, "primary_network_interface_id": true }),
@@ -383,4 +405,14 @@ fn what_would_be_wrong_in_part_is_left_out_as_a_whole() {
         (Some(vec![]), Some(vec![]), Some(vec![]))
     );
     assert!(objects.prefix_lists.is_empty() && objects.vpcs.is_empty());
+}
+
+/// What is left out because it is new does not claim that there are no others.
+#[test]
+fn a_new_interface_of_unknown_groups_claims_nothing() {
+    let unknown = json!({ "id": true, "security_groups": true });
+    let create = change("aws_network_interface.a", "create", Value::Null, json!({}), unknown);
+    let read = read_well(&plan(&[], &[create], Value::Null));
+    assert_eq!(read.proposed, Some(Objects::default()));
+    assert_eq!(super::unknown(&read), ["aws_network_interface.a security_groups Interface"]);
 }

@@ -42,14 +42,15 @@ fn groups_of_rules(changes: &[Value], configuration: Value) -> Option<Vec<String
 
 #[test]
 fn a_reference_leads_to_the_group_that_will_be() {
+    type Case<'c> = (&'c [&'c str], &'c str, &'c [&'c str], Option<&'c str>);
     let web = &["aws_security_group.web.id", "aws_security_group.web"][..];
     let keyed =
         &["aws_security_group.web[\"b\"].id", "aws_security_group.web[\"b\"]", "aws_security_group.web"][..];
     let by_key = &["aws_security_group.web", "each.key"][..];
     let one = &["aws_security_group.web"][..];
     let two = &["aws_security_group.web[\"a\"]", "aws_security_group.web[\"b\"]"][..];
-    let cases: &[(&[&str], &str, &[&str], Option<&str>)] = &[
-        // instances, rule, references, group
+    // instances, rule, references, group
+    let cases: &[Case<'_>] = &[
         (one, "x", web, Some("aws_security_group.web")),
         (one, "x", &["aws_security_group.web"], Some("aws_security_group.web")),
         (
@@ -111,13 +112,11 @@ fn references_pass_through_modules() {
     let rule = block("aws_security_group_rule.x", json!({ "security_group_id": refs(&["var.group"]) }));
     let inner =
         |group: Value| json!({ "expressions": { "group": group }, "module": { "resources": [rule] } });
+    let root = block("aws_security_group.root", json!({}));
     let net = json!({ "module": { "resources": [group],
         "outputs": { "id": { "expression": refs(&["aws_security_group.web.id", "aws_security_group.web"]) },
                      "fixed": { "expression": { "constant_value": "sg-1" } } } } });
-    let with = |group: Value| json!({ "root_module": { "resources": [group_of_root()], "module_calls": { "net": net, "rules": inner(group) } } });
-    fn group_of_root() -> Value {
-        block("aws_security_group.root", json!({}))
-    }
+    let with = |group: Value| json!({ "root_module": { "resources": [root], "module_calls": { "net": net, "rules": inner(group) } } });
     let one = "module.net.aws_security_group.web";
     let cases: &[(&[&str], &str, Value, Option<&str>)] = &[
         (&[one], "module.rules", refs(&["module.net.id", "module.net"]), Some(one)),
@@ -205,6 +204,7 @@ fn peers_are_led_like_groups() {
 
 #[test]
 fn lists_are_led_where_every_element_is_sure() {
+    type Case<'c> = (Value, Value, &'c [&'c str], Option<&'c [&'c str]>);
     let both = &[
         "aws_security_group.a.id",
         "aws_security_group.a",
@@ -213,8 +213,8 @@ fn lists_are_led_where_every_element_is_sure() {
     ][..];
     let a = &["aws_security_group.a.id", "aws_security_group.a"][..];
     let chosen = &["aws_security_group.a.id", "aws_security_group.b.id", "var.choice"][..];
-    let cases: &[(Value, Value, &[&str], Option<&[&str]>)] = &[
-        // known, unknown, references, groups
+    // known, unknown, references, groups
+    let cases: &[Case<'_>] = &[
         (json!([null]), json!([true]), a, Some(&["aws_security_group.a"])),
         (json!(null), json!(true), a, Some(&["aws_security_group.a"])),
         (json!(null), json!(true), both, Some(&["aws_security_group.a", "aws_security_group.b"])),
@@ -233,6 +233,7 @@ fn lists_are_led_where_every_element_is_sure() {
         (json!([null]), json!([true]), both, None),
         (json!([null]), json!([true]), chosen, None),
         (json!(null), json!(true), chosen, None),
+        (json!(null), json!(true), &["aws_security_group.a.id", "aws_security_group.b.id", "each.key"], None),
         (json!(null), json!(true), &["var.more", a[0]], None),
         (json!(null), json!(true), &["var.more"], None),
         (json!(null), json!(true), &["local.all"], None),
@@ -257,6 +258,41 @@ fn lists_are_led_where_every_element_is_sure() {
         let groups = interfaces.first().map(|it| it.group_ids.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(groups.as_deref(), *expected, "{references:?}");
         assert_eq!(read.unknown.is_empty(), expected.is_some());
+    }
+}
+
+/// An element of what a variable holds may be any of it.
+#[test]
+fn an_element_of_a_variable_is_sure_where_it_holds_one_id() {
+    let a = ["aws_security_group.a.id", "aws_security_group.a"];
+    let both = ["aws_security_group.a.id", "aws_security_group.b.id"];
+    let cases = [
+        (&a[..], "var.groups", 1),
+        (&a[..], "var.groups[\"a\"]", 1),
+        (&a[..], "var.groups[\"a\"].id", 1),
+        (&a[..], "var.groups.name", 0),
+        (&both[..], "var.groups", 2),
+        (&both[..], "var.groups[\"a\"]", 0),
+    ];
+    for (given, used, groups) in cases {
+        let changes = [
+            new_group("aws_security_group.a"),
+            new_group("aws_security_group.b"),
+            change(
+                "module.m.aws_network_interface.x",
+                "update",
+                json!({}),
+                json!({ "id": "eni-1" }),
+                json!({ "security_groups": true }),
+            ),
+        ];
+        let interface = block("aws_network_interface.x", json!({ "security_groups": refs(&[used]) }));
+        let call =
+            json!({ "expressions": { "groups": refs(given) }, "module": { "resources": [interface] } });
+        let read =
+            read_well(&plan(&[], &changes, json!({ "root_module": { "module_calls": { "m": call } } })));
+        let interfaces = read.proposed.unwrap().interfaces.unwrap();
+        assert_eq!(interfaces.first().map_or(0, |it| it.group_ids.len()), groups, "{used}");
     }
 }
 
