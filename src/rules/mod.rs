@@ -14,6 +14,7 @@ pub mod cloudtrail;
 pub mod load;
 mod parts;
 pub mod state;
+pub mod terraform;
 pub mod timeline;
 
 use std::fmt;
