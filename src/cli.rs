@@ -25,6 +25,8 @@ pub enum Command {
     Merge(Merge),
     /// Report on states without reading logs or snapshots again
     Report(StateReport),
+    /// What snapshots, AWS Config, CloudTrail and Terraform documents say of the rules
+    Snapshot(Snapshot),
     /// Make up a small account: flow logs in three forms and their snapshot
     Generate(Generate),
 }
@@ -102,6 +104,66 @@ pub struct StateReport {
     /// The report.
     #[command(flatten)]
     pub report: ReportOptions,
+}
+
+/// `flowaudit snapshot`.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SnapshotCommand,
+}
+
+/// What to do with documents.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// What documents hold, from when to when, and what is missing
+    Check {
+        /// Documents, each in force since TIME (RFC 3339)
+        #[arg(value_name = "[TIME=]PATH", required = true)]
+        paths: Vec<String>,
+        /// Where and how.
+        #[command(flatten)]
+        answer: AnswerOptions,
+    },
+    /// Rules, memberships and more that B has and A has not, and the other way round
+    ///
+    /// The newest state of each is compared. Of a Terraform plan, A is what is there now and B what is proposed; a plan
+    /// alone is compared with itself.
+    Diff {
+        /// The first; or a Terraform plan
+        #[arg(value_name = "A")]
+        first: String,
+        /// The second
+        #[arg(value_name = "B")]
+        second: Option<String>,
+        /// Where and how.
+        #[command(flatten)]
+        answer: AnswerOptions,
+    },
+    /// The state at a time, as the describe-* calls would have answered (JSON)
+    Show {
+        /// Documents, each in force since TIME (RFC 3339)
+        #[arg(value_name = "[TIME=]PATH", required = true)]
+        paths: Vec<String>,
+        /// When; the newest state if not given
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        at: Option<i64>,
+        /// Write to FILE instead of standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// How an answer is written.
+#[derive(Debug, Args)]
+pub struct AnswerOptions {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write it to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// How a report is written.

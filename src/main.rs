@@ -7,12 +7,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use console::Term;
-use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate, ReportOptions};
+use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate, ReportOptions, SnapshotCommand};
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
-use flowaudit::{analyze, conclude, generate, pipeline, render};
+use flowaudit::rules::timeline::Placement;
+use flowaudit::snapshot::diff::Diff;
+use flowaudit::{analyze, conclude, generate, pipeline, render, snapshot};
 use tempfile::NamedTempFile;
 
 /// What a run came to; see `flowaudit analyze --help`.
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => {
             write_report(&arguments.report, || conclude::states(&arguments.states, None))
         }
+        Command::Snapshot(arguments) => pipeline::with_threads(0, || run_snapshot(&arguments.command)),
         Command::Generate(arguments) => run_generate(arguments),
     };
     let status = result.unwrap_or_else(|error| {
@@ -59,7 +62,7 @@ fn write_report(
     options: &ReportOptions,
     make: impl FnOnce() -> Result<Report, Error>,
 ) -> Result<Status, Error> {
-    let out = Output::open(options)?;
+    let out = Output::open(options.output.as_deref())?;
     let report = make()?;
     if !options.quiet {
         for failure in &report.coverage.files.failures {
@@ -104,6 +107,67 @@ fn status(report: &Report, fail_on: Option<Severity>) -> Status {
     }
 }
 
+fn run_snapshot(command: &SnapshotCommand) -> Result<Status, Error> {
+    match command {
+        SnapshotCommand::Check { paths, answer } => {
+            let out = Output::open(answer.output.as_deref())?;
+            let check = snapshot::check::check(&snapshot::read(paths)?);
+            out.write(|writer| match answer.format {
+                Format::Json => write_json(&check, writer),
+                Format::Text => snapshot::check::render(&check, writer),
+            })?;
+        }
+        SnapshotCommand::Diff { first, second, answer } => {
+            let out = Output::open(answer.output.as_deref())?;
+            let diff = difference(first, second.as_deref())?;
+            out.write(|writer| match answer.format {
+                Format::Json => write_json(&diff, writer),
+                Format::Text => snapshot::diff::render(&diff, writer),
+            })?;
+        }
+        SnapshotCommand::Show { paths, at, output } => {
+            let out = Output::open(output.as_deref())?;
+            let history = snapshot::read(paths)?;
+            let Some((state, placement)) = snapshot::show::at(&history.timeline, *at) else {
+                return Err(Error::Input(format!("{}: no state of any time", paths.join(", "))));
+            };
+            if let (Placement::BeforeFirst, Some(from)) = (placement, state.from) {
+                let from = flowaudit::time::format(from);
+                complain(&format!(
+                    "warning: nothing is known of that time; this is the first state, in force from {from}"
+                ));
+            }
+            let document = snapshot::show::document(&history.timeline, state);
+            out.write(|writer| write_json(&document, writer))?;
+        }
+    }
+    Ok(Status::Done)
+}
+
+/// Of a plan, what is there comes first and what is proposed second.
+fn difference(first: &str, second: Option<&str>) -> Result<Diff, Error> {
+    let before = snapshot::read(&[first.to_owned()])?;
+    let after = match second {
+        None => {
+            return snapshot::diff::proposed(&before)
+                .map(|proposed| snapshot::diff::diff(&before.timeline, &proposed))
+                .ok_or_else(|| {
+                    Error::Usage(format!(
+                        "{first}: not a Terraform plan, so there is a second PATH to compare it with"
+                    ))
+                });
+        }
+        Some(second) => snapshot::read(&[second.to_owned()])?,
+    };
+    let proposed = snapshot::diff::proposed(&after);
+    Ok(snapshot::diff::diff(&before.timeline, proposed.as_ref().unwrap_or(&after.timeline)))
+}
+
+fn write_json(value: &impl serde::Serialize, writer: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *writer, value)?;
+    writeln!(writer)
+}
+
 fn run_generate(arguments: &Generate) -> Result<Status, Error> {
     let options = generate::GenerateOptions { seed: arguments.seed, out: arguments.out.clone() };
     let summary = generate::generate(&options)
@@ -126,8 +190,8 @@ enum Output {
 }
 
 impl Output {
-    fn open(options: &ReportOptions) -> Result<Self, Error> {
-        let Some(path) = &options.output else {
+    fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let Some(path) = path else {
             return Ok(Self::Stream {
                 name: "standard output".to_owned(),
                 writer: Box::new(io::stdout().lock()),
@@ -142,7 +206,7 @@ impl Output {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = builder().tempfile_in(folder).map_err(unwritable)?;
-        Ok(Self::File { path: path.clone(), file })
+        Ok(Self::File { path: path.to_owned(), file })
     }
 
     /// A closed pipe is success: the reader has seen enough.

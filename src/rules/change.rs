@@ -203,6 +203,8 @@ pub struct Unapplied {
 pub struct Told {
     /// Changes, in the order met.
     pub changes: Vec<Change>,
+    /// What is there, where the document does not say since when.
+    pub undated: Vec<Resource>,
     /// Entries that were read and tell of no change: other events, other resource types, failed calls.
     pub others: u64,
     /// How many entries are odd: they should have told of a change, and could not be understood.

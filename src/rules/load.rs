@@ -253,7 +253,11 @@ impl Loaded {
                 Arc::new(objects)
             }
         };
-        self.snapshots.push(Snapshot { at: folder.at, objects: Arc::clone(&objects) });
+        // What only tells of changes is no snapshot.
+        let answers = |origin: &Origin| matches!(origin, Origin::Describe);
+        if *objects != Objects::default() || contents.iter().any(|it| it.origins.iter().any(answers)) {
+            self.snapshots.push(Snapshot { at: folder.at, objects: Arc::clone(&objects) });
+        }
         Shared { contents, objects }
     }
 

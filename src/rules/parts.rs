@@ -11,7 +11,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::aws::{GroupDocument, Objects, RuleDocument};
+use super::aws::{Extent, GroupDocument, Objects, RuleDocument};
 use super::change::{Change, Resource, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
 use super::timeline::{Snapshot, distinct};
@@ -133,11 +133,17 @@ impl<T> Default for Kind<T> {
 impl<T: PartialEq + Clone> Kind<T> {
     /// The new objects replace the older ones of every scope they speak of; an empty answer speaks of what the rest of
     /// its snapshot speaks of.
-    fn replace(&mut self, given: Option<BTreeMap<String, Placed<T>>>, snapshot_scopes: &BTreeSet<Scope>) {
+    fn replace(
+        &mut self,
+        given: Option<BTreeMap<String, Placed<T>>>,
+        extent: Extent,
+        snapshot_scopes: &BTreeSet<Scope>,
+    ) {
         let Some(new) = given else { return };
         let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
         let spoken = if spoken.is_empty() { snapshot_scopes } else { &spoken };
-        let is_gone = |old: &Placed<T>| spoken.iter().any(|scope| scope.fits(&old.scope));
+        let is_gone =
+            |old: &Placed<T>| extent == Extent::Whole && spoken.iter().any(|scope| scope.fits(&old.scope));
         let old = self.all.iter().filter(|(id, old)| !new.contains_key(*id) && is_gone(old));
         let gone: Vec<String> = old.map(|(id, _)| id.clone()).collect();
         gone.iter().for_each(|id| self.remove(id));
@@ -264,8 +270,19 @@ impl Parts {
             let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
             (group.id.clone(), Placed { scope, object: Arc::new(group.clone()) })
         });
-        let rules = (objects.groups.is_some() || objects.rules_described)
+        let mut rules = (objects.groups.is_some() || objects.rules_described)
             .then(|| rules_by_group(objects, groups.as_ref(), scopes));
+        if objects.extent == Extent::Part {
+            // Rules of a group that is not described are some of its rules.
+            let described = |id: &String| groups.as_ref().is_some_and(|groups| groups.contains_key(id));
+            for (id, new) in rules.iter_mut().flatten().filter(|(id, _)| !described(id)) {
+                if let Some(known) = self.rules.get(id) {
+                    let mut held = known.clone();
+                    new.object.documents.iter().for_each(|rule| held.add(std::slice::from_ref(&**rule)));
+                    new.object = Arc::new(held);
+                }
+            }
+        }
         let interfaces = placed(objects.interfaces.as_ref(), |it| {
             let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
             let held = HeldInterface { interface: Arc::new(it.clone()), groups: Groups::Known };
@@ -289,11 +306,12 @@ impl Parts {
             spoken.insert(Scope::default());
         }
         // Either answer holds all rules; a group that the answers about groups do not name again is gone.
-        self.rules.replace(rules, &spoken);
-        self.groups.replace(groups, &spoken);
-        self.interfaces.replace(interfaces, &spoken);
-        self.acls.replace(acls, &spoken);
-        self.subnets.replace(subnets, &spoken);
+        let extent = objects.extent;
+        self.rules.replace(rules, extent, &spoken);
+        self.groups.replace(groups, extent, &spoken);
+        self.interfaces.replace(interfaces, extent, &spoken);
+        self.acls.replace(acls, extent, &spoken);
+        self.subnets.replace(subnets, extent, &spoken);
         self.replace_prefix_lists(&objects.prefix_lists);
     }
 

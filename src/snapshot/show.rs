@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::flow::{Direction, Seconds};
@@ -28,9 +29,15 @@ pub fn document(timeline: &Timeline, state: &State) -> Value {
             document.insert(key.to_owned(), Value::Array(items));
         }
     };
-    put("SecurityGroups", state.groups.iter().map(|(id, group)| security_group(timeline, id, group)).collect());
+    put(
+        "SecurityGroups",
+        state.groups.iter().map(|(id, group)| security_group(timeline, id, group)).collect(),
+    );
     let rules = state.groups.values().flat_map(|group| group.rules.iter().map(move |rule| (group, *rule)));
-    put("SecurityGroupRules", rules.map(|(group, rule)| security_group_rule(timeline, group, rule)).collect());
+    put(
+        "SecurityGroupRules",
+        rules.map(|(group, rule)| security_group_rule(timeline, group, rule)).collect(),
+    );
     put("NetworkInterfaces", state.interfaces.values().map(|it| network_interface(it)).collect());
     let lists = state.prefix_lists.iter().map(|(id, nets)| {
         let entries: Vec<Value> = nets.iter().map(|net| json!({ "Cidr": net })).collect();
@@ -75,10 +82,7 @@ fn permissions(timeline: &Timeline, group: &Group, direction: Direction) -> Vec<
     for index in &group.rules {
         let (rule, label) = (&timeline.rules[index.index()], &timeline.labels[index.index()]);
         if rule.direction == direction {
-            gathered
-                .entry((&rule.protocol, rule.from_port, rule.to_port))
-                .or_default()
-                .push((rule, label));
+            gathered.entry((&rule.protocol, rule.from_port, rule.to_port)).or_default().push((rule, label));
         }
     }
     gathered.into_iter().map(|((protocol, from, to), rules)| permission(protocol, from, to, &rules)).collect()
@@ -232,7 +236,7 @@ fn subnet(subnet: &Subnet) -> Value {
     put("SubnetId", json!(subnet.id));
     put("VpcId", json!(subnet.vpc_id));
     put("OwnerId", json!(subnet.owner_id));
-    let (v6, v4): (Vec<_>, Vec<_>) = subnet.ranges.iter().partition(|net| net.addr().is_ipv6());
+    let (v6, v4): (Vec<IpNet>, Vec<IpNet>) = subnet.ranges.iter().partition(|net| net.addr().is_ipv6());
     put("CidrBlock", json!(v4.first()));
     let v6: Vec<Value> = v6.iter().map(|net| json!({ "Ipv6CidrBlock": net })).collect();
     put("Ipv6CidrBlockAssociationSet", Value::Array(v6));

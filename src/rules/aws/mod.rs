@@ -41,6 +41,18 @@ pub struct Objects {
     pub flow_logs: Vec<FlowLog>,
     /// describe-vpcs: (VPC id, ranges).
     pub vpcs: Vec<(String, Vec<IpNet>)>,
+    /// Whether what is not named is not there.
+    pub extent: Extent,
+}
+
+/// What a snapshot says of what it does not name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// It is not there: a describe-* call answers with all there is of an account and region.
+    #[default]
+    Whole,
+    /// Nothing: Terraform knows what it manages.
+    Part,
 }
 
 /// One security group without its rules.
@@ -95,6 +107,7 @@ impl RuleDocument {
             owner_id: String::new(),
             region: String::new(),
             vpc_id: String::new(),
+            peering_status: None,
         }
     }
 }
@@ -124,6 +137,13 @@ const WRAPPERS: [&str; 10] = [
 impl Objects {
     /// Takes in what other documents of the same time say.
     pub fn add_up(&mut self, other: Self) {
+        if *self == Self::default() {
+            *self = other;
+            return;
+        }
+        if other.extent == Extent::Whole && other != Self::default() {
+            self.extent = Extent::Whole;
+        }
         fn extend<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
             if let Some(from) = from {
                 into.get_or_insert_with(Vec::new).extend(from);

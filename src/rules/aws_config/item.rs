@@ -141,7 +141,7 @@ fn created_at(item: &Map<String, Value>, captured: Micros) -> Option<Seconds> {
 }
 
 fn captured(item: &Map<String, Value>) -> Result<Micros, String> {
-    let key = "configurationItemCaptureTime";
+    let key = super::CAPTURED;
     let time = item.get(key).and_then(|value| micros(value)?.checked_add(zone(item, value)));
     time.ok_or_else(|| expected(item, key, "a time"))
 }
@@ -152,7 +152,7 @@ fn zone(item: &Map<String, Value>, time: &Value) -> Micros {
     const QUARTER: Micros = 15 * 60 * MICROS;
     const WIDEST: Micros = 14 * 60 * 60 * MICROS;
     let apart = || {
-        let local = item.get("configurationItemCaptureTime").filter(|captured| captured.is_object())?;
+        let local = item.get(super::CAPTURED).filter(|captured| captured.is_object())?;
         let utc = state_id(item).parse::<i64>().ok()?.checked_mul(1_000)?;
         // Microseconds of the one are milliseconds of the other.
         let apart = utc.checked_sub(micros(local)?.div_euclid(1_000) * 1_000)?;

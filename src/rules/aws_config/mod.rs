@@ -17,8 +17,11 @@ mod tests;
 use serde_json::{Map, Value};
 
 use super::aws::Recognised;
-use super::change::Told;
+use super::change::{Told, What};
 use item::Item;
+
+/// Since when an item is as it says.
+const CAPTURED: &str = "configurationItemCaptureTime";
 
 /// Documents within documents (SQS → SNS → message → item) lie no deeper than this.
 const DEEPEST: usize = 8;
@@ -154,9 +157,23 @@ impl Reader {
             return Recognised::No;
         }
         for row in &rows {
-            self.item(row);
+            match row {
+                Value::Object(map) if !map.contains_key(CAPTURED) => self.undated(map),
+                _ => self.item(row),
+            }
         }
         Recognised::Yes
+    }
+
+    /// A query answers with what is there now; it need not have selected since when.
+    fn undated(&mut self, row: &Map<String, Value>) {
+        let mut dated = row.clone();
+        dated.insert(CAPTURED.to_owned(), Value::from("1970-01-01T00:00:00Z"));
+        match Item::read(&dated) {
+            Ok(Some(Item { what: What::Is(_, resource), .. })) => self.told.undated.push(*resource),
+            Ok(_) => self.told.others += 1,
+            Err(message) => self.odd(&message),
+        }
     }
 
     fn item(&mut self, value: &Value) {
@@ -216,7 +233,7 @@ impl Reader {
 fn is_item(map: &Map<String, Value>) -> bool {
     let has = |key: &str| map.contains_key(key);
     has("configurationItemStatus")
-        || has("configurationItemCaptureTime")
+        || has(CAPTURED)
         || (has("configuration") && (has("resourceType") || has("resourceId")))
 }
 

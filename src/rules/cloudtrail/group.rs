@@ -38,6 +38,7 @@ pub(super) fn created(event: &Event<'_>) -> Result<Vec<What>, String> {
         owner_id: event.account.clone(),
         region: event.region.clone(),
         vpc_id: group.vpc_id.clone(),
+        peering_status: None,
     };
     Ok(vec![What::Is(Life::Begins, Box::new(Resource::Group(group, vec![everything])))])
 }

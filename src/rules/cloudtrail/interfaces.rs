@@ -161,6 +161,7 @@ fn interface(event: &Event<'_>, told: &Value) -> Result<Interface, String> {
         interface_type: label_or_empty(told, "interfaceType"),
         description: label_or_empty(told, "description"),
         requester_id: label_or_empty(told, "requesterId"),
+        requester_managed: field(told, "requesterManaged").and_then(serde_json::Value::as_bool),
         instance_id: String::new(),
         id,
     })

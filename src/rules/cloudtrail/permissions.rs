@@ -219,5 +219,6 @@ fn document(event: &Event<'_>, rule: Rule, description: Option<String>) -> RuleD
         owner_id: event.account.clone(),
         region: event.region.clone(),
         vpc_id: String::new(),
+        peering_status: None,
     }
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::document::{Document, text_of};
 use crate::error::Error;
 use crate::flow::Seconds;
-use crate::rules::aws::{Objects, Recognised};
-use crate::rules::change::{Change, Told};
-use crate::rules::{aws_config, cloudtrail};
+use crate::rules::aws::{Extent, Objects, Recognised};
+use crate::rules::change::{Change, Resource, Told};
+use crate::rules::terraform::{Lack, Terraform, Unknown};
+use crate::rules::{aws_config, cloudtrail, terraform};
 
 /// Where a document is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,8 @@ pub enum Origin {
     Config,
     /// Events of CloudTrail.
     CloudTrail,
+    /// `terraform show -json`.
+    Terraform,
 }
 
 impl fmt::Display for Origin {
@@ -30,6 +33,7 @@ impl fmt::Display for Origin {
             Self::Describe => "describe-*",
             Self::Config => "AWS Config",
             Self::CloudTrail => "CloudTrail",
+            Self::Terraform => "Terraform",
         })
     }
 }
@@ -41,6 +45,8 @@ pub struct Contents {
     pub origins: BTreeSet<Origin>,
     /// What is in force at the time of the snapshot.
     pub objects: Objects,
+    /// What is proposed: the end that a Terraform plan comes to.
+    pub proposed: Option<Objects>,
     /// What changed when.
     pub changes: BTreeSet<Change>,
     /// The first and last event of a trail.
@@ -88,12 +94,56 @@ impl Contents {
             self.add_told(Origin::Config, told);
         } else if let Some(told) = cloudtrail::read(document) {
             self.add_told(Origin::CloudTrail, told);
+        } else if let Some(read) = terraform::read(document)? {
+            self.add_terraform(read);
         }
         Ok(())
     }
 
+    fn add_terraform(&mut self, read: Terraform) {
+        self.origins.insert(Origin::Terraform);
+        self.others += read.others;
+        // Every new group without inline rules says that they are not known yet: nothing is lacking there.
+        // What a plan does not know yet is a matter of what it proposes.
+        let missed = |unknown: &&Unknown| unknown.lack != Lack::Inline && read.proposed.is_none();
+        for unknown in read.unknown.iter().filter(missed) {
+            self.note_odd(&format!("{}: {} is not in the document", unknown.address, unknown.attribute));
+        }
+        if let Some(state) = read.state {
+            self.objects.add_up(Objects { extent: Extent::Part, ..state });
+        }
+        if let Some(proposed) = read.proposed {
+            let proposed = Objects { extent: Extent::Part, ..proposed };
+            self.proposed.get_or_insert_default().add_up(proposed);
+        }
+    }
+
+    /// What is there now, of one resource: nothing is said of others.
+    fn add_resource(&mut self, resource: Resource) {
+        let mut objects = Objects { extent: Extent::Part, ..Objects::default() };
+        match resource {
+            Resource::Group(group, rules) => {
+                objects.groups = Some(vec![group]);
+                objects.rules = rules;
+            }
+            Resource::Interface(interface) => objects.interfaces = Some(vec![interface]),
+            Resource::Acl(acl) => objects.acls = Some(vec![acl]),
+            Resource::Subnet(subnet) => objects.subnets = Some(vec![subnet]),
+            Resource::PrefixList(id, nets) => objects.prefix_lists.push((id, nets)),
+        }
+        self.objects.add_up(objects);
+    }
+
+    fn note_odd(&mut self, oddity: &str) {
+        self.odd += 1;
+        if self.oddities.len() < Told::MOST_ODDITIES {
+            self.oddities.push(oddity.to_owned());
+        }
+    }
+
     fn add_told(&mut self, origin: Origin, told: Told) {
         self.origins.insert(origin);
+        told.undated.into_iter().for_each(|resource| self.add_resource(resource));
         self.changes.extend(told.changes);
         self.others += told.others;
         self.odd += told.odd;

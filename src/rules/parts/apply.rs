@@ -195,6 +195,11 @@ impl Parts {
                     fill(&mut interface.description, &known.description);
                     fill(&mut interface.requester_id, &known.requester_id);
                     fill(&mut interface.interface_type, &known.interface_type);
+                    interface.requester_managed = interface.requester_managed.or(known.requester_managed);
+                    // Configuration items have no prefixes.
+                    if interface.prefixes.is_empty() {
+                        interface.prefixes.clone_from(&known.prefixes);
+                    }
                 }
                 let id = interface.id.clone();
                 let held = HeldInterface { interface: Arc::new(interface), groups: Groups::Known };
@@ -294,7 +299,7 @@ impl HeldRules {
         self.documents.iter().find(labelled).map(|document| &document.rule)
     }
 
-    fn add(&mut self, rules: &[RuleDocument]) {
+    pub(super) fn add(&mut self, rules: &[RuleDocument]) {
         for rule in rules {
             let mut same = self.documents.iter().filter(|known| known.rule == rule.rule);
             let said = same.any(|known| known.rule_id == rule.rule_id || rule.rule_id.is_none());

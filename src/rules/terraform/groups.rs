@@ -266,6 +266,7 @@ fn keep(rules: &mut Rules, address: &str, terms: &Terms, peers: Vec<Peer>, label
             owner_id: label.home.0.clone(),
             region: label.home.1.clone(),
             vpc_id: String::new(),
+            peering_status: None,
         };
         rules.entry(rule).or_insert_with(|| (address.to_owned(), document));
     }

@@ -19,7 +19,7 @@ use super::super::snapshots::Snapshots;
 use super::super::words::hex;
 use super::Names;
 use crate::flow::Seconds;
-use crate::rules::aws::Objects;
+use crate::rules::aws::{Extent, Objects};
 use crate::rules::change::Change;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
@@ -95,6 +95,7 @@ fn answered(objects: &Objects) -> Vec<&'static str> {
         ("interfaces", objects.interfaces.is_some()),
         ("acls", objects.acls.is_some()),
         ("subnets", objects.subnets.is_some()),
+        ("part", objects.extent == Extent::Part),
     ];
     answers.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
 }
@@ -150,6 +151,7 @@ impl Loading {
                 "interfaces" => objects.interfaces = Some(Vec::new()),
                 "acls" => objects.acls = Some(Vec::new()),
                 "subnets" => objects.subnets = Some(Vec::new()),
+                "part" => objects.extent = Extent::Part,
                 _ => return Err(row.unknown(Text::Kind)),
             }
         }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{group, item, told, with};
+use super::{group, group_configuration, item, told, with};
 use crate::rules::aws_config::read;
-use crate::rules::change::Told;
+use crate::rules::change::{Resource, Told};
 
 #[test]
 fn every_document_form_tells_the_same() {
@@ -131,6 +131,17 @@ fn the_kind_of_a_row_without_type_is_told_by_its_ids() {
     ];
     for (selected, odd) in cases {
         let told = told(&row(&selected));
-        assert_eq!((told.odd, told.others), (odd, 1 - odd), "{selected}");
+        let taken_for_one = told.odd + told.undated.len() as u64;
+        assert_eq!((taken_for_one, told.others), (odd, 1 - odd), "{selected}");
     }
+}
+
+#[test]
+fn a_query_that_selects_no_time_answers_with_what_is_there_now() {
+    let row = json!({"configuration": group_configuration(), "accountId": "111122223333"}).to_string();
+    let told = told(&json!({"Results": [row], "QueryInfo": {}}));
+    let [Resource::Group(group, rules)] = &told.undated[..] else { panic!("{told:?}") };
+    assert_eq!((group.id.as_str(), group.owner_id.as_str()), ("sg-1", "111122223333"));
+    assert!(!rules.is_empty());
+    assert_eq!((told.changes.len(), told.odd, told.others), (0, 0, 0));
 }

@@ -92,6 +92,7 @@ fn a_new_interface_is_told_in_full() {
         interface_type: "interface".to_owned(),
         description: "db".to_owned(),
         requester_id: "amazon-rds".to_owned(),
+        requester_managed: None,
         instance_id: String::new(),
     };
     assert_eq!(**resource, Resource::Interface(expected));

@@ -1,0 +1,374 @@
+//! `flowaudit snapshot check`: what documents hold, from when to when, and what is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::History;
+use crate::flow::Seconds;
+use crate::render::sanitize;
+use crate::rules::Peer;
+use crate::rules::aws::Objects;
+use crate::rules::load::{Contents, DocumentNote};
+use crate::rules::state::{Interface, State};
+use crate::rules::timeline::Timeline;
+use crate::time;
+
+/// Everything that `check` says.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// Every file met.
+    pub documents: Vec<DocumentCheck>,
+    /// Snapshots, each of another time.
+    pub snapshots: usize,
+    /// Changes between them, each once.
+    pub changes: usize,
+    /// Changes that could not be applied.
+    pub unapplied: UnappliedCheck,
+    /// From when to when CloudTrail tells of changes; null: no trail.
+    pub trail: Option<Range>,
+    /// Times at which the state differs from the one before.
+    pub states: usize,
+    /// The first state: since when it is in force; null: always.
+    pub first: Option<String>,
+    /// The newest state: since when.
+    pub newest: Option<String>,
+    /// What the newest state holds, by account and region.
+    pub holds: Vec<Holding>,
+    /// What is missing in the newest state, and how to get it.
+    pub missing: Vec<Missing>,
+}
+
+/// One file.
+#[derive(Debug, Serialize)]
+pub struct DocumentCheck {
+    /// The file.
+    pub file: String,
+    /// Since when its snapshot is in force; null: always, or it tells of changes only.
+    pub in_force_from: Option<String>,
+    /// What it is.
+    pub origins: Vec<String>,
+    /// How many objects of each kind.
+    pub objects: BTreeMap<&'static str, usize>,
+    /// How many objects of each kind a Terraform plan proposes; null: no plan.
+    pub proposed: Option<BTreeMap<&'static str, usize>>,
+    /// Changes.
+    pub changes: usize,
+    /// The times of the first and the last.
+    pub changed: Option<Range>,
+    /// Entries that say nothing of the rules.
+    pub others: u64,
+    /// Entries that should, and were not understood.
+    pub odd: u64,
+    /// What is odd about the first of them.
+    pub oddities: Vec<String>,
+    /// Why the file was left aside; null: it was understood.
+    pub left_aside: Option<String>,
+}
+
+/// From when to when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// The first second.
+    pub from: String,
+    /// The last.
+    pub to: String,
+}
+
+impl Range {
+    fn of((from, to): (Seconds, Seconds)) -> Self {
+        Self { from: time::format(from), to: time::format(to) }
+    }
+}
+
+/// What changes lack that could not be applied.
+#[derive(Debug, Serialize)]
+pub struct UnappliedCheck {
+    /// Made to a resource that nobody describes.
+    pub unknown_resource: u64,
+    /// Made to a rule by an id that nobody explains.
+    pub unknown_rule: u64,
+}
+
+/// What is known of an account and region.
+#[derive(Debug, Default, Serialize)]
+pub struct Holding {
+    /// Account, empty where unknown.
+    pub account_id: String,
+    /// Region, empty where unknown.
+    pub region: String,
+    /// Security groups.
+    pub groups: usize,
+    /// Their rules.
+    pub rules: usize,
+    /// Interfaces.
+    pub interfaces: usize,
+}
+
+/// Something that is missing.
+#[derive(Debug, Serialize)]
+pub struct Missing {
+    /// What, and what cannot be said without it.
+    pub what: String,
+    /// The first few of what is meant, by id.
+    pub ids: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+    /// What gets it.
+    pub remedy: String,
+}
+
+/// Looks through what was read.
+pub fn check(history: &History) -> Check {
+    let History { loaded, timeline } = history;
+    let documents = loaded.documents.iter().zip(&loaded.contents);
+    Check {
+        documents: documents.map(|(note, contents)| document(note, contents)).collect(),
+        snapshots: timeline.snapshots,
+        changes: loaded.trail.changes.len(),
+        unapplied: UnappliedCheck {
+            unknown_resource: timeline.unapplied.unknown_resource,
+            unknown_rule: timeline.unapplied.unknown_rule,
+        },
+        trail: loaded.trail.watched.map(Range::of),
+        states: timeline.states.len(),
+        first: timeline.states.first().and_then(|state| state.from).map(time::format),
+        newest: timeline.newest().and_then(|state| state.from).map(time::format),
+        holds: timeline.newest().map(holds).unwrap_or_default(),
+        missing: timeline.newest().map(|newest| missing(timeline, newest)).unwrap_or_default(),
+    }
+}
+
+fn document(note: &DocumentNote, contents: &Contents) -> DocumentCheck {
+    let changed = (contents.changes.first(), contents.changes.last());
+    let changed = if let (Some(first), Some(last)) = changed { Some((first.at, last.at)) } else { None };
+    DocumentCheck {
+        file: note.file.clone(),
+        in_force_from: note.at.map(time::format),
+        origins: contents.origins.iter().map(ToString::to_string).collect(),
+        objects: objects(&contents.objects),
+        proposed: contents.proposed.as_ref().map(objects),
+        changes: contents.changes.len(),
+        changed: changed.map(Range::of),
+        others: contents.others,
+        odd: contents.odd,
+        oddities: contents.oddities.clone(),
+        left_aside: note.left_aside.clone(),
+    }
+}
+
+fn objects(objects: &Objects) -> BTreeMap<&'static str, usize> {
+    let counts = [
+        ("security_groups", objects.groups.as_ref().map(Vec::len)),
+        ("rules", (objects.groups.is_some() || objects.rules_described).then_some(objects.rules.len())),
+        ("network_interfaces", objects.interfaces.as_ref().map(Vec::len)),
+        ("network_acls", objects.acls.as_ref().map(Vec::len)),
+        ("subnets", objects.subnets.as_ref().map(Vec::len)),
+        ("prefix_lists", Some(objects.prefix_lists.len()).filter(|count| *count > 0)),
+        ("flow_logs", Some(objects.flow_logs.len()).filter(|count| *count > 0)),
+        ("vpcs", Some(objects.vpcs.len()).filter(|count| *count > 0)),
+    ];
+    counts.into_iter().filter_map(|(kind, count)| Some((kind, count?))).collect()
+}
+
+fn holds(state: &State) -> Vec<Holding> {
+    let mut holdings: BTreeMap<(&str, &str), Holding> = BTreeMap::new();
+    for group in state.groups.values() {
+        let holding = holdings.entry((&group.owner_id, &group.region)).or_default();
+        holding.groups += 1;
+        holding.rules += group.rules.len();
+    }
+    for interface in state.interfaces.values() {
+        holdings.entry((&interface.owner_id, &interface.region)).or_default().interfaces += 1;
+    }
+    let named = holdings.into_iter().map(|((account, region), holding)| Holding {
+        account_id: account.to_owned(),
+        region: region.to_owned(),
+        ..holding
+    });
+    named.collect()
+}
+
+/// Ids shown of those that are missing.
+const SHOWN: usize = 5;
+
+fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let mut note = |ids: BTreeSet<&str>, what: &str, remedy: &str| {
+        if !ids.is_empty() {
+            missing.push(Missing {
+                what: what.to_owned(),
+                count: ids.len(),
+                ids: ids.iter().take(SHOWN).map(|id| (*id).to_owned()).collect(),
+                remedy: remedy.to_owned(),
+            });
+        }
+    };
+    let none = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
+    note(
+        none(state.groups.is_empty(), "security groups"),
+        "no security groups: nothing can be said of rules",
+        "aws ec2 describe-security-groups",
+    );
+    note(
+        none(state.interfaces.is_empty(), "network interfaces"),
+        "no network interfaces: no record can be joined to a rule",
+        "aws ec2 describe-network-interfaces --include-managed-resources",
+    );
+    let interfaces = || state.interfaces.values();
+    note(
+        interfaces()
+            .flat_map(|it| it.group_ids.iter().map(String::as_str))
+            .filter(|id| !state.groups.contains_key(*id))
+            .collect(),
+        "groups on interfaces, of which the rules are not known: their traffic is not explained",
+        "aws ec2 describe-security-groups, in every account and region of the interfaces",
+    );
+    let rules = || state.groups.values().flat_map(|group| &group.rules);
+    let peers = || rules().map(|rule| &timeline.rules[rule.index()].peer);
+    let carried: BTreeSet<&str> =
+        interfaces().flat_map(|it| it.group_ids.iter().map(String::as_str)).collect();
+    note(
+        peers()
+            .filter_map(|peer| if let Peer::Group(id) = peer { Some(id.as_str()) } else { None })
+            .filter(|id| !state.groups.contains_key(*id) && !carried.contains(id))
+            .collect(),
+        "groups that rules refer to and nothing describes: their members are not known",
+        "the snapshot of the account that owns them, or remove the stale reference",
+    );
+    note(
+        peers()
+            .filter_map(|peer| if let Peer::PrefixList(id) = peer { Some(id.as_str()) } else { None })
+            .filter(|id| !state.prefix_lists.contains_key(*id))
+            .collect(),
+        "prefix lists that rules name, of which the entries are not known",
+        "aws ec2 get-managed-prefix-list-entries --prefix-list-id ID > ID.json",
+    );
+    let subnets = || interfaces().filter(|it| !it.subnet_id.is_empty());
+    let subnet = |it: &'_ Interface, known: bool| (!known).then_some(it.subnet_id.clone());
+    let undescribed: BTreeSet<String> =
+        subnets().filter_map(|it| subnet(it, state.subnets.contains_key(&it.subnet_id))).collect();
+    note(
+        undescribed.iter().map(String::as_str).collect(),
+        "subnets of interfaces, of which the ranges are not known: a network ACL then applies to every peer",
+        "aws ec2 describe-subnets",
+    );
+    let unguarded: BTreeSet<String> =
+        subnets().filter_map(|it| subnet(it, state.acls.contains_key(&it.subnet_id))).collect();
+    note(
+        unguarded.iter().map(String::as_str).collect(),
+        "subnets without a network ACL: what one refused cannot be told from other causes",
+        "aws ec2 describe-network-acls",
+    );
+    note(
+        none(timeline.flow_logs.is_empty(), "flow logs"),
+        "no flow logs: whether an interface without records is logged at all is not known",
+        "aws ec2 describe-flow-logs",
+    );
+    missing
+}
+
+/// For people.
+///
+/// # Errors
+/// What the sink says.
+pub fn render(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+    for document in &check.documents {
+        let file = sanitize::terminal(&document.file);
+        if let Some(why) = &document.left_aside {
+            writeln!(out, "{file}: left aside: {why}")?;
+            continue;
+        }
+        let from = document.in_force_from.as_ref().map(|from| format!(", in force from {from}"));
+        writeln!(out, "{file}: {}{}", document.origins.join(", "), from.unwrap_or_default())?;
+        let holds = contents(document);
+        if !holds.is_empty() {
+            writeln!(out, "  {}", holds.join(", "))?;
+        }
+        if document.odd > 0 {
+            writeln!(out, "  not understood: {}", document.odd)?;
+        }
+        for oddity in &document.oddities {
+            writeln!(out, "    {}", sanitize::terminal(oddity))?;
+        }
+    }
+    writeln!(out)?;
+    summary(check, out)
+}
+
+fn contents(document: &DocumentCheck) -> Vec<String> {
+    let list = |objects: &BTreeMap<&str, usize>| -> Vec<String> {
+        objects.iter().map(|(kind, number)| count(*number, &kind.replace('_', " "))).collect()
+    };
+    let mut holds = list(&document.objects);
+    if let Some(proposed) = &document.proposed {
+        holds.push(format!("a plan that comes to {}", list(proposed).join(", ")));
+    }
+    let changes = count(document.changes, "changes");
+    match &document.changed {
+        Some(Range { from, to }) if from == to => holds.push(format!("{changes} at {from}")),
+        Some(Range { from, to }) => holds.push(format!("{changes} from {from} to {to}")),
+        None => {}
+    }
+    if document.others > 0 {
+        let entries = if document.others == 1 { "entry that says" } else { "entries that say" };
+        holds.push(format!("{} {entries} nothing of the rules", document.others));
+    }
+    holds
+}
+
+/// `1 group`, `2 groups`.
+fn count(number: usize, plural: &str) -> String {
+    let noun = if number == 1 { plural.strip_suffix('s').unwrap_or(plural) } else { plural };
+    format!("{number} {noun}")
+}
+
+fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+    let always = || "always".to_owned();
+    writeln!(
+        out,
+        "{} and {} make {}: the first in force from {}, the newest from {}",
+        count(check.snapshots, "snapshots"),
+        count(check.changes, "changes"),
+        count(check.states, "states"),
+        check.first.clone().unwrap_or_else(always),
+        check.newest.clone().unwrap_or_else(always),
+    )?;
+    if let Some(Range { from, to }) = &check.trail {
+        writeln!(out, "CloudTrail tells of changes from {from} to {to}")?;
+    }
+    let UnappliedCheck { unknown_resource, unknown_rule } = check.unapplied;
+    if unknown_resource > 0 {
+        writeln!(out, "Changes made to resources that nothing describes: {unknown_resource}")?;
+    }
+    if unknown_rule > 0 {
+        writeln!(out, "Changes made to rules by ids that nothing explains: {unknown_rule}")?;
+    }
+    writeln!(out, "\nThe newest state holds")?;
+    for Holding { account_id, region, groups, rules, interfaces } in &check.holds {
+        let or = |text: &str, unknown: &str| {
+            if text.is_empty() { unknown.to_owned() } else { sanitize::terminal(text).into_owned() }
+        };
+        writeln!(
+            out,
+            "  {} {}: {} with {}, {}",
+            or(account_id, "account not told"),
+            or(region, "region not told"),
+            count(*groups, "groups"),
+            count(*rules, "rules"),
+            count(*interfaces, "interfaces"),
+        )?;
+    }
+    if check.missing.is_empty() {
+        return writeln!(out, "\nNothing is missing.");
+    }
+    writeln!(out, "\nMissing")?;
+    for Missing { what, ids, count, remedy } in &check.missing {
+        let shown: Vec<_> = ids.iter().map(|id| sanitize::terminal(id)).collect();
+        let more =
+            if *count > ids.len() { format!(" and {} more", count - ids.len()) } else { String::new() };
+        writeln!(out, "  {what}: {}{more}\n    get: {remedy}", shown.join(", "))?;
+    }
+    Ok(())
+}
