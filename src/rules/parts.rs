@@ -90,6 +90,16 @@ impl Scopes {
         }
     }
 
+    /// The accounts and regions that a snapshot speaks of.
+    pub(super) fn of_objects<'a>(&'a self, objects: &'a Objects) -> impl Iterator<Item = Scope> {
+        let groups = objects.groups.iter().flatten();
+        let groups = groups.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
+        let rules = objects.rules.iter().map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
+        let interfaces = objects.interfaces.iter().flatten();
+        let interfaces = interfaces.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
+        groups.chain(rules).chain(interfaces)
+    }
+
     /// Account and region of an interface.
     pub(super) fn of_interface(&self, interface: &Interface) -> (String, String) {
         let scope = self.scope(&interface.vpc_id, &interface.owner_id, &interface.region);
@@ -254,16 +264,6 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The scopes that a snapshot speaks of.
-    pub(super) fn scopes(objects: &Objects, scopes: &Scopes) -> BTreeSet<Scope> {
-        let mut alone = Self::default();
-        alone.replace(objects, scopes);
-        let groups = alone.groups.all.values().map(|it| &it.scope);
-        let rules = alone.rules.all.values().map(|it| &it.scope);
-        let interfaces = alone.interfaces.all.values().map(|it| &it.scope);
-        groups.chain(rules).chain(interfaces).cloned().collect()
-    }
-
     /// The documents of one snapshot take the place of the older ones of their kind, account and region.
     pub(super) fn replace(&mut self, objects: &Objects, scopes: &Scopes) {
         let groups = placed(objects.groups.as_ref(), |group| {

@@ -98,12 +98,19 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
 /// What was there before changes that no snapshot of their account and region comes before; since when, as far as that
 /// can be said. None: there are no such changes.
 fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Option<Seconds>, Parts)> {
-    let mut described: Vec<Scope> = Vec::new();
+    if trail.changes.is_empty() {
+        return None;
+    }
+    let mut described: BTreeSet<Scope> = BTreeSet::new();
+    let mut shown: Option<&Arc<Objects>> = None;
     let mut early: Vec<&Change> = Vec::new();
     for moment in moments.values() {
-        described.extend(moment.snapshot.into_iter().flat_map(|it| Parts::scopes(&it.objects, known.scopes)));
-        described.sort_unstable();
-        described.dedup();
+        if let Some(Snapshot { objects, .. }) = moment.snapshot
+            && shown.is_none_or(|shown| !Arc::ptr_eq(shown, objects))
+        {
+            described.extend(known.scopes.of_objects(objects));
+            shown = Some(objects);
+        }
         let is_early = |change: &&Change| !described.iter().any(|scope| scope.fits(&Scope::of(change)));
         early.extend(moment.changes.iter().copied().filter(is_early));
     }
