@@ -14,14 +14,14 @@ use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::acl::{self, AclVerdict};
-use super::address::{AddressClasses, LookUp, PeerIndex};
+use super::address::{AddressClasses, PeerIndex};
 use super::port_classes::PortClasses;
 use super::seat::Seat;
 use crate::flow::{Direction, InterfaceHandle, TCP, UDP};
-use crate::rules::state::{Interface, NetworkAcl, Subnet};
-use crate::rules::timeline::Timeline;
+use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
+use crate::rules::timeline::{Lives, Timeline};
 use crate::rules::{Rule, RuleIndex};
-use compile::Seating;
+use compile::{Compiler, Seating};
 use interface_ids::InterfaceIds;
 
 /// Number of an interface that some snapshot knows.
@@ -53,8 +53,9 @@ const MOST_TABLES: usize = 16;
 pub struct Index {
     ids: InterfaceIds,
     pub(super) states: Vec<StateIndex>,
-    /// By state, then interface number.
-    pub(super) seats: Vec<Seat>,
+    /// Times in which an interface has one profile.
+    pub(super) runs: Vec<Run>,
+    profiles: usize,
     /// Per profile that folds classes of addresses: what the classes are called.
     pub(super) kin: Vec<u16>,
     pub(super) port_classes: PortClasses,
@@ -94,20 +95,56 @@ impl MayWait {
         }
     }
 
-    fn of(states: &[StateIndex], number: usize, timeline: &Timeline) -> Self {
-        let profiles = || states.iter().map(|state| &state.profiles[state.interfaces[number].profile]);
-        let may = |protocol| profiles().any(|profile| profile.may_tie(protocol, timeline));
-        Self { tcp: may(TCP), udp: may(UDP) }
+    /// By interface number.
+    fn of_all(index: &Index, timeline: &Timeline) -> Vec<Self> {
+        let mut ties = vec![None; index.profiles];
+        let mut all = vec![Self::NEVER; index.ids.len()];
+        for Run { number, since, .. } in &index.runs {
+            let state = &index.states[*since as usize];
+            let profile = &state.profiles[state.interfaces[*number as usize].profile];
+            let tie = ties[profile.number].get_or_insert_with(|| Self {
+                tcp: profile.may_tie(TCP, timeline),
+                udp: profile.may_tie(UDP, timeline),
+            });
+            let may = &mut all[*number as usize];
+            (may.tcp, may.udp) = (may.tcp | tie.tcp, may.udp | tie.udp);
+        }
+        all
     }
 }
 
-/// One state.
-#[derive(Debug)]
+/// One state. What is the same as in the state before is shared with it.
+#[derive(Debug, Clone)]
 pub(super) struct StateIndex {
-    pub(super) classes: AddressClasses,
-    pub(super) profiles: Vec<Profile>,
+    pub(super) classes: Arc<AddressClasses>,
+    /// By peer: whether the state does not tell what it means.
+    unresolved: Arc<Vec<bool>>,
+    pub(super) profiles: Vec<Arc<Profile>>,
     /// By interface number.
-    pub(super) interfaces: Vec<Placed>,
+    pub(super) interfaces: Arc<Vec<Placed>>,
+    /// By interface number.
+    pub(super) seats: Arc<Vec<Seat>>,
+}
+
+/// A time in which an interface has one profile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    /// The interface.
+    pub(super) number: u32,
+    /// The state it begins with.
+    pub(super) since: u32,
+    /// The run before it.
+    pub(super) before: Option<u32>,
+}
+
+/// Number of a run: what is counted of an interface under one profile is counted together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RunNumber(pub(super) u32);
+
+impl RunNumber {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// An interface as a state has it.
@@ -153,6 +190,8 @@ pub enum Origin {
 pub(super) struct Profile {
     /// Its number among the profiles of all states.
     pub(super) number: usize,
+    /// Sorted.
+    groups: Vec<String>,
     pub(super) ingress: Vec<CompiledRule>,
     pub(super) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
@@ -163,6 +202,14 @@ pub(super) struct Profile {
 const MOST_FOLDED: usize = 1 << 24;
 
 impl Profile {
+    fn is_of(&self, groups: &[&str]) -> bool {
+        self.groups.iter().eq(groups)
+    }
+
+    fn peers(&self) -> impl Iterator<Item = PeerIndex> {
+        self.ingress.iter().chain(&self.egress).map(|rule| rule.peer)
+    }
+
     /// Whether some record of the protocol may find rules in both readings that line 3 does not tell apart.
     fn may_tie(&self, protocol: u8, timeline: &Timeline) -> bool {
         let has = |direction, specific| {
@@ -248,32 +295,28 @@ fn holds(members: &[u64], peer: PeerIndex) -> bool {
 impl Index {
     /// Compiles a timeline.
     pub fn build(timeline: &Timeline) -> Self {
-        let ids: BTreeSet<&String> =
-            timeline.states.iter().flat_map(|state| state.interfaces.keys()).collect();
-        let keepers = groups_that_keep_client_addresses(timeline);
-        let own = OwnAddresses::of(timeline);
-        let own_ranges = own.ranges();
-        let look_up = if timeline.states.len() <= MOST_TABLES { LookUp::Table } else { LookUp::Search };
-        let mut states: Vec<StateIndex> = (0..timeline.states.len())
-            .map(|at| compile::compile(timeline, at, &ids, &keepers, &own_ranges, look_up))
-            .collect();
-        for (number, profile) in states.iter_mut().flat_map(|state| &mut state.profiles).enumerate() {
-            profile.number = number;
-        }
-        let Seating { seats, kin, port_classes } = Seating::of(&states);
-        let may_wait = (0..ids.len()).map(|number| MayWait::of(&states, number, timeline)).collect();
-        Self {
-            ids: InterfaceIds::of(ids.iter().map(|id| id.as_bytes())),
+        let lives = timeline.lives();
+        let keepers = groups_that_keep_client_addresses(&lives);
+        let own = OwnAddresses::of(&lives);
+        let mut compiler = Compiler::new(timeline, &lives, &keepers, own.ranges());
+        let mut states: Vec<StateIndex> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
+        let profiles = compiler.profiles();
+        let Seating { kin, port_classes, runs } = Seating::of(&mut states, profiles);
+        let mut index = Self {
+            ids: InterfaceIds::of(lives.ids().map(str::as_bytes)),
             states,
-            seats,
+            runs,
+            profiles,
             kin,
             port_classes,
-            may_wait,
+            may_wait: Vec::new(),
             possible: timeline.rules.iter().map(Rule::is_one_icmp_type).collect(),
             specific: timeline.rules.iter().map(Rule::is_specific).collect(),
             own,
             subnets: subnets(timeline),
-        }
+        };
+        index.may_wait = MayWait::of_all(&index, timeline);
+        index
     }
 
     /// The number of an interface, if any snapshot has it.
@@ -292,16 +335,31 @@ impl Index {
         self.states[state].interfaces[number.index()].origin
     }
 
-    /// The place of an interface in a state among [`Index::seats`].
-    #[inline(always)]
-    pub(super) fn seat_number(&self, state: usize, number: InterfaceNumber) -> usize {
-        state * self.ids.len() + number.index()
-    }
-
     /// The number of an interface's profile among those of all states.
     pub fn profile_number(&self, state: usize, number: InterfaceNumber) -> usize {
         let state = &self.states[state];
         state.profiles[state.interfaces[number.index()].profile].number
+    }
+
+    /// How many profiles there are: their numbers are below.
+    pub(super) fn profiles(&self) -> usize {
+        self.profiles
+    }
+
+    /// How many runs there are: their numbers are below.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The runs in order.
+    pub fn all_runs(&self) -> impl Iterator<Item = RunNumber> {
+        (0..).map(RunNumber).take(self.runs.len())
+    }
+
+    /// The interface of a run, and the state it begins with.
+    pub fn run(&self, RunNumber(run): RunNumber) -> (usize, InterfaceNumber) {
+        let Run { number, since, .. } = self.runs[run as usize];
+        (since as usize, InterfaceNumber(number))
     }
 
     /// Which of the two addresses an interface owns.
@@ -348,17 +406,20 @@ impl Index {
 }
 
 fn subnets(timeline: &Timeline) -> Vec<(IpNet, String)> {
-    let subnets = timeline.states.iter().flat_map(|state| state.subnets.values());
-    let ranges: BTreeSet<(IpNet, String)> = subnets
-        .flat_map(|subnet| subnet.ranges.iter().map(|range| (*range, subnet.vpc_id.clone())))
-        .filter(|(_, vpc)| !vpc.is_empty())
-        .collect();
+    let mut ranges: BTreeSet<(IpNet, String)> = BTreeSet::new();
+    let mut last = None;
+    for state in &timeline.states {
+        if last.is_none_or(|last: &State| !last.subnets.ptr_eq(&state.subnets)) {
+            let subnets = state.subnets.values().filter(|subnet| !subnet.vpc_id.is_empty());
+            ranges.extend(subnets.flat_map(|it| it.ranges.iter().map(|range| (*range, it.vpc_id.clone()))));
+        }
+        last = Some(state);
+    }
     ranges.into_iter().collect()
 }
 
-fn groups_that_keep_client_addresses(timeline: &Timeline) -> BTreeSet<&str> {
-    let interfaces = timeline.states.iter().flat_map(|state| state.interfaces.values());
-    let keepers = interfaces.filter(|interface| interface.keeps_client_address());
+fn groups_that_keep_client_addresses<'a>(lives: &Lives<'a>) -> BTreeSet<&'a str> {
+    let keepers = lives.interfaces().filter(|interface| interface.keeps_client_address());
     keepers.flat_map(|interface| interface.group_ids.iter().map(String::as_str)).collect()
 }
 
@@ -370,17 +431,18 @@ struct OwnAddresses {
 }
 
 impl OwnAddresses {
-    fn of(timeline: &Timeline) -> Self {
-        let interfaces = || timeline.states.iter().flat_map(|state| state.interfaces.values());
-        let prefixes: BTreeSet<IpNet> = interfaces().flat_map(|it| it.prefixes.iter().copied()).collect();
+    fn of(lives: &Lives<'_>) -> Self {
+        let prefixes: BTreeSet<IpNet> =
+            lives.interfaces().flat_map(|it| it.prefixes.iter().copied()).collect();
         Self {
-            addresses: interfaces().flat_map(|it| it.addresses.iter().copied()).collect(),
+            addresses: lives.interfaces().flat_map(|it| it.addresses.iter().copied()).collect(),
             prefixes: prefixes.into_iter().collect(),
         }
     }
 
     fn ranges(&self) -> Vec<IpNet> {
-        let addresses = self.addresses.iter().copied().map(IpNet::from);
+        let addresses: BTreeSet<IpAddr> = self.addresses.iter().copied().collect();
+        let addresses = addresses.into_iter().map(IpNet::from);
         addresses.chain(self.prefixes.iter().copied()).collect()
     }
 

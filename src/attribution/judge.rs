@@ -130,7 +130,7 @@ struct Case<'a> {
 impl<'a> Judge<'a> {
     /// A judge over a timeline and its index.
     pub fn new(timeline: &'a Timeline, index: &'a Index) -> Self {
-        let profiles: usize = index.states.iter().map(|state| state.profiles.len()).sum();
+        let profiles = index.profiles();
         Self {
             timeline,
             index,
@@ -260,11 +260,17 @@ impl<'a> Judge<'a> {
         }
         let index = self.index;
         let stale = index.states[at].interfaces[number.index()].origin == Origin::Neighbour;
+        let run = |state: &StateIndex| state.seats[number.index()].run;
+        let own = run(&index.states[at]);
+        // Of states in which the interface has the same profile, with the same meaning of its peers, one is asked.
+        let before = |run: &u32| index.runs[*run as usize].before;
+        let earlier = std::iter::successors(before(&own), before);
+        let earlier = earlier.map(|run| &index.states[index.runs[run as usize].since as usize]);
         // A snapshot that shows the same again is the next one, and explains no more.
         let confirmed = self.timeline.states[at].confirmed;
         let is_last = confirmed.is_none_or(|confirmed| start.is_some_and(|start| start >= confirmed));
-        let next = index.states.get(at + 1).filter(|_| is_last);
-        for state in index.states[..at].iter().rev().chain(next) {
+        let next = index.states.get(at + 1).filter(|next| is_last && run(next) != own);
+        for state in earlier.chain(next) {
             let placed = &state.interfaces[number.index()];
             if placed.origin == Origin::Neighbour {
                 continue;

@@ -1,7 +1,7 @@
 //! What of a record decides how it is judged: records in the same situation are judged once.
 
 use super::address::Class;
-use super::index::{Index, InterfaceNumber};
+use super::index::{Index, InterfaceNumber, RunNumber};
 use super::seat::{Seat, Stand};
 use crate::flow::{Action, Direction, TCP, UDP, V4Flow, V4Record};
 
@@ -29,13 +29,16 @@ pub struct Situated {
     pub situation: Situation,
     /// The far side.
     pub peer: u32,
+    /// The run of states in which the interface has the profile that it has.
+    pub run: RunNumber,
     /// The direction.
     pub direction: Direction,
 }
 
 impl Situated {
     /// A record that must be judged by itself.
-    pub const ALONE: Self = Self { situation: Situation::NONE, peer: 0, direction: Direction::Ingress };
+    pub const ALONE: Self =
+        Self { situation: Situation::NONE, peer: 0, run: RunNumber(0), direction: Direction::Ingress };
 }
 
 /// From the highest bit: profile, kin, the classes of both ports, transport, direction, action, flags. No transport is 3,
@@ -57,13 +60,17 @@ impl Index {
     /// One thing after the other for all of them: each is a walk to another part of memory, and side by side they wait
     /// for it together.
     pub fn situate(&self, state: usize, records: &[V4Record], situated: &mut [Situated; SIDE_BY_SIDE]) {
+        let seats = self.states[state].seats.as_slice();
         for (V4Record { interface, flow }, situated) in records.iter().zip(&mut *situated) {
             let number = InterfaceNumber::of(*interface);
-            let seat = &self.seats[self.seat_number(state, number)];
+            let seat = &seats[number.index()];
             *situated = match self.direction(state, number, seat, flow) {
-                Some(direction) if seat.profile < MOST_PROFILES => {
-                    Situated { situation: Situation::OPEN, peer: flow.peer(direction), direction }
-                }
+                Some(direction) if seat.profile < MOST_PROFILES => Situated {
+                    situation: Situation::OPEN,
+                    peer: flow.peer(direction),
+                    run: RunNumber(seat.run),
+                    direction,
+                },
                 _ => Situated::ALONE,
             };
         }
@@ -72,7 +79,7 @@ impl Index {
         self.states[state].classes.classes_v4(situated.iter().map(|situated| situated.peer), &mut classes);
         for ((V4Record { interface, flow }, situated), class) in records.iter().zip(situated).zip(classes) {
             if situated.situation != Situation::NONE {
-                let seat = &self.seats[self.seat_number(state, InterfaceNumber::of(*interface))];
+                let seat = &seats[InterfaceNumber::of(*interface).index()];
                 situated.situation = self.situation(seat, situated.direction, class, flow);
             }
         }

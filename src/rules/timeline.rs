@@ -5,6 +5,7 @@
 //! once it is known somewhere.
 
 mod history;
+mod lives;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
+pub use lives::Lives;
 
 /// What one snapshot says, and since when it is in force (None: always).
 #[derive(Debug, Clone, Default)]
@@ -124,6 +126,11 @@ impl Timeline {
     /// The newest state: findings are about it only.
     pub fn newest(&self) -> Option<&State> {
         self.states.last()
+    }
+
+    /// Every interface of any state, with the states that have it.
+    pub fn lives(&self) -> Lives<'_> {
+        Lives::of(self)
     }
 
     /// The interface as the state has it, or else as the next state that has it, or else as the last one before.

@@ -9,7 +9,7 @@ use super::credit::Credit;
 use super::watch::Exposure;
 use super::{UsageKey, unordered};
 use crate::attribution::Basis;
-use crate::attribution::index::{Index, InterfaceNumber};
+use crate::attribution::index::{Index, RunNumber};
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
 use crate::flow::{SYN_ACK, V4Flow};
@@ -115,13 +115,6 @@ struct Kinds {
     all: Vec<Kind>,
 }
 
-/// Whose cells: an interface in a state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Whose {
-    pub(super) state: usize,
-    pub(super) number: InterfaceNumber,
-}
-
 /// So many cells are kept, at most, and as many again for a short time.
 const MOST_CELLS: usize = 1 << 20;
 /// The fewest cells of an interface.
@@ -132,11 +125,11 @@ const FIRST_CELLS: u32 = 4;
 pub(super) struct Cells {
     /// By profile.
     kinds: Vec<Kinds>,
-    /// By state, then interface number.
-    blocks: Vec<Vec<Block>>,
+    /// By run of an interface.
+    blocks: Vec<Block>,
     dense: Vec<Cell>,
     /// What cells could not hold. Forged counts may come with every record, so it is summed as cells are.
-    spilled: HashMap<(Whose, KindNumber), Credit>,
+    spilled: HashMap<(RunNumber, KindNumber), Credit>,
 }
 
 impl Cells {
@@ -165,18 +158,15 @@ impl Cells {
         self.dense.len() >= MOST_CELLS
     }
 
-    /// Makes room for the interfaces of a state.
-    pub(super) fn prepare(&mut self, state: usize, interfaces: usize) {
-        if self.blocks.len() <= state {
-            self.blocks.resize_with(state + 1, Vec::new);
-        }
-        self.blocks[state].resize(interfaces, Block::default());
+    /// No cells yet, of so many runs.
+    pub(super) fn of(runs: usize) -> Self {
+        Self { blocks: vec![Block::default(); runs], ..Self::default() }
     }
 
     /// The cell of a kind. None: there is no room for it yet.
     #[inline(always)]
-    pub(super) fn place(&self, whose: Whose, kind: KindNumber) -> Option<CellPlace> {
-        let block = self.blocks[whose.state][whose.number.index()];
+    pub(super) fn place(&self, run: RunNumber, kind: KindNumber) -> Option<CellPlace> {
+        let block = self.blocks[run.index()];
         (kind.0 < block.len).then_some(CellPlace(block.from + kind.0))
     }
 
@@ -192,8 +182,8 @@ impl Cells {
     /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
-    pub(super) fn grow(&mut self, whose: Whose, kind: KindNumber) -> CellPlace {
-        let block = &mut self.blocks[whose.state][whose.number.index()];
+    pub(super) fn grow(&mut self, run: RunNumber, kind: KindNumber) -> CellPlace {
+        let block = &mut self.blocks[run.index()];
         let (old, before) = (block.from as usize, block.len as usize);
         let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
@@ -208,38 +198,39 @@ impl Cells {
     pub(super) fn spill(
         &mut self,
         index: &Index,
-        whose: Whose,
+        run: RunNumber,
         number: KindNumber,
         place: CellPlace,
         flow: &V4Flow,
     ) {
-        let profile = index.profile_number(whose.state, whose.number);
+        let (state, interface) = index.run(run);
+        let profile = index.profile_number(state, interface);
         let kind = self.kinds[profile].all[number.0 as usize];
         let cell = &mut self.dense[place.0 as usize];
         let mut credit = cell.credit(kind);
         credit.add_v4(flow);
         *cell = Cell::EMPTY;
-        self.spilled.entry((whose, number)).or_default().merge(&credit);
+        self.spilled.entry((run, number)).or_default().merge(&credit);
     }
 
     /// Hands over all credits, some in several parts, and forgets them.
-    pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(Whose, Kind, Credit)) {
-        for ((whose, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
-            let profile = index.profile_number(whose.state, whose.number);
-            credited(whose, self.kinds[profile].all[number.0 as usize], credit);
+    pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(RunNumber, Kind, Credit)) {
+        let profile = |run: RunNumber| {
+            let (state, interface) = index.run(run);
+            index.profile_number(state, interface)
+        };
+        for ((run, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
+            credited(run, self.kinds[profile(run)].all[number.0 as usize], credit);
         }
-        for (state, blocks) in self.blocks.iter_mut().enumerate() {
-            for (block, number) in blocks.iter_mut().zip(0..) {
-                let whose = Whose { state, number: InterfaceNumber(number) };
-                let Block { from, len } = std::mem::take(block);
-                if len == 0 {
-                    continue;
-                }
-                let cells = &self.dense[from as usize..(from + len) as usize];
-                let kinds = &self.kinds[index.profile_number(state, whose.number)].all;
-                for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
-                    credited(whose, *kind, cell.credit(*kind));
-                }
+        for (block, run) in self.blocks.iter_mut().zip(index.all_runs()) {
+            let Block { from, len } = std::mem::take(block);
+            if len == 0 {
+                continue;
+            }
+            let cells = &self.dense[from as usize..(from + len) as usize];
+            let kinds = &self.kinds[profile(run)].all;
+            for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
+                credited(run, *kind, cell.credit(*kind));
             }
         }
         self.dense.clear();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Tally;
 use super::blocked::{self, Refused};
-use super::cells::{Cells, KindNumber, Whose, usage_key};
+use super::cells::{Cells, KindNumber, usage_key};
 use super::coverage::{Delivery, FaultCount, InterfaceTally, RecentHours, add_fault};
 use super::credit::Span;
 use super::selection::Selection;
@@ -169,7 +169,7 @@ impl<'a> Counter<'a> {
             situations: WordTable::default(),
             known: Vec::new(),
             waiting_sets: Vec::new(),
-            cells: Cells::default(),
+            cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
             numbers: Vec::new(),
@@ -222,7 +222,8 @@ impl<'a> Counter<'a> {
     /// What cells hold goes to the tally.
     fn empty_cells(&mut self) {
         let (brief, tally, sets, seen) = (self.brief, &mut self.tally, &self.judge.sets, &self.seen);
-        self.cells.empty(brief.index, |Whose { state, number }, kind, credit| {
+        self.cells.empty(brief.index, |run, kind, credit| {
+            let (state, number) = brief.index.run(run);
             for rule in sets.rules(kind.near) {
                 *tally.near.entry(*rule).or_default() += credit.records;
             }

@@ -12,7 +12,7 @@ use crate::flow::{Action, Seconds, V4Flow, V4Record};
 use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
-use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, Whose, shows};
+use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, shows};
 use crate::tally::coverage::Delivery;
 use crate::tally::scope::{self, PeerScope};
 use crate::time::Window;
@@ -65,7 +65,6 @@ impl Counter<'_> {
             state,
             placement,
         };
-        self.cells.prepare(state, self.brief.index.interfaces());
         true
     }
 
@@ -119,26 +118,25 @@ impl Counter<'_> {
                 None => self.find_out(number, &situated[at], flow),
             };
             if let Some(kind) = self.settle(number, flow, &situated[at], known) {
-                let whose = Whose { state: self.now.state, number };
-                let place = self.cells.place(whose, kind).unwrap_or_else(|| {
+                let run = situated[at].run;
+                let place = self.cells.place(run, kind).unwrap_or_else(|| {
                     // Cells are about to move.
-                    self.add(records, &std::mem::take(&mut credits));
-                    self.cells.grow(whose, kind)
+                    self.add(records, &situated, &std::mem::take(&mut credits));
+                    self.cells.grow(run, kind)
                 });
                 credits.push(at, kind, place);
             }
         }
-        self.add(records, &credits);
+        self.add(records, &situated, &credits);
     }
 
     /// Adds records to their cells.
     #[inline(always)]
-    fn add(&mut self, records: &[V4Record], credits: &Credits) {
+    fn add(&mut self, records: &[V4Record], situated: &[Situated], credits: &Credits) {
         for (at, kind, place) in &credits.all[..credits.len] {
-            let V4Record { interface, flow } = &records[*at];
+            let flow = &records[*at].flow;
             if self.cells.add(*place, flow) == Added::DoesNotFit {
-                let whose = Whose { state: self.now.state, number: InterfaceNumber::of(*interface) };
-                self.cells.spill(self.brief.index, whose, *kind, *place, flow);
+                self.cells.spill(self.brief.index, situated[*at].run, *kind, *place, flow);
             }
         }
     }

@@ -1,0 +1,84 @@
+//! Interfaces through all states: each as it was, and from which state to which.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
+
+use super::Timeline;
+use crate::rules::state::Interface;
+
+/// Every interface of any state. States that follow each other and have the same are one span.
+#[derive(Debug, Default)]
+pub struct Lives<'a> {
+    /// By id, oldest span first.
+    by_id: BTreeMap<&'a str, Vec<Span<'a>>>,
+}
+
+/// States in which an interface was the same.
+#[derive(Debug, Clone)]
+pub struct Span<'a> {
+    /// The states.
+    pub states: Range<usize>,
+    /// What it was.
+    pub interface: &'a Arc<Interface>,
+}
+
+impl<'a> Lives<'a> {
+    pub(super) fn of(timeline: &'a Timeline) -> Self {
+        let mut by_id: BTreeMap<&str, Vec<Span<'_>>> = BTreeMap::new();
+        let end = timeline.states.len();
+        let Some(first) = timeline.states.first() else { return Self::default() };
+        for (id, interface) in &first.interfaces {
+            by_id.entry(id).or_default().push(Span { states: 0..end, interface });
+        }
+        for (at, pair) in (1..).zip(timeline.states.windows(2)) {
+            let [before, state] = pair else { continue };
+            for (id, interface) in changed(&before.interfaces, &state.interfaces) {
+                if let Some(span) = by_id.get_mut(id.as_str()).and_then(|spans| spans.last_mut()) {
+                    span.states.end = span.states.end.min(at);
+                }
+                if let Some(interface) = interface {
+                    by_id.entry(id).or_default().push(Span { states: at..end, interface });
+                }
+            }
+        }
+        Self { by_id }
+    }
+
+    /// Their ids, ascending.
+    pub fn ids(&self) -> impl Iterator<Item = &'a str> {
+        self.by_id.keys().copied()
+    }
+
+    /// Everything that any of them ever was.
+    pub fn interfaces(&self) -> impl Iterator<Item = &'a Interface> {
+        self.spans().map(|span| span.interface.as_ref())
+    }
+
+    /// Every span.
+    pub fn spans(&self) -> impl Iterator<Item = &Span<'a>> {
+        self.by_id.values().flatten()
+    }
+
+    /// Each as the state has it (true), or else as the next state that has it, or else as the last one before.
+    pub fn at(&self, state: usize) -> impl Iterator<Item = (bool, &'a Arc<Interface>)> {
+        self.by_id.values().filter_map(move |spans| {
+            let next = spans.partition_point(|span| span.states.end <= state);
+            let span = spans.get(next).or(spans.last())?;
+            Some((span.states.contains(&state), span.interface))
+        })
+    }
+}
+
+fn changed<'a>(
+    before: &'a OrdMap<String, Arc<Interface>>,
+    state: &'a OrdMap<String, Arc<Interface>>,
+) -> impl Iterator<Item = (&'a String, Option<&'a Arc<Interface>>)> {
+    before.diff(state).map(|item| match item {
+        DiffItem::Add(id, interface) | DiffItem::Update { new: (id, interface), .. } => (id, Some(interface)),
+        DiffItem::Remove(id, _) => (id, None),
+    })
+}
