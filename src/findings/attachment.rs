@@ -1,11 +1,12 @@
 //! Which interfaces carry which group, when, and how much of that time the logs speak of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
 use crate::rules::state::{Interface, State};
-use crate::rules::timeline::Timeline;
+use crate::rules::timeline::{Span, Timeline};
 use crate::tally::Tally;
 use crate::tally::coverage::{HOUR, InterfaceTally};
 
@@ -31,8 +32,8 @@ pub struct Attachments<'a> {
     timeline: &'a Timeline,
     tally: &'a Tally,
     window: Option<Window>,
-    /// Group id → per state the interfaces that carry it.
-    by_group: BTreeMap<&'a str, Vec<(usize, &'a Interface)>>,
+    /// Group id → the interfaces that carry it, and in which states.
+    by_group: BTreeMap<&'a str, Vec<(Range<usize>, &'a Interface)>>,
     slots: BTreeMap<&'a [u8], usize>,
 }
 
@@ -55,13 +56,11 @@ impl Covered {
 impl<'a> Attachments<'a> {
     /// Collects them from every state.
     pub fn of(timeline: &'a Timeline, tally: &'a Tally) -> Self {
-        let mut by_group: BTreeMap<&str, Vec<(usize, &Interface)>> = BTreeMap::new();
-        for (at, state) in timeline.states.iter().enumerate() {
-            for interface in state.interfaces.values() {
-                let groups: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
-                for group in groups {
-                    by_group.entry(group).or_default().push((at, interface));
-                }
+        let mut by_group: BTreeMap<&str, Vec<(Range<usize>, &Interface)>> = BTreeMap::new();
+        for Span { states, interface } in timeline.lives().spans() {
+            let groups: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
+            for group in groups {
+                by_group.entry(group).or_default().push((states.clone(), interface));
             }
         }
         let window = match (tally.window.first(), tally.window.last()) {
@@ -86,7 +85,7 @@ impl<'a> Attachments<'a> {
     /// Interfaces that carry the group in one state.
     pub fn interfaces_at(&self, group: &str, state: usize) -> impl Iterator<Item = &'a Interface> {
         let carried = self.by_group.get(group).into_iter().flatten();
-        carried.filter(move |(at, _)| *at == state).map(|(_, interface)| *interface)
+        carried.filter(move |(states, _)| states.contains(&state)).map(|(_, interface)| *interface)
     }
 
     /// Whether any interface carries the group in the state.
@@ -125,9 +124,7 @@ impl<'a> Attachments<'a> {
 
     /// Whether the rule is in force in the state.
     pub fn holds(&self, state: usize, rule: RuleIndex) -> bool {
-        let group = &self.timeline.rules[rule.index()].group_id;
-        let group = self.timeline.states[state].groups.get(group);
-        group.is_some_and(|group| group.rules.binary_search(&rule).is_ok())
+        self.timeline.holds(state, rule)
     }
 
     /// How much of the rule's attached time the logs speak of.
@@ -135,7 +132,7 @@ impl<'a> Attachments<'a> {
         let group = &self.timeline.rules[rule.index()].group_id;
         let mut sum = Covered::default();
         for at in 0..self.timeline.states.len() {
-            let (Some((from, to)), true) = (self.hours_in_force(at), self.holds(at, rule)) else { continue };
+            let Some((from, to)) = self.hours_in_force(at).filter(|_| self.holds(at, rule)) else { continue };
             for interface in self.interfaces_at(group, at) {
                 sum.attached += u64::try_from(to - from).unwrap_or(0);
                 sum.covered += self.tally(&interface.id).map_or(0, |tally| tally.hours.count(from, to));

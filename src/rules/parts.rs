@@ -11,7 +11,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::aws::{Extent, GroupDocument, Objects, RuleDocument};
+use super::aws::{Extent, GroupDocument, List, Objects, RuleDocument};
 use super::change::{Change, Resource, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
 use super::timeline::{Snapshot, distinct};
@@ -46,9 +46,15 @@ pub(super) struct Scopes {
 impl Scopes {
     pub(super) fn of(snapshots: &[Snapshot], changes: &BTreeSet<Change>) -> Self {
         let mut scopes = Self::default();
+        let mut interfaces: Option<&List<Interface>> = None;
         for objects in distinct(snapshots) {
             objects.groups.iter().flatten().for_each(|group| scopes.learn_group(group));
-            objects.interfaces.iter().flatten().for_each(|it| scopes.learn_interface(it));
+            if let Some(list) = &objects.interfaces
+                && interfaces.is_none_or(|last| !last.is_shared_with(list))
+            {
+                list.iter().for_each(|it| scopes.learn_interface(it));
+                interfaces = Some(list);
+            }
             objects.acls.iter().flatten().for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));
             objects.subnets.iter().flatten().for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
         }
@@ -81,7 +87,11 @@ impl Scopes {
         if vpc.is_empty() {
             return;
         }
-        let scope = self.vpcs.entry(vpc.to_owned()).or_default();
+        let known = self.vpcs.contains_key(vpc);
+        if !known {
+            self.vpcs.insert(vpc.to_owned(), Scope::default());
+        }
+        let Some(scope) = self.vpcs.get_mut(vpc) else { return };
         if scope.account.is_empty() {
             account.clone_into(&mut scope.account);
         }
@@ -97,7 +107,9 @@ impl Scopes {
         let rules = objects.rules.iter().map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
         let interfaces = objects.interfaces.iter().flatten();
         let interfaces = interfaces.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
-        groups.chain(rules).chain(interfaces)
+        let acls = objects.acls.iter().flatten().map(|it| self.scope(&it.vpc_id, &it.owner_id, ""));
+        let subnets = objects.subnets.iter().flatten().map(|it| self.scope(&it.vpc_id, &it.owner_id, ""));
+        groups.chain(rules).chain(interfaces).chain(acls).chain(subnets)
     }
 
     /// Account and region of an interface.
@@ -147,11 +159,11 @@ impl<T: PartialEq + Clone> Kind<T> {
         &mut self,
         given: Option<BTreeMap<String, Placed<T>>>,
         extent: Extent,
-        snapshot_scopes: &BTreeSet<Scope>,
+        snapshot: &mut Spoken<'_>,
     ) {
         let Some(new) = given else { return };
         let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
-        let spoken = if spoken.is_empty() { snapshot_scopes } else { &spoken };
+        let spoken = if spoken.is_empty() { snapshot.scopes() } else { &spoken };
         let is_gone =
             |old: &Placed<T>| extent == Extent::Whole && spoken.iter().any(|scope| scope.fits(&old.scope));
         let old = self.all.iter().filter(|(id, old)| !new.contains_key(*id) && is_gone(old));
@@ -264,55 +276,105 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The documents of one snapshot take the place of the older ones of their kind, account and region.
-    pub(super) fn replace(&mut self, objects: &Objects, scopes: &Scopes) {
-        let groups = placed(objects.groups.as_ref(), |group| {
-            let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
-            (group.id.clone(), Placed { scope, object: Arc::new(group.clone()) })
-        });
-        let mut rules = (objects.groups.is_some() || objects.rules_described)
-            .then(|| rules_by_group(objects, groups.as_ref(), scopes));
-        if objects.extent == Extent::Part {
-            // Rules of a group that is not described are some of its rules.
-            let described = |id: &String| groups.as_ref().is_some_and(|groups| groups.contains_key(id));
-            for (id, new) in rules.iter_mut().flatten().filter(|(id, _)| !described(id)) {
-                if let Some(known) = self.rules.get(id) {
-                    let mut held = known.clone();
-                    new.object.documents.iter().for_each(|rule| held.add(std::slice::from_ref(&**rule)));
-                    new.object = Arc::new(held);
-                }
-            }
-        }
-        let interfaces = placed(objects.interfaces.as_ref(), |it| {
-            let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
-            let held = HeldInterface { interface: Arc::new(it.clone()), groups: Groups::Known };
-            (it.id.clone(), Placed { scope, object: Arc::new(held) })
-        });
-        let acls = placed(objects.acls.as_ref(), |it| {
-            let scope = scopes.scope(&it.vpc_id, &it.owner_id, "");
-            (it.id.clone(), Placed { scope, object: Arc::new(it.clone()) })
-        });
-        let subnets = placed(objects.subnets.as_ref(), |it| {
-            let scope = scopes.scope(&it.vpc_id, &it.owner_id, "");
-            (it.id.clone(), Placed { scope, object: Arc::new(it.clone()) })
-        });
-        let mut spoken = BTreeSet::new();
-        spoken.extend(rules.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
-        spoken.extend(groups.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
-        spoken.extend(interfaces.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
-        spoken.extend(acls.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
-        spoken.extend(subnets.iter().flat_map(BTreeMap::values).map(|it| it.scope.clone()));
-        if spoken.is_empty() {
-            spoken.insert(Scope::default());
-        }
-        // Either answer holds all rules; a group that the answers about groups do not name again is gone.
+    /// The documents of one snapshot take the place of the older ones of their kind, account and region. `shown`: what
+    /// the last snapshot said, if nothing has changed since; what it said alike need not be looked at again.
+    pub(super) fn replace(&mut self, objects: &Objects, shown: Option<&Objects>, scopes: &Scopes) {
+        let shown = shown.filter(|shown| shown.extent == objects.extent);
+        let alike = |same: &dyn Fn(&Objects) -> bool| shown.is_some_and(same);
         let extent = objects.extent;
-        self.rules.replace(rules, extent, &spoken);
-        self.groups.replace(groups, extent, &spoken);
-        self.interfaces.replace(interfaces, extent, &spoken);
-        self.acls.replace(acls, extent, &spoken);
-        self.subnets.replace(subnets, extent, &spoken);
+        let mut all = Spoken { scopes: BTreeSet::new(), objects, of: scopes };
+        let rules_given = objects.groups.is_some() || objects.rules_described;
+        let same_groups = alike(&|shown| {
+            shown.groups == objects.groups
+                && shown.rules == objects.rules
+                && shown.rules_described == objects.rules_described
+        });
+        if !same_groups {
+            let groups = placed(objects.groups.as_ref(), &self.groups, |group| {
+                let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
+                (&group.id, scope, group)
+            });
+            if rules_given {
+                // Either answer holds all rules; a group that the answers about groups do not name again is gone.
+                let rules = self.rules_by_group(objects, groups.as_ref(), scopes);
+                self.rules.replace(Some(rules), extent, &mut all);
+            }
+            self.groups.replace(groups, extent, &mut all);
+        }
+        if !alike(&|shown| shown.interfaces == objects.interfaces) {
+            let interfaces = self.placed_interfaces(objects, scopes);
+            self.interfaces.replace(interfaces, extent, &mut all);
+        }
+        if !alike(&|shown| shown.acls == objects.acls) {
+            let acls = placed(objects.acls.as_ref(), &self.acls, |it| {
+                (&it.id, scopes.scope(&it.vpc_id, &it.owner_id, ""), it)
+            });
+            self.acls.replace(acls, extent, &mut all);
+        }
+        if !alike(&|shown| shown.subnets == objects.subnets) {
+            let subnets = placed(objects.subnets.as_ref(), &self.subnets, |it| {
+                (&it.id, scopes.scope(&it.vpc_id, &it.owner_id, ""), it)
+            });
+            self.subnets.replace(subnets, extent, &mut all);
+        }
         self.replace_prefix_lists(&objects.prefix_lists);
+    }
+
+    fn placed_interfaces(
+        &self,
+        objects: &Objects,
+        scopes: &Scopes,
+    ) -> Option<BTreeMap<String, Placed<HeldInterface>>> {
+        let place = |it: &Interface| {
+            let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
+            let known = self.interfaces.all.get(&it.id).filter(|known| {
+                known.scope == scope && known.object.groups == Groups::Known && *known.object.interface == *it
+            });
+            let placed = known.cloned().unwrap_or_else(|| {
+                let held = HeldInterface { interface: Arc::new(it.clone()), groups: Groups::Known };
+                Placed { scope, object: Arc::new(held) }
+            });
+            (it.id.clone(), placed)
+        };
+        Some(objects.interfaces.as_ref()?.iter().map(place).collect())
+    }
+
+    /// The rules of every group that a snapshot speaks of. Rules lie where their group lies.
+    fn rules_by_group(
+        &self,
+        objects: &Objects,
+        groups: Option<&BTreeMap<String, Placed<GroupDocument>>>,
+        scopes: &Scopes,
+    ) -> BTreeMap<String, Placed<HeldRules>> {
+        let mut said: BTreeMap<&String, (Scope, Vec<&RuleDocument>)> = BTreeMap::new();
+        for (id, group) in groups.into_iter().flatten() {
+            said.insert(id, (group.scope.clone(), Vec::new()));
+        }
+        for rule in &objects.rules {
+            let own = || scopes.scope(&rule.vpc_id, &rule.owner_id, &rule.region);
+            let (_, documents) = said.entry(&rule.rule.group_id).or_insert_with(|| (own(), Vec::new()));
+            documents.push(rule);
+        }
+        let described = |id: &String| groups.is_some_and(|groups| groups.contains_key(id));
+        let place = |(id, (scope, documents)): (&String, (Scope, Vec<&RuleDocument>))| {
+            let known = self.rules.all.get(id);
+            // Of a group that Terraform does not describe, these are some of its rules.
+            if let (Extent::Part, false, Some(known)) = (objects.extent, described(id), known) {
+                let mut held = HeldRules::clone(&known.object);
+                documents.iter().for_each(|rule| held.add(std::slice::from_ref(*rule)));
+                return (id.clone(), Placed { scope, object: Arc::new(held) });
+            }
+            let same = known.filter(|known| {
+                let held = known.object.documents.iter().map(AsRef::as_ref);
+                known.scope == scope && known.object.unknown.is_empty() && held.eq(documents.iter().copied())
+            });
+            let placed = same.cloned().unwrap_or_else(|| {
+                let documents = documents.into_iter().cloned().map(Arc::new).collect();
+                Placed { scope, object: Arc::new(HeldRules { documents, unknown: BTreeSet::new() }) }
+            });
+            (id.clone(), placed)
+        };
+        said.into_iter().map(place).collect()
     }
 
     /// Entries come one list per answer, so a list that is not given again stays as it was. Pages add up.
@@ -398,31 +460,36 @@ fn share<T: PartialEq>(map: &mut OrdMap<String, Arc<T>>, id: String, value: Opti
     }
 }
 
-fn placed<T, U>(
-    given: Option<&Vec<T>>,
-    place: impl Fn(&T) -> (String, Placed<U>),
-) -> Option<BTreeMap<String, Placed<U>>> {
-    Some(given?.iter().map(place).collect())
+/// Objects with their places; what is known already is taken as it is.
+fn placed<'a, T: PartialEq + Clone>(
+    given: Option<&'a List<T>>,
+    known: &Kind<T>,
+    place: impl Fn(&'a T) -> (&'a String, Scope, &'a T),
+) -> Option<BTreeMap<String, Placed<T>>> {
+    let placed = |item| {
+        let (id, scope, object) = place(item);
+        let same = known.all.get(id).filter(|known| known.scope == scope && *known.object == *object);
+        let placed = same.cloned().unwrap_or_else(|| Placed { scope, object: Arc::new(object.clone()) });
+        (id.clone(), placed)
+    };
+    Some(given?.iter().map(placed).collect())
 }
 
-/// The rules of every group that a snapshot speaks of. Rules lie where their group lies.
-fn rules_by_group(
-    objects: &Objects,
-    groups: Option<&BTreeMap<String, Placed<GroupDocument>>>,
-    scopes: &Scopes,
-) -> BTreeMap<String, Placed<HeldRules>> {
-    let mut held: BTreeMap<&String, (Scope, Vec<Arc<RuleDocument>>)> = BTreeMap::new();
-    for (id, group) in groups.into_iter().flatten() {
-        held.insert(id, (group.scope.clone(), Vec::new()));
+/// The scopes that a snapshot speaks of, looked for only where an answer is empty.
+struct Spoken<'a> {
+    scopes: BTreeSet<Scope>,
+    objects: &'a Objects,
+    of: &'a Scopes,
+}
+
+impl Spoken<'_> {
+    fn scopes(&mut self) -> &BTreeSet<Scope> {
+        if self.scopes.is_empty() {
+            self.scopes = self.of.of_objects(self.objects).collect();
+        }
+        if self.scopes.is_empty() {
+            self.scopes.insert(Scope::default());
+        }
+        &self.scopes
     }
-    for rule in &objects.rules {
-        let own = || scopes.scope(&rule.vpc_id, &rule.owner_id, &rule.region);
-        let (_, documents) = held.entry(&rule.rule.group_id).or_insert_with(|| (own(), Vec::new()));
-        documents.push(Arc::new(rule.clone()));
-    }
-    let place = |(id, (scope, documents)): (&String, _)| {
-        let held = HeldRules { documents, unknown: BTreeSet::new() };
-        (id.clone(), Placed { scope, object: Arc::new(held) })
-    };
-    held.into_iter().map(place).collect()
 }

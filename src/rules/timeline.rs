@@ -8,6 +8,7 @@ mod history;
 mod lives;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::aws::Objects;
@@ -15,7 +16,7 @@ use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
-pub use lives::Lives;
+pub use lives::{Lives, Span};
 
 /// What one snapshot says, and since when it is in force (None: always).
 #[derive(Debug, Clone, Default)]
@@ -60,6 +61,8 @@ pub struct Timeline {
     pub rules: Vec<Rule>,
     /// Labels, parallel to `rules`.
     pub labels: Vec<Label>,
+    /// By rule: the states that hold it, in order.
+    held: Vec<Vec<Range<usize>>>,
     /// Snapshots that describe interfaces, by time.
     pub looks: Vec<Look>,
     /// Flow logs described in any snapshot, sorted.
@@ -101,8 +104,9 @@ impl Timeline {
         let taken = snapshots.len();
         let history::History { states, rules, labels, looks, unapplied } = history::of(&snapshots, trail);
         Self {
-            states,
             snapshots: taken,
+            held: lives::held(&states, rules.len()),
+            states,
             rules,
             labels,
             looks,
@@ -142,15 +146,15 @@ impl Timeline {
 
     /// First and last state (by index) that hold the rule, whatever lies between.
     pub fn life(&self, rule: RuleIndex) -> Option<(usize, usize)> {
-        let holds = |state: &State| {
-            state
-                .groups
-                .get(&self.rules[rule.index()].group_id)
-                .is_some_and(|group| group.rules.binary_search(&rule).is_ok())
-        };
-        let first = self.states.iter().position(holds)?;
-        let last = self.states.iter().rposition(holds)?;
-        Some((first, last))
+        let spans = &self.held[rule.index()];
+        Some((spans.first()?.start, spans.last()?.end - 1))
+    }
+
+    /// Whether the rule is in force in the state.
+    pub fn holds(&self, state: usize, rule: RuleIndex) -> bool {
+        let spans = &self.held[rule.index()];
+        let next = spans.partition_point(|span| span.end <= state);
+        spans.get(next).is_some_and(|span| span.contains(&state))
     }
 }
 

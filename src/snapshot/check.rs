@@ -160,11 +160,11 @@ fn document(note: &DocumentNote, contents: &Contents) -> DocumentCheck {
 
 fn objects(objects: &Objects) -> BTreeMap<&'static str, usize> {
     let counts = [
-        ("security_groups", objects.groups.as_ref().map(Vec::len)),
+        ("security_groups", objects.groups.as_ref().map(|all| all.len())),
         ("rules", (objects.groups.is_some() || objects.rules_described).then_some(objects.rules.len())),
-        ("network_interfaces", objects.interfaces.as_ref().map(Vec::len)),
-        ("network_acls", objects.acls.as_ref().map(Vec::len)),
-        ("subnets", objects.subnets.as_ref().map(Vec::len)),
+        ("network_interfaces", objects.interfaces.as_ref().map(|all| all.len())),
+        ("network_acls", objects.acls.as_ref().map(|all| all.len())),
+        ("subnets", objects.subnets.as_ref().map(|all| all.len())),
         ("prefix_lists", Some(objects.prefix_lists.len()).filter(|count| *count > 0)),
         ("flow_logs", Some(objects.flow_logs.len()).filter(|count| *count > 0)),
         ("vpcs", Some(objects.vpcs.len()).filter(|count| *count > 0)),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, PortFields, Traffic};
 use flowaudit::ledger::{Identity, Input, Reading};
-use flowaudit::rules::aws::{GroupDocument, Objects, RuleDocument};
+use flowaudit::rules::aws::{GroupDocument, List, Objects, RuleDocument};
 use flowaudit::rules::state::Interface;
 use flowaudit::rules::timeline::Snapshot;
 use flowaudit::rules::{Peer, Rule, RuleProtocol};
@@ -69,8 +69,11 @@ impl Estate {
             vpc_id: "vpc-0a1b2c3d4e5f60718".to_owned(),
             peering_status: None,
         };
-        let mut objects =
-            Objects { groups: Some(Vec::new()), interfaces: Some(Vec::new()), ..Objects::default() };
+        let mut objects = Objects {
+            groups: Some(List::default()),
+            interfaces: Some(List::default()),
+            ..Objects::default()
+        };
         for number in 0..groups {
             objects.groups.as_mut().unwrap().push(GroupDocument {
                 id: group(number),

@@ -4,6 +4,7 @@
 //! holds no list id. Shapes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>.
 
 mod json;
+mod list;
 mod translate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,23 +21,25 @@ use json::{
     SubnetJson, TagJson, VpcJson,
 };
 
+pub use list::List;
+
 /// Everything one snapshot's documents say, in the order met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Objects {
     /// describe-security-groups.
-    pub groups: Option<Vec<GroupDocument>>,
+    pub groups: Option<List<GroupDocument>>,
     /// Rules of either document, with their labels.
-    pub rules: Vec<RuleDocument>,
+    pub rules: List<RuleDocument>,
     /// Whether describe-security-group-rules was given.
     pub rules_described: bool,
     /// describe-network-interfaces.
-    pub interfaces: Option<Vec<Interface>>,
+    pub interfaces: Option<List<Interface>>,
     /// Prefix lists whose entries are known: (list id, entries).
     pub prefix_lists: Vec<(String, Vec<IpNet>)>,
     /// describe-network-acls.
-    pub acls: Option<Vec<NetworkAcl>>,
+    pub acls: Option<List<NetworkAcl>>,
     /// describe-subnets.
-    pub subnets: Option<Vec<Subnet>>,
+    pub subnets: Option<List<Subnet>>,
     /// describe-flow-logs.
     pub flow_logs: Vec<FlowLog>,
     /// describe-vpcs: (VPC id, ranges).
@@ -144,16 +147,16 @@ impl Objects {
         if other.extent == Extent::Whole && other != Self::default() {
             self.extent = Extent::Whole;
         }
-        fn extend<T>(into: &mut Option<Vec<T>>, from: Option<Vec<T>>) {
+        fn extend<T: Clone>(into: &mut Option<List<T>>, from: Option<List<T>>) {
             if let Some(from) = from {
-                into.get_or_insert_with(Vec::new).extend(from);
+                into.get_or_insert_default().add_up(from);
             }
         }
         extend(&mut self.groups, other.groups);
         extend(&mut self.interfaces, other.interfaces);
         extend(&mut self.acls, other.acls);
         extend(&mut self.subnets, other.subnets);
-        self.rules.extend(other.rules);
+        self.rules.add_up(other.rules);
         self.rules_described |= other.rules_described;
         self.prefix_lists.extend(other.prefix_lists);
         self.flow_logs.extend(other.flow_logs);
@@ -166,11 +169,11 @@ impl Objects {
             objects.sort();
             objects.dedup();
         }
-        self.groups.iter_mut().for_each(tidy);
-        self.interfaces.iter_mut().for_each(tidy);
-        self.acls.iter_mut().for_each(tidy);
-        self.subnets.iter_mut().for_each(tidy);
-        tidy(&mut self.rules);
+        self.groups.iter_mut().for_each(List::tidy);
+        self.interfaces.iter_mut().for_each(List::tidy);
+        self.acls.iter_mut().for_each(List::tidy);
+        self.subnets.iter_mut().for_each(List::tidy);
+        self.rules.tidy();
         tidy(&mut self.flow_logs);
         for lists in [&mut self.prefix_lists, &mut self.vpcs] {
             let mut sums: BTreeMap<String, BTreeSet<IpNet>> = BTreeMap::new();
@@ -187,11 +190,11 @@ impl Objects {
             objects.is_sorted_by(|a, b| a < b)
         }
         let lists = [&self.prefix_lists, &self.vpcs];
-        self.groups.iter().all(|all| tidy(all))
-            && self.interfaces.iter().all(|all| tidy(all))
-            && self.acls.iter().all(|all| tidy(all))
-            && self.subnets.iter().all(|all| tidy(all))
-            && tidy(&self.rules)
+        self.groups.iter().all(List::is_tidy)
+            && self.interfaces.iter().all(List::is_tidy)
+            && self.acls.iter().all(List::is_tidy)
+            && self.subnets.iter().all(List::is_tidy)
+            && self.rules.is_tidy()
             && tidy(&self.flow_logs)
             && lists
                 .iter()
@@ -264,7 +267,7 @@ impl Objects {
     fn add_list(&mut self, wrapper: &str, items: &[Value], list_id: Option<&str>) -> Result<(), String> {
         match wrapper {
             "SecurityGroups" => {
-                self.groups.get_or_insert_with(Vec::new);
+                self.groups.get_or_insert_default();
                 items.iter().try_for_each(|item| self.add_group(read(item)?))
             }
             "SecurityGroupRules" => {
@@ -272,21 +275,21 @@ impl Objects {
                 items.iter().try_for_each(|item| self.add_rule(read(item)?))
             }
             "NetworkInterfaces" => {
-                let interfaces = self.interfaces.get_or_insert_with(Vec::new);
+                let interfaces = self.interfaces.get_or_insert_default();
                 items.iter().try_for_each(|item| {
                     interfaces.push(read::<InterfaceJson>(item)?.translate()?);
                     Ok(())
                 })
             }
             "NetworkAcls" => {
-                let acls = self.acls.get_or_insert_with(Vec::new);
+                let acls = self.acls.get_or_insert_default();
                 items.iter().try_for_each(|item| {
                     acls.push(read::<AclJson>(item)?.translate()?);
                     Ok(())
                 })
             }
             "Subnets" => {
-                let subnets = self.subnets.get_or_insert_with(Vec::new);
+                let subnets = self.subnets.get_or_insert_default();
                 items.iter().try_for_each(|item| {
                     subnets.push(read::<SubnetJson>(item)?.translate()?);
                     Ok(())
@@ -323,7 +326,7 @@ impl Objects {
                 self.add_permission(&document, direction, permission)?;
             }
         }
-        self.groups.get_or_insert_with(Vec::new).push(document);
+        self.groups.get_or_insert_default().push(document);
         Ok(())
     }
 

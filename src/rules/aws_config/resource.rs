@@ -165,23 +165,25 @@ impl Configuration {
         let mut objects = Objects::default();
         objects.add(&json!({ shape.wrapper: [keys] }), None)?;
         let resource = match shape.kind {
-            ResourceKind::Group => objects.groups.and_then(|mut groups| groups.pop()).map(|mut group| {
-                group.tags = tags(self.tags.as_ref(), item_tags);
-                whole_group(group, objects.rules, home)
-            }),
+            ResourceKind::Group => {
+                objects.groups.and_then(|groups| groups.into_vec().pop()).map(|mut group| {
+                    group.tags = tags(self.tags.as_ref(), item_tags);
+                    whole_group(group, objects.rules.into_vec(), home)
+                })
+            }
             ResourceKind::Interface => {
-                objects.interfaces.and_then(|mut them| them.pop()).map(|mut interface| {
+                objects.interfaces.and_then(|them| them.into_vec().pop()).map(|mut interface| {
                     or(&mut interface.owner_id, &home.owner_id);
                     or(&mut interface.region, &home.region);
                     Resource::Interface(interface)
                 })
             }
-            ResourceKind::Acl => objects.acls.and_then(|mut acls| acls.pop()).map(|mut acl| {
+            ResourceKind::Acl => objects.acls.and_then(|acls| acls.into_vec().pop()).map(|mut acl| {
                 or(&mut acl.owner_id, &home.owner_id);
                 Resource::Acl(acl)
             }),
             ResourceKind::Subnet => {
-                objects.subnets.and_then(|mut subnets| subnets.pop()).and_then(|mut subnet| {
+                objects.subnets.and_then(|subnets| subnets.into_vec().pop()).and_then(|mut subnet| {
                     or(&mut subnet.owner_id, &home.owner_id);
                     (!subnet.ranges.is_empty()).then_some(Resource::Subnet(subnet))
                 })

@@ -123,12 +123,12 @@ impl Contents {
         let mut objects = Objects { extent: Extent::Part, ..Objects::default() };
         match resource {
             Resource::Group(group, rules) => {
-                objects.groups = Some(vec![group]);
-                objects.rules = rules;
+                objects.groups = Some(vec![group].into());
+                objects.rules = rules.into();
             }
-            Resource::Interface(interface) => objects.interfaces = Some(vec![interface]),
-            Resource::Acl(acl) => objects.acls = Some(vec![acl]),
-            Resource::Subnet(subnet) => objects.subnets = Some(vec![subnet]),
+            Resource::Interface(interface) => objects.interfaces = Some(vec![interface].into()),
+            Resource::Acl(acl) => objects.acls = Some(vec![acl].into()),
+            Resource::Subnet(subnet) => objects.subnets = Some(vec![subnet].into()),
             Resource::PrefixList(id, nets) => objects.prefix_lists.push((id, nets)),
         }
         self.objects.add_up(objects);

@@ -222,7 +222,7 @@ impl Groups {
         }
         for (id, (address, document)) in self.documents {
             addresses.push(Written { address, group_id: id, rule: None });
-            objects.groups.get_or_insert_with(Vec::new).push(document);
+            objects.groups.get_or_insert_default().push(document);
         }
     }
 }

@@ -12,10 +12,10 @@ use imbl::ordmap::DiffItem;
 
 use super::{Label, Look, Snapshot};
 use crate::flow::Seconds;
-use crate::rules::aws::Objects;
+use crate::rules::aws::{List, Objects};
 use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
 use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes};
-use crate::rules::state::{Group, State};
+use crate::rules::state::{Group, Interface, State};
 use crate::rules::{Rule, RuleIndex};
 
 /// States, and the rules in them.
@@ -72,7 +72,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         if let Some(snapshot) = moment.snapshot {
             // What has been shown, with nothing changed since, changes nothing.
             if shown.is_none_or(|shown| !Arc::ptr_eq(shown, &snapshot.objects)) {
-                parts.replace(&snapshot.objects, known.scopes);
+                parts.replace(&snapshot.objects, shown.map(AsRef::as_ref), known.scopes);
             }
             shown = Some(&snapshot.objects);
         }
@@ -121,7 +121,7 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Opt
     for moment in moments.values().rev() {
         moment.changes.iter().rev().for_each(|change| parts.undo(change, known));
         if let Some(snapshot) = moment.snapshot {
-            parts.replace(&snapshot.objects, known.scopes);
+            parts.replace(&snapshot.objects, None, known.scopes);
         }
     }
     parts.retain(&early.iter().map(|change| Scope::of(change)).collect());
@@ -137,14 +137,16 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Opt
 /// Which snapshots describe interfaces, and of which accounts and regions.
 fn looks(snapshots: &[Snapshot], scopes: &Scopes) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
-    let mut last: Option<&Arc<Objects>> = None;
+    let mut last: Option<&List<Interface>> = None;
     for Snapshot { at, objects } in snapshots {
         let Some(interfaces) = &objects.interfaces else { continue };
         let scopes = match looks.last() {
-            Some(look) if last.is_some_and(|last| Arc::ptr_eq(last, objects)) => Arc::clone(&look.scopes),
+            Some(look) if last.is_some_and(|last| last.is_shared_with(interfaces)) => {
+                Arc::clone(&look.scopes)
+            }
             _ => Arc::new(interfaces.iter().map(|it| scopes.of_interface(it)).collect()),
         };
-        last = Some(objects);
+        last = Some(interfaces);
         looks.push(Look { at: *at, scopes });
     }
     looks

@@ -1,4 +1,4 @@
-//! Interfaces through all states: each as it was, and from which state to which.
+//! Interfaces and rules through all states: each as it was, and from which state to which.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::Timeline;
-use crate::rules::state::Interface;
+use crate::rules::state::{Interface, State};
 
 /// Every interface of any state. States that follow each other and have the same are one span.
 #[derive(Debug, Default)]
@@ -73,12 +73,35 @@ impl<'a> Lives<'a> {
     }
 }
 
-fn changed<'a>(
-    before: &'a OrdMap<String, Arc<Interface>>,
-    state: &'a OrdMap<String, Arc<Interface>>,
-) -> impl Iterator<Item = (&'a String, Option<&'a Arc<Interface>>)> {
+/// By rule: the states that hold it, in order.
+pub(super) fn held(states: &[State], rules: usize) -> Vec<Vec<Range<usize>>> {
+    let mut held: Vec<Vec<Range<usize>>> = vec![Vec::new(); rules];
+    let nothing = OrdMap::new();
+    let mut before = &nothing;
+    for (at, state) in states.iter().enumerate() {
+        for (id, group) in changed(before, &state.groups) {
+            let old = before.get(id).map(|group| group.rules.as_slice()).unwrap_or_default();
+            let new = group.map(|group| group.rules.as_slice()).unwrap_or_default();
+            for rule in old.iter().filter(|rule| new.binary_search(rule).is_err()) {
+                if let Some(span) = held[rule.index()].last_mut() {
+                    span.end = at;
+                }
+            }
+            for rule in new.iter().filter(|rule| old.binary_search(rule).is_err()) {
+                held[rule.index()].push(at..states.len());
+            }
+        }
+        before = &state.groups;
+    }
+    held
+}
+
+fn changed<'a, T: PartialEq>(
+    before: &'a OrdMap<String, Arc<T>>,
+    state: &'a OrdMap<String, Arc<T>>,
+) -> impl Iterator<Item = (&'a String, Option<&'a Arc<T>>)> {
     before.diff(state).map(|item| match item {
-        DiffItem::Add(id, interface) | DiffItem::Update { new: (id, interface), .. } => (id, Some(interface)),
+        DiffItem::Add(id, value) | DiffItem::Update { new: (id, value), .. } => (id, Some(value)),
         DiffItem::Remove(id, _) => (id, None),
     })
 }

@@ -19,7 +19,7 @@ use super::super::snapshots::Snapshots;
 use super::super::words::hex;
 use super::Names;
 use crate::flow::Seconds;
-use crate::rules::aws::{Extent, Objects};
+use crate::rules::aws::{Extent, List, Objects};
 use crate::rules::change::Change;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
@@ -146,11 +146,11 @@ impl Loading {
         let mut objects = Objects::default();
         for answer in row.text(Text::Kind)?.split_whitespace() {
             match answer {
-                "groups" => objects.groups = Some(Vec::new()),
+                "groups" => objects.groups = Some(List::default()),
                 "rules" => objects.rules_described = true,
-                "interfaces" => objects.interfaces = Some(Vec::new()),
-                "acls" => objects.acls = Some(Vec::new()),
-                "subnets" => objects.subnets = Some(Vec::new()),
+                "interfaces" => objects.interfaces = Some(List::default()),
+                "acls" => objects.acls = Some(List::default()),
+                "subnets" => objects.subnets = Some(List::default()),
                 "part" => objects.extent = Extent::Part,
                 _ => return Err(row.unknown(Text::Kind)),
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::rules::aws::List;
 
 /// One entry of `resource_changes`.
 pub(super) fn change(
@@ -208,7 +209,7 @@ fn what_the_plan_leaves_alone_stays() {
     document["prior_state"]["values"]["root_module"]["resources"].as_array_mut().unwrap().push(old);
     let read = read_well(&document);
     let ids = |objects: Option<Objects>| -> Vec<String> {
-        objects.unwrap().groups.unwrap().into_iter().map(|group| group.id).collect()
+        objects.unwrap().groups.unwrap().iter().map(|group| group.id.clone()).collect()
     };
     assert_eq!(ids(read.state), ["sg-1", "sg-2", "sg-3", "sg-4", "sg-9"]);
     assert!(rule_keys(read.proposed.as_ref()).is_empty(), "a moved resource is one");
@@ -402,7 +403,7 @@ fn what_would_be_wrong_in_part_is_left_out_as_a_whole() {
     let objects = read.proposed.unwrap();
     assert_eq!(
         (objects.interfaces, objects.acls, objects.subnets),
-        (Some(vec![]), Some(vec![]), Some(vec![]))
+        (Some(List::default()), Some(List::default()), Some(List::default()))
     );
     assert!(objects.prefix_lists.is_empty() && objects.vpcs.is_empty());
 }

@@ -32,7 +32,7 @@ fn groups_of_rules(changes: &[Value], configuration: Value) -> Option<Vec<String
     let read = read_well(&plan(&[], changes, configuration));
     let rules = read.proposed.unwrap().rules;
     if read.unknown.is_empty() {
-        Some(rules.into_iter().map(|document| document.rule.group_id).collect())
+        Some(rules.into_iter().map(|document| document.rule.group_id.clone()).collect())
     } else {
         assert!(read.unknown.iter().any(|it| it.attribute == "security_group_id"));
         assert!(rules.is_empty());

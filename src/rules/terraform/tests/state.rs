@@ -87,7 +87,7 @@ fn interfaces_have_their_addresses_groups_and_vpc() {
     ]);
     assert!(read.unknown.is_empty());
     let objects = read.state.unwrap();
-    let [a, b] = objects.interfaces.unwrap().try_into().unwrap();
+    let [a, b] = objects.interfaces.unwrap().into_vec().try_into().unwrap();
     let text: Vec<_> = a.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(text, ["10.0.0.5", "10.0.0.6", "2001:db8::5"]);
     assert_eq!(a.group_ids, ["sg-1", "sg-2", "sg-3"]);
@@ -153,7 +153,7 @@ fn acls_have_their_entries_in_order() {
         ("aws_network_acl_association.b", json!({ "network_acl_id": "acl-b", "subnet_id": "subnet-2" })),
     ]);
     assert!(read.unknown.is_empty());
-    let [a, b] = read.state.unwrap().acls.unwrap().try_into().unwrap();
+    let [a, b] = read.state.unwrap().acls.unwrap().into_vec().try_into().unwrap();
     let entries: Vec<_> =
         a.entries.iter().map(|entry| (entry.number, entry.direction, entry.action, entry.ports)).collect();
     assert_eq!(
