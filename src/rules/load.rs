@@ -298,16 +298,14 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn read_file((within, path): &(PathBuf, PathBuf), namesakes: &Namesakes) -> Result<FileRead, Error> {
-    let document = Document::read(path)?;
-    match namesakes.get(within) {
-        Some((known, contents)) if *known == document => {
-            Ok(FileRead { document: None, contents: Arc::clone(contents) })
-        }
-        _ => {
-            let contents = Arc::new(Contents::read(path, &document)?);
-            Ok(FileRead { document: Some(document), contents })
-        }
+    if let Some((known, contents)) = namesakes.get(within)
+        && known.is_in(path)
+    {
+        return Ok(FileRead { document: None, contents: Arc::clone(contents) });
     }
+    let document = Document::read(path)?;
+    let contents = Arc::new(Contents::read(path, &document)?);
+    Ok(FileRead { document: Some(document), contents })
 }
 
 #[cfg(test)]

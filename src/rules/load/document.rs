@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -11,6 +11,8 @@ use crate::error::Error;
 
 /// No document comes near this size; a compressed one that unpacks to more is refused.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
+/// How much of a file is looked at at once.
+const CHUNK: usize = 32 * 1024;
 /// How much of a file is read to tell what it is.
 const HEAD: u64 = 64 * 1024;
 
@@ -25,10 +27,7 @@ impl Document {
     /// Reads a document, unpacked. What does not begin as JSON is not read to its end: a log may lie beside the snapshot.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let unreadable = |source| Error::Read { path: path.to_owned(), source };
-        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
-        let packed = file.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
-        let mut reader: Box<dyn Read> =
-            if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let mut reader = open(path).map_err(unreadable)?;
         let mut bytes = Vec::new();
         let head = reader.by_ref().take(HEAD).read_to_end(&mut bytes);
         match text_of(&bytes).trim_start().chars().next() {
@@ -45,6 +44,32 @@ impl Document {
         }
         Ok(Self::Json(bytes))
     }
+
+    /// Whether a file holds this document: looked at piece by piece, so that nothing is kept of it. An unreadable one
+    /// does not.
+    pub(super) fn is_in(&self, path: &Path) -> bool {
+        let Self::Json(bytes) = self else { return false };
+        let (Ok(mut reader), mut rest) = (open(path), bytes.as_slice()) else { return false };
+        let mut chunk = [0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => return rest.is_empty(),
+                Ok(count) => match rest.split_at_checked(count) {
+                    Some((same, behind)) if *same == chunk[..count] => rest = behind,
+                    _ => return false,
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+/// A file, unpacked.
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    let mut file = BufReader::with_capacity(CHUNK, File::open(path)?);
+    let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 /// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.
