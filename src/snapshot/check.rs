@@ -326,14 +326,18 @@ fn count(number: usize, plural: &str) -> String {
 
 fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let always = || "always".to_owned();
+    let from = |from: &String| format!("from {from}");
+    if check.states == 0 {
+        return writeln!(out, "No state of any time: nothing here tells what is in force.");
+    }
     writeln!(
         out,
-        "{} and {} make {}: the first in force from {}, the newest from {}",
+        "{} and {} make {}: the first in force {}, the newest {}",
         count(check.snapshots, "snapshots"),
         count(check.changes, "changes"),
         count(check.states, "states"),
-        check.first.clone().unwrap_or_else(always),
-        check.newest.clone().unwrap_or_else(always),
+        check.first.as_ref().map_or_else(always, from),
+        check.newest.as_ref().map_or_else(always, from),
     )?;
     if let Some(Range { from, to }) = &check.trail {
         writeln!(out, "CloudTrail tells of changes from {from} to {to}")?;
