@@ -44,7 +44,7 @@ pub(super) fn ask(
         // Entries that may match must all agree with the first one that surely does.
         match possible {
             Some(action) if action != entry.action => return AclVerdict::NotKnown,
-            _ if entry.one_icmp_type => possible = Some(entry.action),
+            _ if entry.is_one_icmp_type() => possible = Some(entry.action),
             _ => return verdict(entry.action),
         }
     }

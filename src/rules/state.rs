@@ -135,8 +135,15 @@ pub struct AclEntry {
     pub net: IpNet,
     /// `PortRange`, inclusive; None: every port.
     pub ports: Option<(u16, u16)>,
-    /// `IcmpTypeCode` that names one type: flow logs cannot show whether it fits.
-    pub one_icmp_type: bool,
+    /// `IcmpTypeCode`: type and code, of entries for ICMP that name a type. -1 is every code.
+    pub icmp: Option<(i64, i64)>,
+}
+
+impl AclEntry {
+    /// An entry for one ICMP type: flow logs cannot show whether it fits.
+    pub fn is_one_icmp_type(&self) -> bool {
+        self.icmp.is_some()
+    }
 }
 
 /// What an ACL entry does.

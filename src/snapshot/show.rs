@@ -223,9 +223,8 @@ fn acl_entry(entry: &AclEntry) -> Value {
     if let Some((from, to)) = entry.ports {
         put("PortRange", json!({ "From": from, "To": to }));
     }
-    // Which type is not kept: it decides nothing that a flow log shows.
-    if entry.one_icmp_type {
-        put("IcmpTypeCode", json!({ "Type": 0, "Code": -1 }));
+    if let Some((kind, code)) = entry.icmp {
+        put("IcmpTypeCode", json!({ "Type": kind, "Code": code }));
     }
     Value::Object(object)
 }

@@ -125,7 +125,7 @@ fn entries_answer(acl: &NetworkAcl, case: &Case<'_>) -> AclAnswer {
             && entry.ports.is_none_or(|(from, to)| (from..=to).contains(&traffic.dstport));
         if matches {
             could_decide.push(entry.action);
-            if !entry.one_icmp_type {
+            if !entry.is_one_icmp_type() {
                 decided = true;
                 break;
             }

@@ -93,7 +93,7 @@ answers! {
     EntryJson { cidr: String }
     PrefixListJson { prefix_list_id: String, cidrs: Option<Vec<String>>, entries: Option<Vec<EntryJson>> }
     PortRangeJson { from: i64, to: i64 }
-    IcmpJson { r#type: Option<i64> }
+    IcmpJson { r#type: Option<i64>, code: Option<i64> }
     AclEntryJson {
         rule_number: u32,
         egress: bool,

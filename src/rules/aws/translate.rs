@@ -106,8 +106,11 @@ fn translate_entry(acl: &str, entry: &AclEntryJson) -> Result<AclEntry, String> 
         protocol,
         net: parse_net(range).ok_or_else(|| bad("CidrBlock", "an address range", range))?,
         ports: if matches!(protocol, Some(crate::flow::TCP | crate::flow::UDP)) { ports } else { None },
-        one_icmp_type: matches!(protocol, Some(crate::flow::ICMP | crate::flow::ICMPV6))
-            && entry.icmp_type_code.as_ref().and_then(|icmp| icmp.r#type).is_some_and(|kind| kind != -1),
+        icmp: entry
+            .icmp_type_code
+            .as_ref()
+            .filter(|_| matches!(protocol, Some(crate::flow::ICMP | crate::flow::ICMPV6)))
+            .and_then(|icmp| Some((icmp.r#type.filter(|kind| *kind != -1)?, icmp.code.unwrap_or(-1)))),
     })
 }
 

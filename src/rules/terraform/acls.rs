@@ -188,6 +188,7 @@ fn entry(
     let from = known(block.integer("from_port")?, "from_port");
     let to = known(block.integer("to_port")?, "to_port");
     let icmp_type = known(block.integer("icmp_type")?, "icmp_type");
+    let icmp_code = known(block.integer("icmp_code")?, "icmp_code");
     let action = reader.required(block.text(names.action)?, names.action, Lack::Acl, notes);
     let word = reader.required(block.text("protocol")?, "protocol", Lack::Acl, notes);
     // Inline entries hold both, one of them empty.
@@ -196,7 +197,8 @@ fn entry(
         v4 => ("cidr_block", v4),
     };
     let range = reader.required(range, key, Lack::Acl, notes);
-    let (Some(number), Some(from), Some(to), Some(icmp_type)) = (number, from, to, icmp_type) else {
+    let icmp = icmp_type.zip(icmp_code);
+    let (Some(number), Some(from), Some(to), Some((icmp_type, icmp_code))) = (number, from, to, icmp) else {
         return Ok(None);
     };
     let (Some(action), Some(word), Some(range)) = (action, word, range) else { return Ok(None) };
@@ -217,7 +219,9 @@ fn entry(
         protocol,
         net: block.net(key, range)?,
         ports: if is([TCP, UDP]) { ports(&block, from, to)? } else { None },
-        one_icmp_type: is([ICMP, ICMPV6]) && icmp_type.is_some_and(|kind| kind != -1),
+        icmp: icmp_type
+            .filter(|kind| *kind != -1 && is([ICMP, ICMPV6]))
+            .map(|kind| (kind, icmp_code.unwrap_or(-1))),
     }))
 }
 

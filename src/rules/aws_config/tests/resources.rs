@@ -188,7 +188,7 @@ fn an_acl_is_read() {
     let numbers: Vec<_> = acl.entries.iter().map(|entry| entry.number).collect();
     assert_eq!(numbers, [100, 110, 32767]);
     assert_eq!(acl.entries[0].ports, Some((80, 81)));
-    assert!(acl.entries[1].one_icmp_type);
+    assert!(acl.entries[1].is_one_icmp_type());
     assert_eq!(acl.entries[2].action, AclAction::Deny);
 }
 

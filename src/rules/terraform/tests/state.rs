@@ -164,14 +164,14 @@ fn acls_have_their_entries_in_order() {
             (200, Direction::Ingress, AclAction::Deny, None),
         ]
     );
-    assert_eq!((a.entries[1].one_icmp_type, a.entries[2].protocol), (true, None));
+    assert_eq!((a.entries[1].is_one_icmp_type(), a.entries[2].protocol), (true, None));
     assert_eq!((a.subnet_ids, b.subnet_ids), (vec!["subnet-1".to_owned()], vec!["subnet-2".to_owned()]));
     let [dns, esp] = b.entries.try_into().unwrap();
     assert_eq!(
         (dns.direction, dns.protocol, dns.net.to_string()),
         (Direction::Egress, Some(17), "::/0".to_owned())
     );
-    assert_eq!((esp.direction, esp.protocol, esp.one_icmp_type), (Direction::Ingress, Some(50), false));
+    assert_eq!((esp.direction, esp.protocol, esp.is_one_icmp_type()), (Direction::Ingress, Some(50), false));
 }
 
 /// A part of an ACL, a list or an interface is not the whole, so it is told instead of taken for it.
