@@ -5,6 +5,9 @@
 
 mod compile;
 mod interface_ids;
+mod peers;
+mod profile;
+mod seating;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,15 +17,18 @@ use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::acl::{self, AclVerdict};
-use super::address::{AddressClasses, PeerIndex};
+use super::address::AddressClasses;
 use super::port_classes::PortClasses;
 use super::seat::Seat;
 use crate::flow::{Direction, InterfaceHandle, TCP, UDP};
+use crate::rules::Rule;
 use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::{Lives, Timeline};
-use crate::rules::{Rule, RuleIndex};
-use compile::{Compiler, Seating};
+use compile::Compiler;
 use interface_ids::InterfaceIds;
+pub(super) use profile::{CompiledRule, Doubt, Profile};
+use profile::{PeerProof, Protocols};
+use seating::Seating;
 
 /// Number of an interface that some snapshot knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -185,112 +191,8 @@ pub enum Origin {
     Neighbour,
 }
 
-/// The rules of a list of groups.
-#[derive(Debug, Default)]
-pub(super) struct Profile {
-    /// Its number among the profiles of all states.
-    pub(super) number: usize,
-    /// Sorted.
-    groups: Vec<String>,
-    pub(super) ingress: Vec<CompiledRule>,
-    pub(super) egress: Vec<CompiledRule>,
-    /// Some group is absent from the state, so some rules are not known.
-    pub(super) lacks_group: bool,
-}
-
 /// So many classes times profiles, over all states, are folded, two bytes each.
 const MOST_FOLDED: usize = 1 << 24;
-
-impl Profile {
-    fn is_of(&self, groups: &[&str]) -> bool {
-        self.groups.iter().eq(groups)
-    }
-
-    fn peers(&self) -> impl Iterator<Item = PeerIndex> {
-        self.ingress.iter().chain(&self.egress).map(|rule| rule.peer)
-    }
-
-    /// Whether some record of the protocol may find rules in both readings that line 3 does not tell apart.
-    fn may_tie(&self, protocol: u8, timeline: &Timeline) -> bool {
-        let has = |direction, specific| {
-            let rules = self.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
-            rules.into_iter().any(|rule| timeline.rules[rule.rule.index()].is_specific() == specific)
-        };
-        let both = |specific| has(Direction::Ingress, specific) && has(Direction::Egress, specific);
-        both(true) || both(false)
-    }
-
-    pub(super) fn rules(&self, direction: Direction) -> &[CompiledRule] {
-        match direction {
-            Direction::Ingress => &self.ingress,
-            Direction::Egress => &self.egress,
-        }
-    }
-}
-
-/// One rule, ready to be tested.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CompiledRule {
-    protocols: Protocols,
-    from: u16,
-    to: u16,
-    peer: PeerIndex,
-    pub(super) rule: RuleIndex,
-    pub(super) proof: PeerProof,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocols {
-    All,
-    One(u8),
-    None,
-}
-
-/// What a packet that fits the rule in all but the peer says about the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PeerProof {
-    /// The peer is a group or list that the state does not resolve.
-    pub(super) unresolved: bool,
-    /// Which peers cast doubt on the rule not being used.
-    pub(super) doubt: Doubt,
-}
-
-/// Which peers could have used a rule although its peer does not hold them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// Address ranges hold who they hold.
-    Nobody,
-    /// A group may have had members that no snapshot shows.
-    Strangers,
-    /// A prefix list may have had other entries; some load balancers keep the client's address.
-    Anybody,
-}
-
-impl Protocols {
-    fn holds(self, protocol: u8) -> bool {
-        match self {
-            Self::All => true,
-            Self::One(own) => own == protocol,
-            Self::None => false,
-        }
-    }
-}
-
-impl CompiledRule {
-    /// Whether protocol and port fit.
-    pub(super) fn allows_port(&self, protocol: u8, port: u16) -> bool {
-        self.protocols.holds(protocol) && self.from <= port && port <= self.to
-    }
-
-    /// Whether the peer is among the members of an address class.
-    pub(super) fn allows_peer(&self, members: &[u64]) -> bool {
-        holds(members, self.peer)
-    }
-}
-
-fn holds(members: &[u64], peer: PeerIndex) -> bool {
-    members[peer as usize / 64] >> (peer % 64) & 1 == 1
-}
 
 impl Index {
     /// Compiles a timeline.

@@ -1,7 +1,8 @@
 //! The nouns of security-group rules, and how documents become states in time.
 //!
 //! ```text
-//! files ─▶ load (find, read, JSON) ─▶ aws (documents → objects) ─▶ timeline (states in force, per account, region, kind)
+//! files ─▶ load (find, read, JSON) ─┬▶ aws, terraform (documents → objects of a snapshot) ─┬▶ timeline (states in force,
+//!                                   └▶ aws_config, cloudtrail (documents → changes) ────────┘   per account, region, kind)
 //! ```
 //!
 //! Rules stay one-to-one with the snapshot, odd ones too: a rule with a protocol nobody knows or an address that is
