@@ -248,7 +248,9 @@ impl Loaded {
             Some(last) if same(&last) => last.objects,
             _ => {
                 let mut objects = Objects::default();
-                contents.iter().for_each(|contents| objects.add_up(contents.objects.clone()));
+                for contents in &contents {
+                    objects.add_up(contents.objects.clone());
+                }
                 objects.sort();
                 Arc::new(objects)
             }

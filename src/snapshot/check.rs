@@ -205,14 +205,14 @@ fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
             });
         }
     };
-    let none = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
+    let absent = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
     note(
-        none(state.groups.is_empty(), "security groups"),
+        absent(state.groups.is_empty(), "security groups"),
         "no security groups: nothing can be said of rules",
         "aws ec2 describe-security-groups",
     );
     note(
-        none(state.interfaces.is_empty(), "network interfaces"),
+        absent(state.interfaces.is_empty(), "network interfaces"),
         "no network interfaces: no record can be joined to a rule",
         "aws ec2 describe-network-interfaces --include-managed-resources",
     );
@@ -262,7 +262,7 @@ fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
         "aws ec2 describe-network-acls",
     );
     note(
-        none(timeline.flow_logs.is_empty(), "flow logs"),
+        absent(timeline.flow_logs.is_empty(), "flow logs"),
         "no flow logs: whether an interface without records is logged at all is not known",
         "aws ec2 describe-flow-logs",
     );

@@ -257,12 +257,7 @@ fn sets<T>(out: &mut dyn Write, what: &str, sets: &Sets<T>, show: impl Fn(&T) ->
 }
 
 fn shown(line: &RuleLine) -> String {
-    let mut text = line.rule_key.clone();
-    if let Some(id) = &line.rule_id {
-        text.push_str(&format!(" ({id})"));
-    }
-    if let Some(description) = &line.description {
-        text.push_str(&format!(" \"{description}\""));
-    }
-    sanitize::terminal(&text).into_owned()
+    let id = line.rule_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+    let description = line.description.as_ref().map(|text| format!(" \"{text}\"")).unwrap_or_default();
+    sanitize::terminal(&format!("{}{id}{description}", line.rule_key)).into_owned()
 }

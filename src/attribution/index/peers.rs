@@ -48,7 +48,7 @@ impl<'a> Peers<'a> {
                 continue;
             }
             peers.ranges.push(match &rule.peer {
-                Peer::Cidr(net) => vec![*net],
+                Peer::Cidr(range) => vec![*range],
                 Peer::BadCidr(_) => Vec::new(),
                 Peer::Group(_) | Peer::PrefixList(_) => {
                     peers.moving.push((&rule.peer, next));

@@ -88,13 +88,13 @@ fn seats(
         let before = last.map(|last| (&last.interfaces[number as usize], &last.seats[number as usize]));
         let same =
             |(before, seat): &(&Placed, &Seat)| seat.is_of(profile.number) && before.origin == placed.origin;
-        let run = match before.filter(same) {
-            Some((_, seat)) => seat.run,
-            None => {
+        let run = before.filter(same).map_or_else(
+            || {
                 runs.push(Run { number, since, before: before.map(|(_, seat)| seat.run) });
                 u32::try_from(runs.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
+            },
+            |(_, seat)| seat.run,
+        );
         let (kin, ports) = of_profile(profile);
         Seat::of(placed, profile.number, kin, ports, run)
     };

@@ -140,17 +140,17 @@ const WRAPPERS: [&str; 10] = [
 impl Objects {
     /// Takes in what other documents of the same time say.
     pub fn add_up(&mut self, other: Self) {
+        fn extend<T: Clone>(into: &mut Option<List<T>>, from: Option<List<T>>) {
+            if let Some(from) = from {
+                into.get_or_insert_default().add_up(from);
+            }
+        }
         if *self == Self::default() {
             *self = other;
             return;
         }
         if other.extent == Extent::Whole && other != Self::default() {
             self.extent = Extent::Whole;
-        }
-        fn extend<T: Clone>(into: &mut Option<List<T>>, from: Option<List<T>>) {
-            if let Some(from) = from {
-                into.get_or_insert_default().add_up(from);
-            }
         }
         extend(&mut self.groups, other.groups);
         extend(&mut self.interfaces, other.interfaces);

@@ -12,7 +12,7 @@ use crate::error::Error;
 /// No document comes near this size; a compressed one that unpacks to more is refused.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
 /// How much of a file is looked at at once.
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 16 * 1024;
 /// How much of a file is read to tell what it is.
 const HEAD: u64 = 64 * 1024;
 

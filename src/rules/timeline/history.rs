@@ -165,15 +165,21 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
         match what {
             What::Is(_, resource) => {
                 if let Resource::Group(_, rules) = &**resource {
-                    rules.iter().for_each(|document| ids.note(Some(*at), document));
+                    for document in rules {
+                        ids.note(Some(*at), document);
+                    }
                 }
             }
             What::RulesAuthorized { rules, .. } => {
-                rules.iter().for_each(|document| ids.note(Some(*at), document));
+                for document in rules {
+                    ids.note(Some(*at), document);
+                }
             }
             // That is what they were.
             What::RulesRevoked { rules, .. } => {
-                rules.iter().for_each(|document| ids.note(Some(at.saturating_sub(1)), document));
+                for document in rules {
+                    ids.note(Some(at.saturating_sub(1)), document);
+                }
             }
             _ => {}
         }
