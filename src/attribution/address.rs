@@ -15,15 +15,21 @@ pub(super) struct Class(pub(super) u32);
 /// Index of a peer within one state.
 pub(super) type PeerIndex = u32;
 
-/// The classes of one state.
+/// The classes of the addresses in one state. The same class has the same members in every state.
 #[derive(Debug, Default)]
 pub(super) struct AddressClasses {
     v4: Intervals<u32>,
     /// None: `v4` is searched.
     table: Option<V4Table>,
     v6: Intervals<u128>,
-    /// Per class one bit per peer, `words` words a class.
-    members: Vec<u64>,
+}
+
+/// The members of all classes of all states: per class one bit per peer.
+#[derive(Debug)]
+pub(super) struct Members {
+    known: HashMap<Box<[u64]>, Class>,
+    bits: Vec<u64>,
+    /// Words a class.
     words: usize,
     peers: usize,
 }
@@ -44,9 +50,7 @@ pub(super) enum LookUp {
 
 impl AddressClasses {
     /// Builds the classes of peers, each a list of ranges.
-    pub(super) fn build(peers: &[Vec<IpNet>], look_up: LookUp) -> Self {
-        let words = peers.len().div_ceil(64).max(1);
-        let mut interner = ClassInterner { known: HashMap::new(), members: Vec::new() };
+    pub(super) fn build(peers: &[Vec<IpNet>], look_up: LookUp, members: &mut Members) -> Self {
         let mut v4 = Vec::new();
         let mut v6 = Vec::new();
         for (peer, nets) in peers.iter().enumerate() {
@@ -63,10 +67,10 @@ impl AddressClasses {
                 }
             }
         }
-        let v4 = intervals(v4, words, &mut interner);
+        let v4 = intervals(v4, members);
         let table = (look_up == LookUp::Table).then(|| V4Table::build(&v4)).flatten();
-        let v6 = intervals(v6, words, &mut interner);
-        Self { v4, table, v6, members: interner.members, words, peers: peers.len() }
+        let v6 = intervals(v6, members);
+        Self { v4, table, v6 }
     }
 
     /// The class of an address.
@@ -97,21 +101,38 @@ impl AddressClasses {
             }
         }
     }
+}
+
+impl Members {
+    /// No class yet, of so many peers.
+    pub(super) fn of(peers: usize) -> Self {
+        Self { known: HashMap::new(), bits: Vec::new(), words: peers.div_ceil(64).max(1), peers }
+    }
+
+    fn class(&mut self, bits: &[u64]) -> Class {
+        if let Some(class) = self.known.get(bits) {
+            return *class;
+        }
+        let class = Class(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        self.bits.extend_from_slice(bits);
+        self.known.insert(bits.into(), class);
+        class
+    }
 
     /// The peers a class belongs to, one bit each.
-    pub(super) fn members(&self, class: Class) -> &[u64] {
-        self.members_of(class.0 as usize)
+    pub(super) fn members(&self, Class(class): Class) -> &[u64] {
+        self.members_of(class as usize)
     }
 
     /// The peers that the class of this number belongs to.
     pub(super) fn members_of(&self, class: usize) -> &[u64] {
         let at = class * self.words;
-        &self.members[at..at + self.words]
+        &self.bits[at..at + self.words]
     }
 
     /// How many classes there are.
     pub(super) fn count(&self) -> usize {
-        self.members.len() / self.words
+        self.known.len()
     }
 
     /// The numbers of the last two peers given.
@@ -241,29 +262,12 @@ fn add_page(pages: &mut Vec<u16>, page: &[u16; 256]) -> u16 {
     u16::try_from(pages.len() / 256 - 1).unwrap_or(SEARCH)
 }
 
-struct ClassInterner {
-    known: HashMap<Box<[u64]>, Class>,
-    members: Vec<u64>,
-}
-
-impl ClassInterner {
-    fn class(&mut self, bits: &[u64]) -> Class {
-        if let Some(class) = self.known.get(bits) {
-            return *class;
-        }
-        let class = Class(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
-        self.members.extend_from_slice(bits);
-        self.known.insert(bits.into(), class);
-        class
-    }
-}
-
 /// Sweeps over the bounds of (start, end, peer); an end of None is the end of the address space.
 fn intervals<A: Ord + Copy + Default>(
     ranges: Vec<(A, Option<A>, usize)>,
-    words: usize,
-    interner: &mut ClassInterner,
+    members: &mut Members,
 ) -> Intervals<A> {
+    let words = members.words;
     let mut bounds: Vec<(A, Bound, usize)> = Vec::with_capacity(ranges.len() * 2);
     for (start, end, peer) in ranges {
         bounds.push((start, Bound::Enter, peer));
@@ -275,7 +279,7 @@ fn intervals<A: Ord + Copy + Default>(
     // Ranges of one peer may overlap: it is left only when all of them are.
     let mut depth = vec![0_u32; words * 64];
     let mut bits = vec![0_u64; words];
-    let mut built = Intervals { starts: vec![A::default()], classes: vec![interner.class(&bits)] };
+    let mut built = Intervals { starts: vec![A::default()], classes: vec![members.class(&bits)] };
     for (at, bound, peer) in bounds {
         match bound {
             Bound::Enter => depth[peer] += 1,
@@ -287,7 +291,7 @@ fn intervals<A: Ord + Copy + Default>(
         } else {
             bits[peer / 64] &= !bit;
         }
-        let class = interner.class(&bits);
+        let class = members.class(&bits);
         let last = built.starts.len() - 1;
         if built.starts[last] == at {
             built.classes[last] = class;
@@ -325,11 +329,13 @@ mod tests {
         .map(|nets| nets.iter().map(|net| parse_net(net).unwrap()).collect())
         .collect();
         for look_up in [LookUp::Table, LookUp::Search] {
-            assert_classes(&peers, &AddressClasses::build(&peers, look_up));
+            let mut members = Members::of(peers.len());
+            let classes = AddressClasses::build(&peers, look_up, &mut members);
+            assert_classes(&peers, &classes, &members);
         }
     }
 
-    fn assert_classes(peers: &[Vec<IpNet>], classes: &AddressClasses) {
+    fn assert_classes(peers: &[Vec<IpNet>], classes: &AddressClasses, all: &Members) {
         for text in [
             "0.0.0.0",
             "9.255.255.255",
@@ -347,7 +353,7 @@ mod tests {
             "ffff::",
         ] {
             let address: IpAddr = text.parse().unwrap();
-            let members = classes.members(classes.class(address));
+            let members = all.members(classes.class(address));
             for (peer, nets) in peers.iter().enumerate() {
                 let expected = nets.iter().any(|net| net.contains(&address));
                 assert_eq!(members[peer / 64] >> (peer % 64) & 1 == 1, expected, "{text} {nets:?}");

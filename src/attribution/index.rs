@@ -17,14 +17,14 @@ use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::acl::{self, AclVerdict};
-use super::address::AddressClasses;
+use super::address::{AddressClasses, Members};
 use super::port_classes::PortClasses;
 use super::seat::Seat;
 use crate::flow::{Direction, InterfaceHandle, TCP, UDP};
 use crate::rules::Rule;
 use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::{Lives, Timeline};
-use compile::Compiler;
+use compile::{Compiled, Compiler};
 use interface_ids::InterfaceIds;
 pub(super) use profile::{CompiledRule, Doubt, Profile};
 use profile::{PeerProof, Protocols};
@@ -59,9 +59,13 @@ const MOST_TABLES: usize = 16;
 pub struct Index {
     ids: InterfaceIds,
     pub(super) states: Vec<StateIndex>,
-    /// Times in which an interface has one profile.
+    /// Times in which nothing about an interface changed.
     pub(super) runs: Vec<Run>,
+    /// By run.
+    pub(super) seats: Vec<Seat>,
     profiles: usize,
+    /// Of the classes of all states.
+    pub(super) members: Members,
     /// Per profile that folds classes of addresses: what the classes are called.
     pub(super) kin: Vec<u16>,
     pub(super) port_classes: PortClasses,
@@ -105,9 +109,8 @@ impl MayWait {
     fn of_all(index: &Index, timeline: &Timeline) -> Vec<Self> {
         let mut ties = vec![None; index.profiles];
         let mut all = vec![Self::NEVER; index.ids.len()];
-        for Run { number, since, .. } in &index.runs {
-            let state = &index.states[*since as usize];
-            let profile = &state.profiles[state.interfaces[*number as usize].profile];
+        for Run { number, placed, .. } in &index.runs {
+            let profile = &placed.profile;
             let tie = ties[profile.number].get_or_insert_with(|| Self {
                 tcp: profile.may_tie(TCP, timeline),
                 udp: profile.may_tie(UDP, timeline),
@@ -123,27 +126,24 @@ impl MayWait {
 #[derive(Debug, Clone)]
 pub(super) struct StateIndex {
     pub(super) classes: Arc<AddressClasses>,
-    /// By peer: whether the state does not tell what it means.
-    unresolved: Arc<Vec<bool>>,
-    pub(super) profiles: Vec<Arc<Profile>>,
-    /// By interface number.
-    pub(super) interfaces: Arc<Vec<Placed>>,
-    /// By interface number.
-    pub(super) seats: Arc<Vec<Seat>>,
+    /// The state that the classes are of since.
+    pub(super) classes_since: usize,
+    /// By interface number: its run.
+    pub(super) runs: Arc<Vec<u32>>,
 }
 
-/// A time in which an interface has one profile.
-#[derive(Debug, Clone, Copy)]
+/// A time in which nothing about an interface changed.
+#[derive(Debug)]
 pub(super) struct Run {
     /// The interface.
     pub(super) number: u32,
     /// The state it begins with.
-    pub(super) since: u32,
-    /// The run before it.
-    pub(super) before: Option<u32>,
+    pub(super) since: usize,
+    /// What it is.
+    pub(super) placed: Placed,
 }
 
-/// Number of a run: what is counted of an interface under one profile is counted together.
+/// Number of a run: what is counted of an interface while nothing about it changes is counted together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct RunNumber(pub(super) u32);
 
@@ -160,12 +160,28 @@ pub(super) struct Placed {
     /// Its IPv4 addresses, for the commonest question.
     pub(super) v4: Vec<u32>,
     pub(super) origin: Origin,
-    pub(super) profile: usize,
+    pub(super) profile: Arc<Profile>,
     pub(super) acl: Option<Arc<NetworkAcl>>,
     pub(super) subnet: Option<Arc<Subnet>>,
 }
 
 impl Placed {
+    /// Whether nothing is different.
+    fn is_same(&self, other: &Self) -> bool {
+        fn shared<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+            match (a, b) {
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                (None, None) => true,
+                _ => false,
+            }
+        }
+        Arc::ptr_eq(&self.interface, &other.interface)
+            && self.origin == other.origin
+            && Arc::ptr_eq(&self.profile, &other.profile)
+            && shared(self.acl.as_ref(), other.acl.as_ref())
+            && shared(self.subnet.as_ref(), other.subnet.as_ref())
+    }
+
     /// Whether the address is one of the interface.
     pub(super) fn owns(&self, address: IpAddr) -> bool {
         match address {
@@ -201,14 +217,16 @@ impl Index {
         let keepers = groups_that_keep_client_addresses(&lives);
         let own = OwnAddresses::of(&lives);
         let mut compiler = Compiler::new(timeline, &lives, &keepers, own.ranges());
-        let mut states: Vec<StateIndex> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
-        let profiles = compiler.profiles();
-        let Seating { kin, port_classes, runs } = Seating::of(&mut states, profiles);
+        let states: Vec<StateIndex> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
+        let Compiled { profiles, runs, members } = compiler.finish();
+        let Seating { kin, port_classes, seats } = Seating::of(&runs, &profiles, &members);
         let mut index = Self {
             ids: InterfaceIds::of(lives.ids().map(str::as_bytes)),
             states,
             runs,
-            profiles,
+            seats,
+            profiles: profiles.len(),
+            members,
             kin,
             port_classes,
             may_wait: Vec::new(),
@@ -232,15 +250,20 @@ impl Index {
         self.ids.len()
     }
 
+    /// What a state knows of an interface.
+    #[inline]
+    pub(super) fn placed(&self, state: usize, number: InterfaceNumber) -> &Placed {
+        &self.runs[self.states[state].runs[number.index()] as usize].placed
+    }
+
     /// Whether the state itself has the interface.
     pub fn origin(&self, state: usize, number: InterfaceNumber) -> Origin {
-        self.states[state].interfaces[number.index()].origin
+        self.placed(state, number).origin
     }
 
     /// The number of an interface's profile among those of all states.
     pub fn profile_number(&self, state: usize, number: InterfaceNumber) -> usize {
-        let state = &self.states[state];
-        state.profiles[state.interfaces[number.index()].profile].number
+        self.placed(state, number).profile.number
     }
 
     /// How many profiles there are: their numbers are below.
@@ -258,10 +281,15 @@ impl Index {
         (0..).map(RunNumber).take(self.runs.len())
     }
 
-    /// The interface of a run, and the state it begins with.
-    pub fn run(&self, RunNumber(run): RunNumber) -> (usize, InterfaceNumber) {
-        let Run { number, since, .. } = self.runs[run as usize];
-        (since as usize, InterfaceNumber(number))
+    /// The interface of a run, and whether it is of the states themselves.
+    pub fn run(&self, RunNumber(run): RunNumber) -> (InterfaceNumber, Origin) {
+        let Run { number, placed, .. } = &self.runs[run as usize];
+        (InterfaceNumber(*number), placed.origin)
+    }
+
+    /// The number of a run's profile.
+    pub fn profile_of(&self, RunNumber(run): RunNumber) -> usize {
+        self.runs[run as usize].placed.profile.number
     }
 
     /// Which of the two addresses an interface owns.
@@ -273,7 +301,7 @@ impl Index {
         one: u32,
         other: u32,
     ) -> (bool, bool) {
-        let placed = &self.states[state].interfaces[number.index()];
+        let placed = self.placed(state, number);
         let owns = |address: u32| placed.owns(IpAddr::V4(address.into()));
         (owns(one), owns(other))
     }
@@ -292,7 +320,7 @@ impl Index {
         peer: IpAddr,
         packet: (u8, u16),
     ) -> AclVerdict {
-        let placed = &self.states[state].interfaces[number.index()];
+        let placed = self.placed(state, number);
         acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), direction, peer, packet)
     }
 

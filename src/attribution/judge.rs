@@ -167,7 +167,7 @@ impl<'a> Judge<'a> {
         };
         let index = self.index;
         let state = &index.states[at];
-        let placed = &state.interfaces[number.index()];
+        let placed = index.placed(at, number);
         judgement.from_neighbour = placed.origin == Origin::Neighbour;
         judgement.direction = direction(placed, traffic);
         if let Some(direction) = judgement.direction {
@@ -181,7 +181,7 @@ impl<'a> Judge<'a> {
             None if refused => Verdict::Refused(Cause::Unattributed),
             None => Verdict::UnknownDirection,
             Some(direction) => {
-                let profile = &state.profiles[placed.profile];
+                let profile = &*placed.profile;
                 let case = Case { state, profile, direction, peer: judgement.peer, traffic };
                 if let (true, Some(cause)) = (refused, by_reason(traffic)) {
                     Verdict::Refused(cause)
@@ -259,24 +259,23 @@ impl<'a> Judge<'a> {
             return Verdict::UnknownGroup;
         }
         let index = self.index;
-        let stale = index.states[at].interfaces[number.index()].origin == Origin::Neighbour;
-        let run = |state: &StateIndex| state.seats[number.index()].run;
-        let own = run(&index.states[at]);
-        // Of states in which the interface has the same profile, with the same meaning of its peers, one is asked.
-        let before = |run: &u32| index.runs[*run as usize].before;
-        let earlier = std::iter::successors(before(&own), before);
-        let earlier = earlier.map(|run| &index.states[index.runs[run as usize].since as usize]);
+        let stale = index.placed(at, number).origin == Origin::Neighbour;
+        // Of states that know the same of the interface and of all addresses, one is asked.
+        let since = |at: usize| {
+            let state = &index.states[at];
+            index.runs[state.runs[number.index()] as usize].since.max(state.classes_since)
+        };
+        let earlier = std::iter::successors(since(at).checked_sub(1), |before| since(*before).checked_sub(1));
         // A snapshot that shows the same again is the next one, and explains no more.
         let confirmed = self.timeline.states[at].confirmed;
         let is_last = confirmed.is_none_or(|confirmed| start.is_some_and(|start| start >= confirmed));
-        let next = index.states.get(at + 1).filter(|next| is_last && run(next) != own);
-        for state in earlier.chain(next) {
-            let placed = &state.interfaces[number.index()];
+        let next = Some(at + 1).filter(|next| is_last && *next < index.states.len());
+        for at in earlier.chain(next) {
+            let (state, placed) = (&index.states[at], index.placed(at, number));
             if placed.origin == Origin::Neighbour {
                 continue;
             }
-            let profile = &state.profiles[placed.profile];
-            let other = Case { state, profile, ..*case };
+            let other = Case { state, profile: &placed.profile, ..*case };
             let (forward, reply) = self.readings(&other);
             let forward = if play.forward { forward } else { SetId::EMPTY };
             let reply = if play.reply { reply } else { SetId::EMPTY };
@@ -290,7 +289,7 @@ impl<'a> Judge<'a> {
     /// The rules matching the forward and the reply reading.
     fn readings(&mut self, case: &Case<'_>) -> (SetId, SetId) {
         let classes = &case.state.classes;
-        let members = classes.members(classes.class(case.peer));
+        let members = self.index.members.members(classes.class(case.peer));
         let traffic = case.traffic;
         let forward = self.matching(case.profile, case.direction, traffic.protocol, traffic.dstport, members);
         let reply = self.matching(
@@ -388,8 +387,7 @@ impl<'a> Judge<'a> {
         traffic: &Traffic,
     ) -> Refusal {
         let state = &self.index.states[at];
-        let placed = &state.interfaces[number.index()];
-        let profile = &state.profiles[placed.profile];
+        let profile = &*self.index.placed(at, number).profile;
         self.refusal(&Case { state, profile, direction, peer: peer(direction, traffic), traffic })
     }
 }

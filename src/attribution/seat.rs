@@ -17,8 +17,6 @@ pub(super) struct Seat {
     pub(super) kin: Kin,
     /// The number of its profile among those of all states.
     pub(super) profile: u32,
-    /// The run of states in which it has this profile.
-    pub(super) run: u32,
     pub(super) stand: Stand,
 }
 
@@ -54,13 +52,7 @@ impl Kin {
 
 impl Seat {
     /// The seat of an interface; `ports` is None where they are too many to tell apart.
-    pub(super) fn of(
-        placed: &Placed,
-        profile: usize,
-        kin: Kin,
-        ports: Option<[[PortSet; 2]; 2]>,
-        run: u32,
-    ) -> Self {
+    pub(super) fn of(placed: &Placed, profile: usize, kin: Kin, ports: Option<[[PortSet; 2]; 2]>) -> Self {
         let first = placed.v4.first().copied().unwrap_or_default();
         let own = std::array::from_fn(|at| placed.v4.get(at).copied().unwrap_or(first));
         let all = (1..=own.len()).contains(&placed.v4.len()) && placed.interface.prefixes.is_empty();
@@ -71,12 +63,7 @@ impl Seat {
             Some(_) if all => Stand::Told,
             Some(_) => Stand::AddressesElsewhere,
         };
-        Self { own, ports: ports.unwrap_or_default(), kin, profile: profile.unwrap_or_default(), run, stand }
-    }
-
-    /// Whether its profile is that of this number.
-    pub(super) fn is_of(&self, profile: usize) -> bool {
-        u32::try_from(profile).is_ok_and(|profile| profile == self.profile)
+        Self { own, ports: ports.unwrap_or_default(), kin, profile: profile.unwrap_or_default(), stand }
     }
 
     /// Which of the two addresses it owns, where the seat tells.

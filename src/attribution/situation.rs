@@ -60,15 +60,16 @@ impl Index {
     /// One thing after the other for all of them: each is a walk to another part of memory, and side by side they wait
     /// for it together.
     pub fn situate(&self, state: usize, records: &[V4Record], situated: &mut [Situated; SIDE_BY_SIDE]) {
-        let seats = self.states[state].seats.as_slice();
+        let runs = self.states[state].runs.as_slice();
         for (V4Record { interface, flow }, situated) in records.iter().zip(&mut *situated) {
             let number = InterfaceNumber::of(*interface);
-            let seat = &seats[number.index()];
+            let run = runs[number.index()];
+            let seat = &self.seats[run as usize];
             *situated = match self.direction(state, number, seat, flow) {
                 Some(direction) if seat.profile < MOST_PROFILES => Situated {
                     situation: Situation::OPEN,
                     peer: flow.peer(direction),
-                    run: RunNumber(seat.run),
+                    run: RunNumber(run),
                     direction,
                 },
                 _ => Situated::ALONE,
@@ -77,9 +78,9 @@ impl Index {
         let situated = &mut situated[..records.len().min(SIDE_BY_SIDE)];
         let mut classes = [Class(0); SIDE_BY_SIDE];
         self.states[state].classes.classes_v4(situated.iter().map(|situated| situated.peer), &mut classes);
-        for ((V4Record { interface, flow }, situated), class) in records.iter().zip(situated).zip(classes) {
+        for ((V4Record { flow, .. }, situated), class) in records.iter().zip(situated).zip(classes) {
             if situated.situation != Situation::NONE {
-                let seat = &seats[InterfaceNumber::of(*interface).index()];
+                let seat = &self.seats[situated.run.index()];
                 situated.situation = self.situation(seat, situated.direction, class, flow);
             }
         }

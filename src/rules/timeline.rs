@@ -16,6 +16,7 @@ use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
+pub(crate) use lives::changed;
 pub use lives::{Lives, Span};
 
 /// What one snapshot says, and since when it is in force (None: always).

@@ -203,8 +203,7 @@ impl Cells {
         place: CellPlace,
         flow: &V4Flow,
     ) {
-        let (state, interface) = index.run(run);
-        let profile = index.profile_number(state, interface);
+        let profile = index.profile_of(run);
         let kind = self.kinds[profile].all[number.0 as usize];
         let cell = &mut self.dense[place.0 as usize];
         let mut credit = cell.credit(kind);
@@ -215,12 +214,8 @@ impl Cells {
 
     /// Hands over all credits, some in several parts, and forgets them.
     pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(RunNumber, Kind, Credit)) {
-        let profile = |run: RunNumber| {
-            let (state, interface) = index.run(run);
-            index.profile_number(state, interface)
-        };
         for ((run, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
-            credited(run, self.kinds[profile(run)].all[number.0 as usize], credit);
+            credited(run, self.kinds[index.profile_of(run)].all[number.0 as usize], credit);
         }
         for (block, run) in self.blocks.iter_mut().zip(index.all_runs()) {
             let Block { from, len } = std::mem::take(block);
@@ -228,7 +223,7 @@ impl Cells {
                 continue;
             }
             let cells = &self.dense[from as usize..(from + len) as usize];
-            let kinds = &self.kinds[profile(run)].all;
+            let kinds = &self.kinds[index.profile_of(run)].all;
             for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
                 credited(run, *kind, cell.credit(*kind));
             }

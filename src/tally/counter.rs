@@ -223,12 +223,12 @@ impl<'a> Counter<'a> {
     fn empty_cells(&mut self) {
         let (brief, tally, sets, seen) = (self.brief, &mut self.tally, &self.judge.sets, &self.seen);
         self.cells.empty(brief.index, |run, kind, credit| {
-            let (state, number) = brief.index.run(run);
+            let (number, origin) = brief.index.run(run);
             for rule in sets.rules(kind.near) {
                 *tally.near.entry(*rule).or_default() += credit.records;
             }
             tally.outcomes.add(kind.verdict, credit.records);
-            if brief.index.origin(state, number) == Origin::Neighbour {
+            if origin == Origin::Neighbour {
                 tally.outcomes.interface_from_neighbour += credit.records;
             }
             let slot = seen[number.index()].slot;

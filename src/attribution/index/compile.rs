@@ -1,8 +1,8 @@
 //! The states of a timeline → their index: interfaces with their profiles, peers as address classes, ports as port classes.
 //!
 //! A state differs in little from the one before: what is the same is shared with that, and compiled once. A profile
-//! keeps its number as long as its rules and everything that its peers mean stay the same, so that what was judged under
-//! one state holds under the next.
+//! keeps its number as long as its rules stay the same: which addresses its peers mean is in the classes of the addresses,
+//! and a class has the same members in every state. So what was judged under one state holds under the next.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,11 +10,12 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
+use super::super::address::Members;
 use super::peers::Peers;
-use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, StateIndex, v4};
+use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, Run, StateIndex, v4};
 use crate::flow::Direction;
 use crate::rules::state::State;
-use crate::rules::timeline::{Lives, Timeline};
+use crate::rules::timeline::{Lives, Timeline, changed};
 use crate::rules::{Peer, RuleProtocol};
 
 /// Compiles states, each with what it shares with the one before.
@@ -23,9 +24,26 @@ pub(super) struct Compiler<'a> {
     lives: &'a Lives<'a>,
     keepers: &'a BTreeSet<&'a str>,
     peers: Peers<'a>,
-    /// Profiles so far: their numbers.
-    profiles: usize,
-    last: Option<StateIndex>,
+    /// The profiles of the last state, by their groups.
+    by_groups: HashMap<Vec<String>, Arc<Profile>>,
+    compiled: Compiled,
+    last: Option<Last>,
+}
+
+/// What is left when all states are compiled.
+pub(super) struct Compiled {
+    /// By number.
+    pub(super) profiles: Vec<Arc<Profile>>,
+    /// By number.
+    pub(super) runs: Vec<Run>,
+    pub(super) members: Members,
+}
+
+/// The state before the next one.
+struct Last {
+    index: StateIndex,
+    /// By peer: whether the state does not tell what it means.
+    unresolved: Vec<bool>,
 }
 
 impl<'a> Compiler<'a> {
@@ -35,20 +53,26 @@ impl<'a> Compiler<'a> {
         keepers: &'a BTreeSet<&'a str>,
         own: Vec<IpNet>,
     ) -> Self {
-        Self { timeline, lives, keepers, peers: Peers::of(timeline, own), profiles: 0, last: None }
+        let compiled = Compiled { profiles: Vec::new(), runs: Vec::new(), members: Members::of(0) };
+        Self {
+            timeline,
+            lives,
+            keepers,
+            peers: Peers::of(timeline, own),
+            by_groups: HashMap::new(),
+            compiled,
+            last: None,
+        }
     }
 
-    /// How many profiles there are so far.
-    pub(super) fn profiles(&self) -> usize {
-        self.profiles
+    pub(super) fn finish(self) -> Compiled {
+        Compiled { members: self.peers.members, ..self.compiled }
     }
 
     /// Compiles the state at this place of the timeline, the one after the last.
     pub(super) fn compile(&mut self, at: usize) -> StateIndex {
         let state = &self.timeline.states[at];
         let before = at.checked_sub(1).map(|before| &self.timeline.states[before]);
-        let last = self.last.take();
-        let shared = before.zip(last.as_ref());
         let same_members = before.is_some_and(|before| {
             before.interfaces.ptr_eq(&state.interfaces) && before.prefix_lists.ptr_eq(&state.prefix_lists)
         });
@@ -56,82 +80,119 @@ impl<'a> Compiler<'a> {
             self.peers.resolve(state);
         }
         let unresolved = self.peers.unresolved(state);
-        let classes = match &last {
-            Some(last) if same_members || !self.peers.moved => Arc::clone(&last.classes),
-            _ => self.peers.classes(),
-        };
-        let interfaces = match shared {
-            Some((before, last))
-                if before.interfaces.ptr_eq(&state.interfaces)
-                    && before.acls.ptr_eq(&state.acls)
-                    && before.subnets.ptr_eq(&state.subnets) =>
-            {
-                Arc::clone(&last.interfaces)
+        let last = self.last.take();
+        let (classes, classes_since) = match &last {
+            Some(Last { index, .. }) if same_members || !self.peers.moved => {
+                (Arc::clone(&index.classes), index.classes_since)
             }
-            _ => Arc::new(self.place(at)),
+            _ => (self.peers.classes(), at),
         };
-        let alike = |number: usize, groups: &[&str]| -> Option<Arc<Profile>> {
-            let (before, last) = shared?;
-            let profile =
-                last.profiles.get(number).filter(|profile| profile.is_of(groups)).or_else(|| {
-                    // Other interfaces came or went, and with them the place of the profile.
-                    last.profiles.iter().find(|profile| profile.is_of(groups))
-                })?;
-            let same_group = |id: &&str| match (before.groups.get(*id), state.groups.get(*id)) {
-                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-                (None, None) => true,
-                _ => false,
-            };
-            let same = Arc::ptr_eq(&last.classes, &classes)
-                && groups.iter().all(same_group)
-                && profile.peers().all(|peer| unresolved[peer as usize] == last.unresolved[peer as usize]);
-            same.then(|| Arc::clone(profile))
+        let runs = match (before, &last) {
+            (Some(before), Some(last)) => {
+                let again = self.affected(before, state, last, &unresolved);
+                let mut runs = Arc::clone(&last.index.runs);
+                for number in again {
+                    let run = runs[number];
+                    let placed = self.place(at, number, &unresolved);
+                    let (Some(placed), same) = (placed, &self.compiled.runs[run as usize].placed) else {
+                        continue;
+                    };
+                    if !placed.is_same(same) {
+                        Arc::make_mut(&mut runs)[number] = self.begin(at, number, placed);
+                    }
+                }
+                runs
+            }
+            _ => Arc::new(self.first(at, &unresolved)),
         };
-        let lists = group_lists(&interfaces);
-        let mut profiles = Vec::with_capacity(lists.len());
-        for (number, groups) in lists.iter().enumerate() {
-            profiles.push(alike(number, groups).unwrap_or_else(|| {
-                let mut profile = self.compile_profile(state, groups, &unresolved);
-                profile.number = self.profiles;
-                self.profiles += 1;
-                Arc::new(profile)
-            }));
+        let index = StateIndex { classes, classes_since, runs };
+        self.last = Some(Last { index: index.clone(), unresolved });
+        index
+    }
+
+    /// The runs of the first state.
+    fn first(&mut self, at: usize, unresolved: &[bool]) -> Vec<u32> {
+        let mut runs = Vec::with_capacity(self.lives.len());
+        for number in 0..self.lives.len() {
+            if let Some(placed) = self.place(at, number, unresolved) {
+                runs.push(self.begin(at, number, placed));
+            }
         }
-        let compiled = StateIndex {
-            classes,
-            unresolved: Arc::new(unresolved),
-            profiles,
-            interfaces,
-            seats: Arc::default(),
+        runs
+    }
+
+    fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.compiled.runs.push(Run { number, since, placed });
+        u32::try_from(self.compiled.runs.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
+    /// of the state any more.
+    fn affected(
+        &mut self,
+        before: &State,
+        state: &State,
+        last: &Last,
+        unresolved: &[bool],
+    ) -> BTreeSet<usize> {
+        let groups: BTreeSet<&str> =
+            changed(&before.groups, &state.groups).map(|(id, _)| id.as_str()).collect();
+        let told_otherwise = last.unresolved != unresolved;
+        let is_old = |profile: &Profile| {
+            profile.groups.iter().any(|id| groups.contains(id.as_str()))
+                || (told_otherwise
+                    && profile
+                        .peers()
+                        .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
         };
-        self.last = Some(compiled.clone());
-        compiled
+        self.by_groups.retain(|_, profile| !is_old(profile));
+        let everything = !before.acls.ptr_eq(&state.acls) || !before.subnets.ptr_eq(&state.subnets);
+        if everything {
+            return (0..self.lives.len()).collect();
+        }
+        let moved = changed(&before.interfaces, &state.interfaces);
+        let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
+        if !groups.is_empty() || told_otherwise {
+            let runs = last.index.runs.iter().enumerate();
+            let old = runs.filter(|(_, run)| is_old(&self.compiled.runs[**run as usize].placed.profile));
+            again.extend(old.map(|(number, _)| number));
+        }
+        again
     }
 
-    /// Every interface that any state has, with what this one knows of it.
-    fn place(&self, at: usize) -> Vec<Placed> {
+    /// What a state knows of an interface.
+    fn place(&mut self, at: usize, number: usize, unresolved: &[bool]) -> Option<Placed> {
         let state = &self.timeline.states[at];
-        let mut lists: HashMap<Vec<&str>, usize> = HashMap::new();
-        let placed = self.lives.at(at).map(|(found, interface)| {
-            let groups = sorted_groups(&interface.group_ids);
-            let next = lists.len();
-            Placed {
-                interface: Arc::clone(interface),
-                v4: interface.addresses.iter().filter_map(v4).collect(),
-                origin: if found { Origin::State } else { Origin::Neighbour },
-                profile: *lists.entry(groups).or_insert(next),
-                acl: state.acls.get(&interface.subnet_id).cloned(),
-                subnet: state.subnets.get(&interface.subnet_id).cloned(),
+        let (found, interface) = self.lives.at(number, at)?;
+        let mut groups = interface.group_ids.clone();
+        groups.sort_unstable();
+        groups.dedup();
+        let profile = match self.by_groups.get(&groups) {
+            Some(profile) => Arc::clone(profile),
+            None => {
+                let mut profile = self.compile_profile(state, &groups, unresolved);
+                profile.number = self.compiled.profiles.len();
+                let profile = Arc::new(profile);
+                self.compiled.profiles.push(Arc::clone(&profile));
+                self.by_groups.insert(groups, Arc::clone(&profile));
+                profile
             }
-        });
-        placed.collect()
+        };
+        Some(Placed {
+            interface: Arc::clone(interface),
+            v4: interface.addresses.iter().filter_map(v4).collect(),
+            origin: if found { Origin::State } else { Origin::Neighbour },
+            profile,
+            acl: state.acls.get(&interface.subnet_id).cloned(),
+            subnet: state.subnets.get(&interface.subnet_id).cloned(),
+        })
     }
 
-    fn compile_profile(&self, state: &State, groups: &[&str], unresolved: &[bool]) -> Profile {
-        let mut profile =
-            Profile { groups: groups.iter().map(|id| (*id).to_owned()).collect(), ..Profile::default() };
+    fn compile_profile(&self, state: &State, groups: &[String], unresolved: &[bool]) -> Profile {
+        let mut profile = Profile { groups: groups.to_vec(), ..Profile::default() };
         for id in groups {
-            let Some(group) = state.groups.get(*id) else {
+            let Some(group) = state.groups.get(id) else {
                 profile.lacks_group = true;
                 continue;
             };
@@ -168,22 +229,4 @@ impl<'a> Compiler<'a> {
         profile.egress.sort_unstable_by_key(|rule| rule.rule);
         profile
     }
-}
-
-fn sorted_groups(ids: &[String]) -> Vec<&str> {
-    let mut groups: Vec<&str> = ids.iter().map(String::as_str).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    groups
-}
-
-/// The groups of each profile, in the order of their numbers in the state.
-fn group_lists(interfaces: &[Placed]) -> Vec<Vec<&str>> {
-    let mut lists: Vec<Vec<&str>> = Vec::new();
-    for placed in interfaces {
-        if placed.profile == lists.len() {
-            lists.push(sorted_groups(&placed.interface.group_ids));
-        }
-    }
-    lists
 }

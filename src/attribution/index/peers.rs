@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
-use super::super::address::{AddressClasses, LookUp, PeerIndex};
+use super::super::address::{AddressClasses, LookUp, Members, PeerIndex};
 use super::MOST_TABLES;
 use crate::rules::Peer;
 use crate::rules::state::State;
@@ -26,6 +26,8 @@ pub(super) struct Peers<'a> {
     pub(super) moved: bool,
     /// Look-up tables of addresses made so far.
     tables: usize,
+    /// Of the classes so far.
+    pub(super) members: Members,
 }
 
 impl<'a> Peers<'a> {
@@ -37,6 +39,7 @@ impl<'a> Peers<'a> {
             carried: BTreeSet::new(),
             moved: false,
             tables: 0,
+            members: Members::of(0),
         };
         for rule in &timeline.rules {
             let next = peers.ranges.len();
@@ -59,6 +62,7 @@ impl<'a> Peers<'a> {
         // Besides the peers of rules, two things are asked of every address.
         peers.ranges.push(scope::internal_ranges());
         peers.ranges.push(own);
+        peers.members = Members::of(peers.ranges.len());
         peers
     }
 
@@ -109,6 +113,6 @@ impl<'a> Peers<'a> {
     pub(super) fn classes(&mut self) -> Arc<AddressClasses> {
         let look_up = if self.tables < MOST_TABLES { LookUp::Table } else { LookUp::Search };
         self.tables += 1;
-        Arc::new(AddressClasses::build(&self.ranges, look_up))
+        Arc::new(AddressClasses::build(&self.ranges, look_up, &mut self.members))
     }
 }

@@ -19,10 +19,6 @@ pub(in crate::attribution) struct Profile {
 }
 
 impl Profile {
-    pub(super) fn is_of(&self, groups: &[&str]) -> bool {
-        self.groups.iter().eq(groups)
-    }
-
     pub(super) fn peers(&self) -> impl Iterator<Item = PeerIndex> {
         self.ingress.iter().chain(&self.egress).map(|rule| rule.peer)
     }

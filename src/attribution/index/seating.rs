@@ -6,99 +6,40 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::super::address::{AddressClasses, PeerIndex};
-use super::super::port_classes::{PortClasses, PortSet, PortSets};
+use super::super::address::{Members, PeerIndex};
+use super::super::port_classes::{PortClasses, PortSets};
 use super::super::seat::{Kin, Seat};
-use super::{MOST_FOLDED, Placed, Profile, Run, StateIndex};
+use super::{MOST_FOLDED, Profile, Run};
 use crate::flow::{Direction, TCP, UDP};
 
-/// What all seats point into.
-#[derive(Default)]
+/// The seats, and the lists that they point into.
 pub(super) struct Seating {
     pub(super) kin: Vec<u16>,
     pub(super) port_classes: PortClasses,
-    pub(super) runs: Vec<Run>,
+    /// By run.
+    pub(super) seats: Vec<Seat>,
 }
 
 impl Seating {
-    /// Gives every interface of every state a seat.
-    pub(super) fn of(states: &mut [StateIndex], profiles: usize) -> Self {
+    /// Gives every run a seat.
+    pub(super) fn of(runs: &[Run], profiles: &[Arc<Profile>], members: &Members) -> Self {
+        let folding = Folding::of(members);
+        let room = MOST_FOLDED / members.count().max(1);
+        let (fold, _) = profiles.split_at(room.min(profiles.len()));
+        let folded: Vec<Vec<u16>> = fold.par_iter().map(|profile| folding.fold(profile)).collect();
+        let kins = (0..folded.len()).map(|number| Kin::folded(number * members.count()));
+        let kins: Vec<Kin> = kins.collect();
         let mut port_sets = PortSets::default();
-        let mut kin = Vec::new();
-        let mut ports = vec![None; profiles];
-        let mut kins = vec![Kin::CLASS; profiles];
-        let mut seen = vec![false; profiles];
-        let mut folding: Option<(Arc<AddressClasses>, Folding)> = None;
-        for state in &*states {
-            let fresh =
-                state.profiles.iter().filter(|profile| !std::mem::replace(&mut seen[profile.number], true));
-            let fresh: Vec<&Arc<Profile>> = fresh.collect();
-            if fresh.is_empty() {
-                continue;
-            }
-            let known = folding.take().filter(|(classes, _)| Arc::ptr_eq(classes, &state.classes));
-            let (classes, own) =
-                known.unwrap_or_else(|| (Arc::clone(&state.classes), Folding::of(&state.classes)));
-            let room = (MOST_FOLDED - kin.len()) / classes.count();
-            let (fold, _) = fresh.split_at(room.min(fresh.len()));
-            let folded: Vec<Vec<u16>> = fold.par_iter().map(|profile| own.fold(profile)).collect();
-            for (profile, classes) in fold.iter().zip(folded) {
-                kins[profile.number] = Kin::folded(kin.len());
-                kin.extend(classes);
-            }
-            for profile in fresh {
-                ports[profile.number] = number_ports(profile, &mut port_sets);
-            }
-            folding = Some((classes, own));
-        }
+        let ports: Vec<Option<[[usize; 2]; 2]>> =
+            profiles.iter().map(|profile| number_ports(profile, &mut port_sets)).collect();
         let (port_classes, places) = port_sets.build();
-        let of_profile = |profile: &Profile| {
-            let ports =
-                ports[profile.number].map(|of: [[usize; 2]; 2]| of.map(|of| of.map(|set| places[set])));
-            (kins[profile.number], ports)
+        let seat = |Run { placed, .. }: &Run| {
+            let number = placed.profile.number;
+            let ports = ports[number].map(|of| of.map(|of| of.map(|set| places[set])));
+            Seat::of(placed, number, kins.get(number).copied().unwrap_or(Kin::CLASS), ports)
         };
-        let mut runs = Vec::new();
-        let mut last: Option<StateIndex> = None;
-        for (at, state) in states.iter_mut().enumerate() {
-            let same = |last: &&StateIndex| {
-                Arc::ptr_eq(&last.interfaces, &state.interfaces)
-                    && last.profiles.iter().zip(&state.profiles).all(|(a, b)| Arc::ptr_eq(a, b))
-            };
-            state.seats = match last.as_ref().filter(same) {
-                Some(last) => Arc::clone(&last.seats),
-                None => Arc::new(seats(at, state, last.as_ref(), &of_profile, &mut runs)),
-            };
-            last = Some(state.clone());
-        }
-        Self { kin, port_classes, runs }
+        Self { kin: folded.concat(), port_classes, seats: runs.iter().map(seat).collect() }
     }
-}
-
-/// The seats of a state. An interface whose profile is that of the state before goes on with its run.
-fn seats(
-    at: usize,
-    state: &StateIndex,
-    last: Option<&StateIndex>,
-    of_profile: &impl Fn(&Profile) -> (Kin, Option<[[PortSet; 2]; 2]>),
-    runs: &mut Vec<Run>,
-) -> Vec<Seat> {
-    let since = u32::try_from(at).unwrap_or(u32::MAX);
-    let seat = |(number, placed): (u32, &Placed)| {
-        let profile = &state.profiles[placed.profile];
-        let before = last.map(|last| (&last.interfaces[number as usize], &last.seats[number as usize]));
-        let same =
-            |(before, seat): &(&Placed, &Seat)| seat.is_of(profile.number) && before.origin == placed.origin;
-        let run = before.filter(same).map_or_else(
-            || {
-                runs.push(Run { number, since, before: before.map(|(_, seat)| seat.run) });
-                u32::try_from(runs.len() - 1).unwrap_or(u32::MAX)
-            },
-            |(_, seat)| seat.run,
-        );
-        let (kin, ports) = of_profile(profile);
-        Seat::of(placed, profile.number, kin, ports, run)
-    };
-    (0..).zip(state.interfaces.iter()).map(seat).collect()
 }
 
 /// By transport and direction. None: its records are judged one by one.
@@ -124,7 +65,7 @@ struct Folding {
 }
 
 impl Folding {
-    fn of(classes: &AddressClasses) -> Self {
+    fn of(classes: &Members) -> Self {
         let always = classes.last_two_peers();
         let mut classes_of = vec![Vec::new(); always.1 as usize + 1];
         for class in 0..classes.count() {

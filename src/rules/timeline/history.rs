@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use imbl::OrdMap;
-use imbl::ordmap::DiffItem;
 
+use super::lives::changed;
 use super::{Label, Look, Snapshot};
 use crate::flow::Seconds;
 use crate::rules::aws::{List, Objects};
@@ -217,17 +217,6 @@ fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
         last = &content.groups;
     }
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
-}
-
-/// What is different in the next map: by id, the new value, None where it is gone.
-fn changed<'a, T: PartialEq>(
-    last: &'a OrdMap<String, Arc<T>>,
-    next: &'a OrdMap<String, Arc<T>>,
-) -> impl Iterator<Item = (&'a String, Option<&'a Arc<T>>)> {
-    last.diff(next).map(|item| match item {
-        DiffItem::Add(id, value) | DiffItem::Update { new: (id, value), .. } => (id, Some(value)),
-        DiffItem::Remove(id, _) => (id, None),
-    })
 }
 
 /// The contents with their rules as numbers of the catalogue.

@@ -14,7 +14,7 @@ use crate::rules::state::{Interface, State};
 #[derive(Debug, Default)]
 pub struct Lives<'a> {
     /// By id, oldest span first.
-    by_id: BTreeMap<&'a str, Vec<Span<'a>>>,
+    by_id: Vec<(&'a str, Vec<Span<'a>>)>,
 }
 
 /// States in which an interface was the same.
@@ -45,12 +45,12 @@ impl<'a> Lives<'a> {
                 }
             }
         }
-        Self { by_id }
+        Self { by_id: by_id.into_iter().collect() }
     }
 
     /// Their ids, ascending.
     pub fn ids(&self) -> impl Iterator<Item = &'a str> {
-        self.by_id.keys().copied()
+        self.by_id.iter().map(|(id, _)| *id)
     }
 
     /// Everything that any of them ever was.
@@ -60,16 +60,31 @@ impl<'a> Lives<'a> {
 
     /// Every span.
     pub fn spans(&self) -> impl Iterator<Item = &Span<'a>> {
-        self.by_id.values().flatten()
+        self.by_id.iter().flat_map(|(_, spans)| spans)
     }
 
-    /// Each as the state has it (true), or else as the next state that has it, or else as the last one before.
-    pub fn at(&self, state: usize) -> impl Iterator<Item = (bool, &'a Arc<Interface>)> {
-        self.by_id.values().filter_map(move |spans| {
-            let next = spans.partition_point(|span| span.states.end <= state);
-            let span = spans.get(next).or(spans.last())?;
-            Some((span.states.contains(&state), span.interface))
-        })
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The place of an id among all, in order.
+    pub fn number(&self, id: &str) -> Option<usize> {
+        self.by_id.binary_search_by_key(&id, |(known, _)| known).ok()
+    }
+
+    /// The interface at this place as the state has it (true), or else as the next state that has it, or else as the last
+    /// one before.
+    pub fn at(&self, number: usize, state: usize) -> Option<(bool, &'a Arc<Interface>)> {
+        let (_, spans) = self.by_id.get(number)?;
+        let next = spans.partition_point(|span| span.states.end <= state);
+        let span = spans.get(next).or(spans.last())?;
+        Some((span.states.contains(&state), span.interface))
     }
 }
 
@@ -96,7 +111,8 @@ pub(super) fn held(states: &[State], rules: usize) -> Vec<Vec<Range<usize>>> {
     held
 }
 
-fn changed<'a, T: PartialEq>(
+/// What is different in the next map: by id, the new value, None where it is gone.
+pub(crate) fn changed<'a, T: PartialEq>(
     before: &'a OrdMap<String, Arc<T>>,
     state: &'a OrdMap<String, Arc<T>>,
 ) -> impl Iterator<Item = (&'a String, Option<&'a Arc<T>>)> {
