@@ -5,6 +5,7 @@
 
 mod contents;
 mod document;
+mod pieces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::flow::Seconds;
 use crate::time;
 pub use contents::{Contents, Origin};
 use document::Document;
+use pieces::Pieces;
 
 /// One file of a snapshot and whether it was understood.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,11 +153,18 @@ struct Found {
 }
 
 /// By path within their folder: what the files of the last folder held.
-type Namesakes = BTreeMap<PathBuf, (Document, Arc<Contents>)>;
+type Namesakes = BTreeMap<PathBuf, Namesake>;
 
-/// A file that has been read: its document where it is not that of its namesake.
+/// A file of the last folder.
+struct Namesake {
+    document: Document,
+    contents: Arc<Contents>,
+    pieces: Pieces,
+}
+
+/// A file that has been read: its document and pieces where they are not those of its namesake.
 struct FileRead {
-    document: Option<Document>,
+    fresh: Option<(Document, Pieces)>,
     contents: Arc<Contents>,
 }
 
@@ -188,13 +197,16 @@ impl Found {
         let mut namesakes = Namesakes::new();
         let mut last: Option<Shared> = None;
         let mut folders = self.folders.as_slice();
+        let series = if folders.len() > 1 { Series::OfMany } else { Series::Alone };
         // The first one alone, so that the next ones have namesakes.
         let mut step = 1;
         while !folders.is_empty() {
             let (now, later) = folders.split_at(step.min(folders.len()));
             let read: Vec<Vec<FileRead>> = now
                 .par_iter()
-                .map(|folder| folder.files.par_iter().map(|file| read_file(file, &namesakes)).collect())
+                .map(|folder| {
+                    folder.files.par_iter().map(|file| read_file(file, &namesakes, series)).collect()
+                })
                 .collect::<Result<_, Error>>()?;
             for (folder, files) in now.iter().zip(read) {
                 last = Some(loaded.add_folder(folder, files, last.take(), &mut namesakes));
@@ -202,7 +214,7 @@ impl Found {
             (folders, step) = (later, (step * 2).min(SIDE_BY_SIDE));
         }
         for path in self.beside {
-            let file = read_file(&(PathBuf::new(), path.clone()), &Namesakes::new())?;
+            let file = read_file(&(PathBuf::new(), path.clone()), &Namesakes::new(), Series::Alone)?;
             let mut contents = Arc::unwrap_or_clone(file.contents);
             if contents.objects != Objects::default() || contents.origins.is_empty() {
                 let why = "beside folders named by times, so in none of them".to_owned();
@@ -236,8 +248,9 @@ impl Loaded {
         }
         let contents: Vec<Arc<Contents>> = files.iter().map(|file| Arc::clone(&file.contents)).collect();
         for ((within, _), file) in folder.files.iter().zip(files) {
-            if let Some(document) = file.document {
-                namesakes.insert(within.clone(), (document, file.contents));
+            if let Some((document, pieces)) = file.fresh {
+                let contents = file.contents;
+                namesakes.insert(within.clone(), Namesake { document, contents, pieces });
             }
         }
         let same = |last: &Shared| {
@@ -299,15 +312,32 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-fn read_file((within, path): &(PathBuf, PathBuf), namesakes: &Namesakes) -> Result<FileRead, Error> {
-    if let Some((known, contents)) = namesakes.get(within)
-        && known.is_in(path)
+fn read_file(
+    (within, path): &(PathBuf, PathBuf),
+    namesakes: &Namesakes,
+    series: Series,
+) -> Result<FileRead, Error> {
+    let namesake = namesakes.get(within);
+    if let Some(known) = namesake
+        && known.document.is_in(path)
     {
-        return Ok(FileRead { document: None, contents: Arc::clone(contents) });
+        return Ok(FileRead { fresh: None, contents: Arc::clone(&known.contents) });
     }
     let document = Document::read(path)?;
-    let contents = Arc::new(Contents::read(path, &document)?);
-    Ok(FileRead { document: Some(document), contents })
+    if series == Series::Alone {
+        return Ok(FileRead { fresh: None, contents: Arc::new(Contents::read(path, &document)?) });
+    }
+    let nothing = Pieces::new();
+    let known = namesake.map_or(&nothing, |known| &known.pieces);
+    let (contents, pieces) = Contents::read_known(path, &document, known)?;
+    Ok(FileRead { fresh: Some((document, pieces)), contents: Arc::new(contents) })
+}
+
+/// Whether a folder has others beside it that may say the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Series {
+    Alone,
+    OfMany,
 }
 
 #[cfg(test)]

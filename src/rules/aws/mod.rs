@@ -137,6 +137,18 @@ const WRAPPERS: [&str; 10] = [
     "Entries",
 ];
 
+/// Keys of an object that stands alone, and the answer it would be in.
+const SINGLE: [(&str, &str); 8] = [
+    ("SecurityGroupRuleId", "SecurityGroupRules"),
+    ("NetworkInterfaceId", "NetworkInterfaces"),
+    ("NetworkAclId", "NetworkAcls"),
+    ("FlowLogId", "FlowLogs"),
+    ("PrefixListId", "PrefixLists"),
+    ("SubnetId", "Subnets"),
+    ("GroupId", "SecurityGroups"),
+    ("VpcId", "Vpcs"),
+];
+
 impl Objects {
     /// Takes in what other documents of the same time say.
     pub fn add_up(&mut self, other: Self) {
@@ -221,18 +233,26 @@ impl Objects {
         }
     }
 
+    /// Whether a key of a document says what it is.
+    pub(super) fn may_tell(key: &str) -> bool {
+        WRAPPERS.contains(&key) || SINGLE.iter().any(|(single, _)| *single == key)
+    }
+
+    /// What the items of an answer say. None: they are not what its name says.
+    ///
+    /// # Errors
+    /// As [`Objects::add`].
+    pub(super) fn of_list(wrapper: &str, items: &[Value]) -> Result<Option<Self>, String> {
+        if !holds(wrapper, items) {
+            return Ok(None);
+        }
+        let mut objects = Self::default();
+        objects.add_list(wrapper, items, None)?;
+        Ok(Some(objects))
+    }
+
     fn add_object(&mut self, document: &Value, list_id: Option<&str>) -> Result<Recognised, String> {
         let Some(map) = document.as_object() else { return Ok(Recognised::No) };
-        let single = [
-            ("SecurityGroupRuleId", "SecurityGroupRules"),
-            ("NetworkInterfaceId", "NetworkInterfaces"),
-            ("NetworkAclId", "NetworkAcls"),
-            ("FlowLogId", "FlowLogs"),
-            ("PrefixListId", "PrefixLists"),
-            ("SubnetId", "Subnets"),
-            ("GroupId", "SecurityGroups"),
-            ("VpcId", "Vpcs"),
-        ];
         let fits = |key: &str| match key {
             "SubnetId" => map.contains_key("CidrBlock") || map.contains_key("Ipv6CidrBlockAssociationSet"),
             "GroupId" => map.contains_key("IpPermissions") || map.contains_key("IpPermissionsEgress"),
@@ -240,7 +260,7 @@ impl Objects {
             "VpcId" => map.contains_key("CidrBlock"),
             _ => true,
         };
-        if let Some((_, wrapper)) = single.iter().find(|(key, _)| map.contains_key(*key) && fits(key)) {
+        if let Some((_, wrapper)) = SINGLE.iter().find(|(key, _)| map.contains_key(*key) && fits(key)) {
             self.add_list(wrapper, std::slice::from_ref(document), list_id)?;
             return Ok(Recognised::Yes);
         }

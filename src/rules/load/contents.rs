@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::document::{Document, text_of};
+use super::pieces::{self, Pieces};
 use crate::error::Error;
 use crate::flow::Seconds;
 use crate::rules::aws::{Extent, Objects, Recognised};
@@ -62,6 +63,22 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// Reads what a file holds; `known` are the pieces of its namesake.
+    pub(super) fn read_known(
+        path: &Path,
+        document: &Document,
+        known: &Pieces,
+    ) -> Result<(Self, Pieces), Error> {
+        if let Document::Json(bytes) = document
+            && let Some((mut objects, pieces)) = pieces::read(&text_of(bytes), known)
+        {
+            objects.sort();
+            let origins = BTreeSet::from([Origin::Describe]);
+            return Ok((Self { origins, objects, ..Self::default() }, pieces));
+        }
+        Ok((Self::read(path, document)?, Pieces::new()))
+    }
+
     /// Reads what a file holds.
     pub(super) fn read(path: &Path, document: &Document) -> Result<Self, Error> {
         let bytes = match document {
