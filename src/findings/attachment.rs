@@ -7,7 +7,8 @@ use crate::rules::RuleIndex;
 use crate::rules::state::{Interface, State};
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
-use crate::tally::coverage::{HOUR, InterfaceTally};
+use crate::tally::coverage::InterfaceTally;
+use crate::tally::hours::HOUR;
 
 /// The traffic records' window, in seconds and in whole hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

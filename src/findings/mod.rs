@@ -2,6 +2,7 @@
 
 pub mod attachment;
 pub mod blocked;
+pub mod cadence;
 mod closest;
 pub mod default_group;
 pub mod described;
