@@ -129,6 +129,16 @@ impl Hours {
         Self { words: left.filter(|(_, word)| *word != 0).collect(), last: (0, 0) }
     }
 
+    /// How many it holds.
+    pub fn len(&self) -> u64 {
+        self.words().map(|(_, word)| u64::from(word.count_ones())).sum()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many of the hours `from..to` it holds.
     pub fn count(&self, from: i64, to: i64) -> u64 {
         if from >= to {
