@@ -24,9 +24,9 @@ pub fn parse_minute(text: &str) -> Option<Seconds> {
     let bytes: &[u8; 14] = text.as_bytes().try_into().ok()?;
     let [_, _, _, _, _, _, _, _, b'T', _, _, _, _, b'Z'] = bytes else { return None };
     let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_u32, |sum, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-        })
+        digits
+            .iter()
+            .try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
     };
     let year = i32::try_from(number(&bytes[..4])?).ok()?;
     let date = NaiveDate::from_ymd_opt(year, number(&bytes[4..6])?, number(&bytes[6..8])?)?;

@@ -177,11 +177,7 @@ impl<'a> Attachments<'a> {
 
     /// Of the rule's attached time, interface-hours of which the logs do not speak and that end before the flow log of
     /// the interface began, as `began` says; None where that is not known.
-    pub fn uncovered_before(
-        &self,
-        rule: RuleIndex,
-        began: impl Fn(&Interface) -> Option<Seconds>,
-    ) -> u64 {
+    pub fn uncovered_before(&self, rule: RuleIndex, began: impl Fn(&Interface) -> Option<Seconds>) -> u64 {
         let uncovered = self.carried(rule).filter_map(|(interface, from, to)| {
             let to = to.min(began(interface)?.div_euclid(HOUR));
             let hours = u64::try_from(to - from).ok()?;

@@ -167,10 +167,12 @@ mod tests {
             ("one", but(500..501).collect(), (863, 1, 0), vec![(500, 1)]),
             ("a day and more", but(300..600).collect(), (564, 300, 0), vec![(300, 300)]),
             ("before the first is not known", but(0..100).collect(), (764, 0, 0), vec![]),
-            ("in two places", but(9..11).filter(|step| *step != 700).collect(), (861, 3, 0), vec![
-                (9, 2),
-                (700, 1),
-            ]),
+            (
+                "in two places",
+                but(9..11).filter(|step| *step != 700).collect(),
+                (861, 3, 0),
+                vec![(9, 2), (700, 1)],
+            ),
             ("twelve hours apart", (0..14).map(|at| at * 144).collect(), (14, 0, 13 * 143), vec![]),
             ("two objects", vec![0, 9], (2, 0, 8), vec![]),
             ("one object", vec![7], (1, 0, 0), vec![]),
@@ -221,7 +223,8 @@ mod tests {
 
     #[test]
     fn flow_logs_accounts_and_regions_are_told_apart() {
-        let names = ["1_vpcflowlogs_a_fl-1", "1_vpcflowlogs_a_fl-2", "1_vpcflowlogs_b_fl-1", "2_vpcflowlogs_a_fl-1"];
+        let names =
+            ["1_vpcflowlogs_a_fl-1", "1_vpcflowlogs_a_fl-2", "1_vpcflowlogs_b_fl-1", "2_vpcflowlogs_a_fl-1"];
         let paths: Vec<String> =
             names.iter().rev().map(|name| format!("{name}_20260101T0000Z_0.log.gz")).collect();
         let cadences = cadences(paths.iter().map(String::as_str), Window::ALL);
@@ -234,8 +237,8 @@ mod tests {
 
     #[test]
     fn names_that_lie_millennia_apart_cost_nothing() {
-        let paths = ["00010101T0000Z", "99991231T2355Z"]
-            .map(|time| format!("1_vpcflowlogs_a_fl-1_{time}_0.log.gz"));
+        let paths =
+            ["00010101T0000Z", "99991231T2355Z"].map(|time| format!("1_vpcflowlogs_a_fl-1_{time}_0.log.gz"));
         let cadences = cadences(paths.iter().map(String::as_str), Window::ALL);
         assert_eq!((cadences[0].steps.present, cadences[0].gaps.len()), (2, 0));
         assert!(cadences[0].steps.untold > 1_000_000_000);

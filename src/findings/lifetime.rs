@@ -43,8 +43,7 @@ impl<'a> Lifetimes<'a> {
     /// The rule, or every attachment of its group, that came inside the window, by a snapshot that lacks it.
     pub fn came_inside(&self, rule: RuleIndex, content: &Rule) -> Option<Came> {
         let group = content.group_id.as_str();
-        let rule =
-            self.first_inside(|at| self.attachments.holds(at, rule), |at| self.speaks_of(content, at));
+        let rule = self.first_inside(|at| self.attachments.holds(at, rule), |at| self.speaks_of(content, at));
         let attachment = || {
             let attached = |at| self.attachments.is_attached(group, at);
             self.first_inside(attached, |at| self.speaks_of_interfaces(content, at))

@@ -7,9 +7,9 @@ use serde_json::{Map, json};
 
 use super::attachment::Attachments;
 use super::managed;
+use super::reason::Reason;
 use super::services::{self, Inbound, Service};
 use super::space::{Family, Public};
-use super::reason::Reason;
 use super::verdict::{Confidence, Judged, Verdict};
 use super::{Finding, FindingKind, Severity};
 use crate::flow::Direction;

@@ -34,9 +34,13 @@ impl<'a> Strays<'a> {
         });
         let strays: Vec<_> = strays.map(|interface| (&interface.strays, interface.accepted)).collect();
         let count = |fits: &dyn Fn(&coverage::Strays) -> bool| {
-            strays.iter().filter(|(strays, _)| fits(strays)).fold(StrayCount::default(), |sum, (_, records)| {
-                StrayCount { interfaces: sum.interfaces + 1, records: sum.records + records }
-            })
+            strays.iter().filter(|(strays, _)| fits(strays)).fold(
+                StrayCount::default(),
+                |sum, (_, records)| StrayCount {
+                    interfaces: sum.interfaces + 1,
+                    records: sum.records + records,
+                },
+            )
         };
         let mut near = BTreeMap::new();
         for group in timeline.states.iter().flat_map(|state| state.groups.values()) {
@@ -57,7 +61,8 @@ impl<'a> Strays<'a> {
 /// Whether one stray may be where a group of this VPC and account is; what is not known fits.
 fn may_carry(strays: &coverage::Strays, (vpc_id, owner_id): (&str, &str)) -> bool {
     let in_vpc = strays.vpc_ids.iter().any(|id| vpc_id.is_empty() || id == vpc_id);
-    let in_account =
-        |account: &String| owner_id.is_empty() || account == owner_id || matches!(account.as_str(), "" | "unknown");
+    let in_account = |account: &String| {
+        owner_id.is_empty() || account == owner_id || matches!(account.as_str(), "" | "unknown")
+    };
     in_vpc || strays.account_ids.iter().any(in_account)
 }

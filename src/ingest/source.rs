@@ -24,8 +24,9 @@ pub struct Source {
 
 impl Source {
     fn file(path: PathBuf, bytes: u64) -> Self {
-        let flow_log =
-            path.file_name().and_then(|name| object_name::flow_log(&name.to_string_lossy()).map(str::to_owned));
+        let flow_log = path
+            .file_name()
+            .and_then(|name| object_name::flow_log(&name.to_string_lossy()).map(str::to_owned));
         Self { name: shown(&path), path: Some(path), bytes, flow_log }
     }
 

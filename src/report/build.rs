@@ -8,8 +8,8 @@ use crate::findings::references::References;
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged, Unread};
 use crate::findings::{
-    self, Finding, blocked, default_group, delivery, drift, gaps, identical, managed_inbound, over_broad, stale,
-    unattached, unused,
+    self, Finding, blocked, default_group, delivery, drift, gaps, identical, managed_inbound, over_broad,
+    stale, unattached, unused,
 };
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;

@@ -19,11 +19,7 @@ use crate::time;
 const MOST_GAPS: usize = 1000;
 
 /// Interfaces of the logs and of the snapshots.
-pub fn interfaces(
-    timeline: &Timeline,
-    tally: &Tally,
-    attachments: &Attachments<'_>,
-) -> Vec<InterfaceRow> {
+pub fn interfaces(timeline: &Timeline, tally: &Tally, attachments: &Attachments<'_>) -> Vec<InterfaceRow> {
     let mut rows: BTreeMap<String, InterfaceRow> = BTreeMap::new();
     let empty = |id: &str| InterfaceRow {
         interface_id: id.to_owned(),
@@ -53,7 +49,8 @@ pub fn interfaces(
         row.records += interface.accepted + interface.rejected;
         row.no_data += interface.no_data;
         row.skip_data += interface.skip_data;
-        let life = if row.in_snapshot { lives.get(id.as_str()).map(Vec::as_slice) } else { Some(window.as_slice()) };
+        let life =
+            if row.in_snapshot { lives.get(id.as_str()).map(Vec::as_slice) } else { Some(window.as_slice()) };
         row.hours = hours(interface, life.unwrap_or_default(), row.hours.attached);
         row.first_seen = text(interface.span.first());
         row.last_seen = text(interface.span.last());

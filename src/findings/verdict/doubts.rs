@@ -61,10 +61,8 @@ impl<'a> Bench<'a> {
         let review = self.settings.review_period;
         if length < review {
             let hours = |seconds: i64| (seconds / HOUR).unsigned_abs();
-            doubts.push(Doubt::WindowShort {
-                window_hours: hours(length),
-                review_period_hours: hours(review),
-            });
+            doubts
+                .push(Doubt::WindowShort { window_hours: hours(length), review_period_hours: hours(review) });
         }
         let known = self.lifetimes.known_since(content);
         let old_enough = |window: Window| known.is_some_and(|at| at.is_none_or(|at| at <= window.first));
@@ -148,8 +146,7 @@ impl<'a> Bench<'a> {
         });
         let missing_objects = lacking.map(|it| it.steps.missing).sum();
         let short = case.covered.share().is_some_and(|share| share < 9_900);
-        (short || missing_objects > 0)
-            .then(|| Doubt::Gap { covered: case.covered.into(), missing_objects })
+        (short || missing_objects > 0).then(|| Doubt::Gap { covered: case.covered.into(), missing_objects })
     }
 
     pub(super) fn unknown_interfaces(&self, content: &Rule) -> Option<Doubt> {

@@ -6,7 +6,9 @@ use crate::render::sanitize::terminal;
 
 pub(super) fn words(doubt: &Doubt) -> String {
     match doubt {
-        Doubt::InterfaceSilent { interfaces, .. } => format!("no ACCEPT on {}", count(*interfaces, "interface")),
+        Doubt::InterfaceSilent { interfaces, .. } => {
+            format!("no ACCEPT on {}", count(*interfaces, "interface"))
+        }
         Doubt::UnresolvedPeer { states: 0 | 1, .. } => "peer not in the snapshot".to_owned(),
         Doubt::UnresolvedPeer { states, unresolved_states, .. } => {
             format!("peer not in {} of {} states", thousands(*unresolved_states), thousands(*states))
@@ -42,7 +44,11 @@ pub(super) fn words(doubt: &Doubt) -> String {
         }
         Doubt::WindowShort { window_hours, review_period_hours } => {
             if review_period_hours.is_multiple_of(24) && *review_period_hours >= 48 {
-                format!("window {} of {}", thousands(window_hours / 24), count(review_period_hours / 24, "day"))
+                format!(
+                    "window {} of {}",
+                    thousands(window_hours / 24),
+                    count(review_period_hours / 24, "day")
+                )
             } else {
                 format!("window {} of {}", thousands(*window_hours), count(*review_period_hours, "hour"))
             }
@@ -54,7 +60,9 @@ pub(super) fn words(doubt: &Doubt) -> String {
         Doubt::UnknownInterfaces(strays) => {
             format!("{} on unknown interfaces", count(strays.records, "record"))
         }
-        Doubt::MalformedRows { rows: 0, failed_files } => format!("{} not read", count(*failed_files, "file")),
+        Doubt::MalformedRows { rows: 0, failed_files } => {
+            format!("{} not read", count(*failed_files, "file"))
+        }
         Doubt::MalformedRows { rows, .. } => count(*rows, "malformed row"),
         Doubt::CarriesUntrackedReplies { .. } => "carries untracked replies".to_owned(),
         Doubt::RareByName { word, .. } => format!("named \"{}\"", terminal(word)),

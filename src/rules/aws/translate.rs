@@ -152,7 +152,10 @@ impl FlowLogJson {
 fn moment(value: &Value) -> Option<Seconds> {
     match value {
         Value::String(text) => crate::time::parse(text),
-        #[expect(clippy::cast_possible_truncation, reason = "whole seconds; what is too large saturates and is left out")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole seconds; what is too large saturates and is left out"
+        )]
         Value::Number(number) => {
             number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds as i64)).filter(|at| {
                 // Later than the year 9999: milliseconds, or no time at all.
@@ -234,10 +237,18 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(flow_log(&json!({ "CreationTime": value })).created, expected, "{value}");
         }
-        for (value, expected) in
-            [(json!(60), Some(60)), (json!(null), None), (json!("60"), None), (json!(-1), None), (json!(1e9), None)]
-        {
-            assert_eq!(flow_log(&json!({ "MaxAggregationInterval": value })).aggregation, expected, "{value}");
+        for (value, expected) in [
+            (json!(60), Some(60)),
+            (json!(null), None),
+            (json!("60"), None),
+            (json!(-1), None),
+            (json!(1e9), None),
+        ] {
+            assert_eq!(
+                flow_log(&json!({ "MaxAggregationInterval": value })).aggregation,
+                expected,
+                "{value}"
+            );
         }
     }
 
@@ -248,7 +259,9 @@ mod tests {
         let read: FlowLog = serde_json::from_str(old).unwrap();
         assert_eq!((read.created, read.aggregation, read.delivery_status.as_str()), (None, None, ""));
         // And what is not known leaves no trace, so that fingerprints stay as they were.
-        assert_eq!(serde_json::to_string(&read).unwrap().replace(char::is_whitespace, ""),
-            old.replace(char::is_whitespace, ""));
+        assert_eq!(
+            serde_json::to_string(&read).unwrap().replace(char::is_whitespace, ""),
+            old.replace(char::is_whitespace, "")
+        );
     }
 }
