@@ -151,8 +151,12 @@ mod tests {
         cadences.pop()
     }
 
-    /// (present, missing, untold), and the gaps as (first step, steps).
-    fn told(steps: impl IntoIterator<Item = i64>) -> ((u64, u64, u64), Vec<(i64, u64)>) {
+    /// Steps with an object, without one, and those that nobody can tell of.
+    type Counts = (u64, u64, u64);
+    /// First step and number of steps.
+    type Gaps = Vec<(i64, u64)>;
+
+    fn told(steps: impl IntoIterator<Item = i64>) -> (Counts, Gaps) {
         let cadence = of(steps, Window::ALL).unwrap();
         let Steps { present, missing, untold } = cadence.steps;
         let gaps = cadence.gaps.iter().map(|gap| ((gap.from - START) / STEP, gap.objects));
@@ -162,7 +166,7 @@ mod tests {
     #[test]
     fn objects_are_missing_where_nearly_all_around_are_there() {
         let but = |gap: std::ops::Range<i64>| (0..3 * DAY).filter(move |step| !gap.contains(step));
-        let cases: [(&str, Vec<i64>, (u64, u64, u64), Vec<(i64, u64)>); 11] = [
+        let cases: [(&str, Vec<i64>, Counts, Gaps); 11] = [
             ("all there", but(0..0).collect(), (864, 0, 0), vec![]),
             ("one", but(500..501).collect(), (863, 1, 0), vec![(500, 1)]),
             ("a day and more", but(300..600).collect(), (564, 300, 0), vec![(300, 300)]),

@@ -153,3 +153,40 @@ impl Hours {
         words.sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hours(of: &BTreeSet<i64>) -> Hours {
+        let mut hours = Hours::default();
+        of.iter().for_each(|hour| hours.insert(*hour));
+        hours
+    }
+
+    proptest! {
+        #[test]
+        fn hours_are_a_set(
+            some in prop::collection::btree_set(-200_i64..200, 0..60),
+            others in prop::collection::btree_set(-200_i64..200, 0..60),
+            from in -250_i64..250,
+            length in 0_i64..300,
+        ) {
+            let (set, other) = (hours(&some), hours(&others));
+            prop_assert_eq!(set.members().collect::<BTreeSet<_>>(), some.clone());
+            prop_assert_eq!(set.len(), some.len() as u64);
+            prop_assert_eq!(set.is_empty(), some.is_empty());
+            prop_assert_eq!(set.count(from, from + length), some.range(from..from + length).count() as u64);
+            prop_assert_eq!(set.meets(&other), !some.is_disjoint(&others));
+            let left = set.without(&other);
+            prop_assert_eq!(&left, &hours(&some.difference(&others).copied().collect()));
+            let mut sum = left;
+            sum.merge(&other);
+            prop_assert_eq!(sum, hours(&some.union(&others).copied().collect()));
+        }
+    }
+}

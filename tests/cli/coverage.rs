@@ -128,7 +128,7 @@ fn the_covered_share_is_of_the_hours_in_which_the_rule_was_in_force_and_attached
     let run = fixture
         .analyze(&["log", "--snapshot", "2026-01-01=s0", "--snapshot", "2026-01-01T05:00:00Z=s1"])
         .exit(0);
-    let share = |key: &str| run.rule(key)["usage"]["covered_share"].as_f64().unwrap();
+    let share = |key: &str| run.rule(key)["usage"]["covered_share"].clone();
     // 25 hours of eni-a, 11 covered; 20 of eni-b from hour 5 on, 10 covered.
     assert_eq!(share("sg-a:ingress:tcp:22-22:10.0.0.0/8"), 0.4666);
     // 20 hours of each from hour 5 on, 6 and 10 covered.
@@ -375,8 +375,9 @@ fn a_delivery_that_failed_is_told_with_its_reason() {
 
 #[test]
 fn flow_logs_of_half_the_traffic_are_told_by_resource() {
+    type Told<'a> = &'a [(&'a str, u64)];
     let second = || interface("eni-b", "10.0.0.6", &["sg-a"]);
-    let cases: [(&str, Vec<Object>, &[(&str, u64)]); 7] = [
+    let cases: [(&str, Vec<Object>, Told<'_>); 7] = [
         ("none known", vec![], &[]),
         ("all of it", vec![flow_log("vpc-1", "ALL")], &[]),
         ("REJECTs of the VPC", vec![flow_log("vpc-1", "REJECT")], &[("reject_only_flow_log:fl-vpc-1", 2)]),
