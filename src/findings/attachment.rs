@@ -41,6 +41,8 @@ pub struct Attachments<'a> {
     in_window: Range<usize>,
     /// Group id → by state the interfaces that carry it.
     by_group: BTreeMap<&'a str, Vec<(usize, &'a Interface)>>,
+    /// Group id → interfaces that carry it in any state, by id, each as last met.
+    ever: BTreeMap<&'a str, BTreeMap<&'a str, &'a Interface>>,
     slots: BTreeMap<&'a [u8], usize>,
     /// By slot: hours that the logs speak of.
     covered: Vec<Hours>,
@@ -74,6 +76,12 @@ impl<'a> Attachments<'a> {
                 }
             }
         }
+        let mut ever: BTreeMap<&str, BTreeMap<&str, &Interface>> = BTreeMap::new();
+        for interface in news(timeline) {
+            for group in &interface.group_ids {
+                ever.entry(group.as_str()).or_default().insert(interface.id.as_str(), interface);
+            }
+        }
         let window = match (tally.window.first(), tally.window.last()) {
             (Some(first), Some(last)) => Some(Window { first, last: last.max(first) }),
             _ => None,
@@ -84,6 +92,7 @@ impl<'a> Attachments<'a> {
             window,
             in_window: in_window(timeline, window),
             by_group,
+            ever,
             slots: tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect(),
             covered: tally.interfaces.iter().map(InterfaceTally::covered).collect(),
         }
@@ -96,8 +105,7 @@ impl<'a> Attachments<'a> {
 
     /// Interfaces that carry the group in any state, by id, each as last met.
     pub fn interfaces(&self, group: &str) -> BTreeMap<&'a str, &'a Interface> {
-        let carried = self.by_group.get(group).into_iter().flatten();
-        carried.map(|(_, interface)| (interface.id.as_str(), *interface)).collect()
+        self.ever.get(group).cloned().unwrap_or_default()
     }
 
     /// Interfaces that carry the group in some state in force within the window, by id, each as last met there; where
@@ -214,6 +222,19 @@ impl<'a> Attachments<'a> {
         }
         lives
     }
+}
+
+/// Interfaces as each state has them that the state before lacks or has otherwise, oldest first.
+fn news(timeline: &Timeline) -> impl Iterator<Item = &Interface> {
+    let states = &timeline.states;
+    let first = states.first().into_iter().flat_map(|state| state.interfaces.values());
+    let later = states.iter().zip(states.iter().skip(1)).flat_map(|(last, next)| {
+        last.interfaces.diff(&next.interfaces).filter_map(|change| match change {
+            DiffItem::Add(_, interface) | DiffItem::Update { new: (_, interface), .. } => Some(interface),
+            DiffItem::Remove(..) => None,
+        })
+    });
+    first.chain(later).map(AsRef::as_ref)
 }
 
 /// States in force at some time within the window; all of them where there is no window.

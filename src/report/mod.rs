@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::findings::Finding;
 use crate::findings::reason::{Doubt, Reason};
 use crate::findings::verdict::{Confidence, Verdict};
+use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 
 /// The whole report.
 #[derive(Debug, Clone, Serialize)]
@@ -84,46 +85,6 @@ pub struct Files {
     pub deliveries: Vec<DeliveryRow>,
     /// Where objects are missing; of too many, the longest.
     pub gaps: Vec<GapRow>,
-}
-
-/// What one flow log delivered from one account and region, by the names of its objects.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeliveryRow {
-    /// Account.
-    pub account_id: String,
-    /// Region.
-    pub region: String,
-    /// `fl-…`.
-    pub flow_log_id: String,
-    /// Start of the first five minutes with an object, RFC 3339.
-    pub first_object: String,
-    /// Start of the last five minutes with an object, RFC 3339.
-    pub last_object: String,
-    /// Five minutes from first to last that have an object.
-    pub steps_with_objects: u64,
-    /// Those without one where nearly all of the day before and after have one.
-    pub missing_objects: u64,
-    /// Those without one where objects are too sparse to tell whether any is missing.
-    pub steps_untold: u64,
-    /// Runs of missing objects.
-    pub gaps: u64,
-}
-
-/// Objects of one flow log that are missing one after the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GapRow {
-    /// Account.
-    pub account_id: String,
-    /// Region.
-    pub region: String,
-    /// `fl-…`.
-    pub flow_log_id: String,
-    /// Start of the first five minutes without an object, RFC 3339.
-    pub from: String,
-    /// Start of the next five minutes with one, RFC 3339.
-    pub to: String,
-    /// How many are missing.
-    pub missing_objects: u64,
 }
 
 /// One file that could not be read.
@@ -201,43 +162,6 @@ pub struct InterfaceRow {
     pub first_seen: Option<String>,
     /// RFC 3339.
     pub last_seen: Option<String>,
-}
-
-/// Hours of one interface, within the window and while a snapshot has the interface. Of one that no snapshot has,
-/// `attached` and `nothing` are 0 and the others count the whole window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct HourCounts {
-    /// While a snapshot has it.
-    pub attached: u64,
-    /// With ACCEPT or REJECT.
-    pub records: u64,
-    /// With NODATA and neither ACCEPT nor REJECT.
-    pub no_data: u64,
-    /// With SKIPDATA, whatever else there is.
-    pub skip_data: u64,
-    /// Without any record.
-    pub nothing: u64,
-}
-
-/// One flow log, as describe-flow-logs says.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct FlowLogRow {
-    /// `FlowLogId`.
-    pub flow_log_id: String,
-    /// `ResourceId`: a VPC, a subnet or an interface.
-    pub resource_id: String,
-    /// `TrafficType`: ACCEPT, REJECT or ALL.
-    pub traffic_type: String,
-    /// `FlowLogStatus`.
-    pub flow_log_status: String,
-    /// `CreationTime`, RFC 3339.
-    pub creation_time: Option<String>,
-    /// `MaxAggregationInterval`, in seconds.
-    pub max_aggregation_interval: Option<u32>,
-    /// `DeliverLogsStatus`, empty where unknown.
-    pub deliver_logs_status: String,
-    /// `DeliverLogsErrorMessage`, empty where there is none.
-    pub deliver_logs_error_message: String,
 }
 
 /// How records ended; see the attribution documentation.

@@ -164,7 +164,9 @@ mod tests {
 
     fn hours(of: &BTreeSet<i64>) -> Hours {
         let mut hours = Hours::default();
-        of.iter().for_each(|hour| hours.insert(*hour));
+        for hour in of {
+            hours.insert(*hour);
+        }
         hours
     }
 
