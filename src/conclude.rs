@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::findings::cadence;
 use crate::ledger::Ledger;
 use crate::report::build::{self, Run};
 use crate::report::{Failure, Report};
@@ -14,6 +15,7 @@ use crate::state::merge::{self, Counted, Merged, Part};
 use crate::state::{State, Terms};
 use crate::tally::coverage::FaultCount;
 use crate::tally::watch::PortWatch;
+use crate::time::Window;
 
 /// Decides what had to wait for the whole input, and reports.
 ///
@@ -27,6 +29,8 @@ pub fn conclude(
 ) -> Result<Report, Error> {
     let watch = PortWatch::new(terms.settings.profile.services())?;
     let duplicates = ledger.selection(&terms.flow_logs).duplicates(&ledger.tally);
+    let paths = ledger.inputs.iter().map(|input| input.name.as_str());
+    let cadences = cadence::cadences(paths, Window { since: terms.since, until: terms.until });
     let files = put_faults_back(&mut ledger);
     ledger.tally.settle();
     let documents: Vec<DocumentNote> = documents.iter().cloned().collect();
@@ -40,6 +44,7 @@ pub fn conclude(
         failures: &failures,
         flow_logs: ledger.flow_logs.names(),
         duplicates: &duplicates,
+        cadences: &cadences,
         settings: &terms.settings,
         watch: &watch,
     }))

@@ -19,6 +19,21 @@ pub fn parse(text: &str) -> Option<Seconds> {
     Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp())
 }
 
+/// Reads `20260131T1620Z`, as the names of objects in S3 have it.
+pub fn parse_minute(text: &str) -> Option<Seconds> {
+    let bytes: &[u8; 14] = text.as_bytes().try_into().ok()?;
+    let [_, _, _, _, _, _, _, _, b'T', _, _, _, _, b'Z'] = bytes else { return None };
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+    };
+    let year = i32::try_from(number(&bytes[..4])?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(&bytes[4..6])?, number(&bytes[6..8])?)?;
+    let time = date.and_hms_opt(number(&bytes[9..11])?, number(&bytes[11..13])?, 0)?;
+    Some(time.and_utc().timestamp())
+}
+
 /// RFC 3339 in UTC, whole seconds: `2026-01-01T00:00:00Z`.
 pub fn format(seconds: Seconds) -> String {
     let Some(time) = DateTime::from_timestamp(seconds, 0) else { return seconds.to_string() };
@@ -81,6 +96,25 @@ mod tests {
         ];
         for (text, written) in cases {
             assert_eq!(parse(text).map(format).as_deref(), written, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_minute_of_an_object_is_read_and_nothing_else() {
+        let cases = [
+            ("20260131T1620Z", Some("2026-01-31T16:20:00Z")),
+            ("20240229T0000Z", Some("2024-02-29T00:00:00Z")),
+            ("20260229T0000Z", None),
+            ("20260131T2400Z", None),
+            ("20260131T1660Z", None),
+            ("2026-1-1T1620Z", None),
+            ("20260131T1620z", None),
+            ("20260131T162000Z", None),
+            ("\u{e9}0260131T162Z", None),
+            ("", None),
+        ];
+        for (text, written) in cases {
+            assert_eq!(parse_minute(text).map(format).as_deref(), written, "{text}");
         }
     }
 

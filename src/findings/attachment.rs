@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
+
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
 use crate::rules::state::{Interface, State};
 use crate::rules::timeline::{Span, Timeline};
 use crate::tally::Tally;
-use crate::tally::coverage::{HOUR, InterfaceTally};
+use crate::tally::coverage::InterfaceTally;
+use crate::tally::hours::{HOUR, Hours};
 
 /// The traffic records' window, in seconds and in whole hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +24,8 @@ pub struct Window {
 }
 
 impl Window {
-    fn hours(self) -> (i64, i64) {
+    /// The hours it touches: the first, and the one after the last.
+    pub fn hours(self) -> (i64, i64) {
         // A window that ends on the hour does not reach into the next one.
         (self.first.div_euclid(HOUR), (self.last - 1).max(self.first).div_euclid(HOUR) + 1)
     }
@@ -32,9 +37,15 @@ pub struct Attachments<'a> {
     timeline: &'a Timeline,
     tally: &'a Tally,
     window: Option<Window>,
+    /// States in force at some time within the window; all of them where there is no window.
+    in_window: Range<usize>,
     /// Group id → the interfaces that carry it, and in which states.
     by_group: BTreeMap<&'a str, Vec<(Range<usize>, &'a Interface)>>,
+    /// Group id → interfaces that carry it in any state, by id, each as last met.
+    ever: BTreeMap<&'a str, BTreeMap<&'a str, &'a Interface>>,
     slots: BTreeMap<&'a [u8], usize>,
+    /// By slot: hours that the logs speak of.
+    covered: Vec<Hours>,
 }
 
 /// Interface-hours of a rule: how many, and of how many the logs hold something.
@@ -57,18 +68,28 @@ impl<'a> Attachments<'a> {
     /// Collects them from every state.
     pub fn of(timeline: &'a Timeline, tally: &'a Tally) -> Self {
         let mut by_group: BTreeMap<&str, Vec<(Range<usize>, &Interface)>> = BTreeMap::new();
+        let mut ever: BTreeMap<&str, BTreeMap<&str, &Interface>> = BTreeMap::new();
         for Span { states, interface } in timeline.lives().spans() {
             let groups: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
             for group in groups {
                 by_group.entry(group).or_default().push((states.clone(), interface));
+                ever.entry(group).or_default().insert(interface.id.as_str(), interface);
             }
         }
         let window = match (tally.window.first(), tally.window.last()) {
             (Some(first), Some(last)) => Some(Window { first, last: last.max(first) }),
             _ => None,
         };
-        let slots = tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect();
-        Self { timeline, tally, window, by_group, slots }
+        Self {
+            timeline,
+            tally,
+            window,
+            in_window: in_window(timeline, window),
+            by_group,
+            ever,
+            slots: tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect(),
+            covered: tally.interfaces.iter().map(InterfaceTally::covered).collect(),
+        }
     }
 
     /// The window of the traffic records.
@@ -78,8 +99,19 @@ impl<'a> Attachments<'a> {
 
     /// Interfaces that carry the group in any state, by id, each as last met.
     pub fn interfaces(&self, group: &str) -> BTreeMap<&'a str, &'a Interface> {
-        let carried = self.by_group.get(group).into_iter().flatten();
-        carried.map(|(_, interface)| (interface.id.as_str(), *interface)).collect()
+        self.ever.get(group).cloned().unwrap_or_default()
+    }
+
+    /// Interfaces that carry the group in some state in force within the window, by id, each as last met there; where
+    /// none does, those of all states.
+    pub fn interfaces_in_window(&self, group: &str) -> BTreeMap<&'a str, &'a Interface> {
+        let carried = self.by_group.get(group).map(Vec::as_slice).unwrap_or_default();
+        let within = carried
+            .iter()
+            .filter(|(states, _)| states.start < self.in_window.end && self.in_window.start < states.end);
+        let found: BTreeMap<_, _> =
+            within.map(|(_, interface)| (interface.id.as_str(), *interface)).collect();
+        if found.is_empty() { self.interfaces(group) } else { found }
     }
 
     /// Interfaces that carry the group in one state.
@@ -98,28 +130,28 @@ impl<'a> Attachments<'a> {
         self.slots.get(interface_id.as_bytes()).map(|slot| &self.tally.interfaces[*slot])
     }
 
-    /// The hours in which a state was in force within the window; the first one also judges what lies before it.
+    /// The first whole hour of a state within the window; the first one also judges what lies before it. Past the last
+    /// state, the end of the window.
+    fn begins(&self, state: usize, (first, end): (i64, i64)) -> i64 {
+        match self.timeline.states.get(state) {
+            _ if state == 0 => first,
+            None => end,
+            Some(state) => state.from.map_or(first, |from| {
+                (from.div_euclid(HOUR) + i64::from(from.rem_euclid(HOUR) != 0)).clamp(first, end)
+            }),
+        }
+    }
+
+    /// The hours in which a state was in force within the window.
     fn hours_in_force(&self, state: usize) -> Option<(i64, i64)> {
-        let (first, end) = self.window?.hours();
-        let starts = |state: &State| {
-            state.from.map_or(i64::MIN, |from| from.div_euclid(HOUR) + i64::from(from.rem_euclid(HOUR) != 0))
-        };
-        let from = if state == 0 { first } else { starts(&self.timeline.states[state]).max(first) };
-        let to = self.timeline.states.get(state + 1).map_or(end, |next| starts(next).min(end));
+        let window = self.window?.hours();
+        let (from, to) = (self.begins(state, window), self.begins(state + 1, window));
         (from < to).then_some((from, to))
     }
 
     /// States in force at some time within the window; all of them where there is no window.
-    pub fn states_in_window(&self) -> impl Iterator<Item = usize> {
-        let states = &self.timeline.states;
-        let window = self.window;
-        (0..states.len()).filter(move |&at| {
-            let Some(window) = window else { return true };
-            let began = at == 0 || states[at].from.is_none_or(|from| from <= window.last);
-            let ended =
-                states.get(at + 1).is_some_and(|next| next.from.is_some_and(|from| from <= window.first));
-            began && !ended
-        })
+    pub fn states_in_window(&self) -> Range<usize> {
+        self.in_window.clone()
     }
 
     /// Whether the rule is in force in the state.
@@ -127,17 +159,72 @@ impl<'a> Attachments<'a> {
         self.timeline.holds(state, rule)
     }
 
+    /// Interface-hours in which an interface carried the rule: from and to, once for every interface and state.
+    fn carried(&self, rule: RuleIndex) -> impl Iterator<Item = (&'a Interface, i64, i64)> {
+        let group = &self.timeline.rules[rule.index()].group_id;
+        let held = self.states_in_window().filter(move |&at| self.holds(at, rule));
+        held.filter_map(|at| Some((at, self.hours_in_force(at)?))).flat_map(move |(at, (from, to))| {
+            self.interfaces_at(group, at).map(move |interface| (interface, from, to))
+        })
+    }
+
     /// How much of the rule's attached time the logs speak of.
     pub fn covered(&self, rule: RuleIndex) -> Covered {
-        let group = &self.timeline.rules[rule.index()].group_id;
-        let mut sum = Covered::default();
-        for at in 0..self.timeline.states.len() {
-            let Some((from, to)) = self.hours_in_force(at).filter(|_| self.holds(at, rule)) else { continue };
-            for interface in self.interfaces_at(group, at) {
-                sum.attached += u64::try_from(to - from).unwrap_or(0);
-                sum.covered += self.tally(&interface.id).map_or(0, |tally| tally.hours.count(from, to));
-            }
-        }
-        sum
+        self.carried(rule).fold(Covered::default(), |sum, (interface, from, to)| Covered {
+            attached: sum.attached + u64::try_from(to - from).unwrap_or(0),
+            covered: sum.covered + self.covered_hours(&interface.id, from, to),
+        })
     }
+
+    /// Of the rule's attached time, interface-hours of which the logs do not speak and that end before the flow log of
+    /// the interface began, as `began` says; None where that is not known.
+    pub fn uncovered_before(&self, rule: RuleIndex, began: impl Fn(&Interface) -> Option<Seconds>) -> u64 {
+        let uncovered = self.carried(rule).filter_map(|(interface, from, to)| {
+            let to = to.min(began(interface)?.div_euclid(HOUR));
+            let hours = u64::try_from(to - from).ok()?;
+            Some(hours - self.covered_hours(&interface.id, from, to))
+        });
+        uncovered.sum()
+    }
+
+    fn covered_hours(&self, interface_id: &str, from: i64, to: i64) -> u64 {
+        let slot = self.slots.get(interface_id.as_bytes());
+        slot.map_or(0, |slot| self.covered[*slot].count(from, to))
+    }
+
+    /// The hours within the window in which the snapshots have each interface, by id: (from, to) in order of time.
+    pub fn lives(&self) -> BTreeMap<&'a str, Vec<(i64, i64)>> {
+        let mut lives: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
+        let Some(window) = self.window.map(Window::hours) else { return lives };
+        let none = OrdMap::new();
+        let mut last = &none;
+        for (at, state) in self.timeline.states.iter().enumerate() {
+            let begins = self.begins(at, window);
+            for change in last.diff(&state.interfaces) {
+                match change {
+                    DiffItem::Add(id, _) => lives.entry(id.as_str()).or_default().push((begins, window.1)),
+                    DiffItem::Remove(id, _) => {
+                        if let Some((_, to)) = lives.get_mut(id.as_str()).and_then(|life| life.last_mut()) {
+                            *to = begins;
+                        }
+                    }
+                    DiffItem::Update { .. } => {}
+                }
+            }
+            last = &state.interfaces;
+        }
+        lives
+    }
+}
+
+/// States in force at some time within the window; all of them where there is no window.
+fn in_window(timeline: &Timeline, window: Option<Window>) -> Range<usize> {
+    let states = &timeline.states;
+    let Some(window) = window else { return 0..states.len() };
+    let begun = |state: &State| state.from.is_none_or(|from| from <= window.last);
+    let ended = |state: &State| state.from.is_none_or(|from| from <= window.first);
+    let end = states.partition_point(begun).max(1).min(states.len());
+    // A state ends where the next one begins.
+    let start = states.get(1..).map_or(0, |next| next.partition_point(ended));
+    start..end
 }

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Serialize;
 
 use super::attachment::Attachments;
 use crate::flow::{Direction, TCP, UDP};
@@ -19,9 +20,27 @@ pub enum Loggable {
     /// All of its traffic is recorded.
     Always,
     /// Some of its traffic never is.
-    Partly,
+    Partly(Unlogged),
     /// None of its traffic ever is.
-    Never,
+    Never(Unlogged),
+}
+
+/// What flow logs leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlogged {
+    /// Instance metadata, time and name service at addresses inside every VPC.
+    LinkLocal,
+    /// DHCP.
+    Dhcp,
+    /// Traffic between an endpoint interface and a load balancer.
+    LoadBalancerToEndpoint,
+    /// Queries to the resolver of the VPC.
+    Resolver,
+    /// What may be such queries: the range of the VPC is not known.
+    MaybeResolver,
+    /// The Amazon Time Sync Service.
+    TimeSync,
 }
 
 /// Instance metadata, time and resolver addresses inside every VPC.
@@ -44,16 +63,16 @@ pub fn loggable(
             IpNet::V6(net) => EC2_LOCAL.contains(net),
         };
         if local {
-            return Loggable::Never;
+            return Loggable::Never(Unlogged::LinkLocal);
         }
     }
     let (from, to) = rule.ports();
     let udp = rule.protocol == RuleProtocol::Number(UDP);
     if udp && from >= 67 && to <= 68 {
-        return Loggable::Never;
+        return Loggable::Never(Unlogged::Dhcp);
     }
     if between_load_balancer_and_endpoint(rule, interfaces, attachments) {
-        return Loggable::Never;
+        return Loggable::Never(Unlogged::LoadBalancerToEndpoint);
     }
     let dns = match &rule.peer {
         Peer::Cidr(net)
@@ -76,11 +95,13 @@ pub fn loggable(
         && (from..=to).contains(&123)
         && matches!(&rule.peer, Peer::Cidr(net) if net.contains(&IpAddr::V4(TIME_SYNC)));
     match dns {
-        _ if may_be_resolver => Loggable::Never,
-        _ if time_sync => Loggable::Partly,
-        Some(net) if net.prefix_len() == net.max_prefix_len() && (from, to) == (53, 53) => Loggable::Never,
-        Some(_) => Loggable::Partly,
-        None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly,
+        _ if may_be_resolver => Loggable::Never(Unlogged::MaybeResolver),
+        _ if time_sync => Loggable::Partly(Unlogged::TimeSync),
+        Some(net) if net.prefix_len() == net.max_prefix_len() && (from, to) == (53, 53) => {
+            Loggable::Never(Unlogged::Resolver)
+        }
+        Some(_) => Loggable::Partly(Unlogged::Resolver),
+        None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly(Unlogged::Dhcp),
         None => Loggable::Always,
     }
 }

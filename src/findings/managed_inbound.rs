@@ -7,9 +7,10 @@ use serde_json::{Map, json};
 
 use super::attachment::Attachments;
 use super::managed;
+use super::reason::Reason;
 use super::services::{self, Inbound, Service};
 use super::space::{Family, Public};
-use super::verdict::{Confidence, Judged, Reason, Verdict};
+use super::verdict::{Confidence, Judged, Verdict};
 use super::{Finding, FindingKind, Severity};
 use crate::flow::Direction;
 use crate::rules::state::{Group, Interface, State};
@@ -57,7 +58,7 @@ fn is_unused(uses: &RuleUse, judged: &Judged) -> bool {
     uses.records + uses.reply_records + uses.possible_records + uses.near_records == 0
         && judged.verdict == Verdict::NotSeen
         && judged.covered.share().is_some_and(|share| share >= WELL_COVERED)
-        && !judged.reasons.contains(&Reason::UnknownInterfaces)
+        && !judged.has(Reason::UnknownInterfaces)
 }
 
 /// Whether a service needs the rule all the same. What a directory needs is said in its finding.
@@ -108,7 +109,7 @@ impl<'a> Carriers<'a> {
         evidence.insert("attached_interface_hours".into(), json!(judged.covered.attached));
         evidence.insert("covered_interface_hours".into(), json!(judged.covered.covered));
         evidence.insert("confidence".into(), json!(judged.confidence));
-        evidence.insert("reasons".into(), json!(judged.reasons));
+        evidence.insert("reasons".into(), json!(judged.reasons()));
         let exceptions = self.exceptions().next().is_some();
         Finding {
             id: format!("{}/{key}", FindingKind::ManagedInterfaceInbound.as_str()),

@@ -2,22 +2,28 @@
 
 pub mod attachment;
 pub mod blocked;
+pub mod cadence;
 mod closest;
 pub mod default_group;
+pub mod delivery;
 pub mod described;
 pub mod drift;
 pub mod gaps;
 pub mod identical;
+pub mod lifetime;
 pub mod loggable;
 pub mod managed;
 pub mod managed_inbound;
 pub mod over_broad;
 pub mod ports;
+pub mod reason;
+pub mod recorders;
 pub mod references;
 pub mod services;
 pub mod settings;
 pub mod space;
 pub mod stale;
+pub mod strays;
 pub mod unattached;
 pub mod unused;
 pub mod verdict;

@@ -46,10 +46,11 @@ impl Settings {
         self.rare_words.iter().map(|words| words.join(" ")).collect()
     }
 
-    /// Whether a description or tag says that a rule is for rare events: whole words, in any case.
-    pub fn names_rare_event(&self, text: &str) -> bool {
+    /// The word by which a description or tag says that a rule is for rare events, if it does: whole words, in any case.
+    pub fn rare_event(&self, text: &str) -> Option<String> {
         let text = words(text);
-        self.rare_words.iter().any(|rare| text.windows(rare.len()).any(|window| window == rare))
+        let named = |rare: &&Vec<String>| text.windows(rare.len()).any(|window| window == *rare);
+        self.rare_words.iter().find(named).map(|rare| rare.join(" "))
     }
 }
 

@@ -4,8 +4,9 @@ use serde_json::{Map, json};
 
 use super::attachment::Attachments;
 use super::described::{Described, Snapshots};
+use super::reason::Reason;
 use super::references::References;
-use super::verdict::{Bench, Reason};
+use super::verdict::Bench;
 use super::{Finding, FindingKind, Severity, counted, default_group, managed};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, json};
 
-use super::verdict::{Confidence, Judged, Reason, Verdict};
+use super::reason::Reason;
+use super::verdict::{Confidence, Judged, Verdict};
 use super::{Finding, FindingKind, Severity};
 use crate::rules::RuleIndex;
 use crate::rules::timeline::Timeline;
+use crate::tally::fraction;
 
 /// One finding per unused rule of the newest state.
 pub fn unused(timeline: &Timeline, judged: &[Judged]) -> Vec<Finding> {
@@ -23,14 +25,16 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
     let confidence = judged.confidence.unwrap_or(Confidence::Low);
     let mut evidence = Map::new();
     evidence.insert("confidence".into(), json!(confidence));
-    evidence.insert("reasons".into(), json!(judged.reasons));
+    evidence.insert("reasons".into(), json!(judged.reasons()));
+    evidence.insert("figures".into(), json!(judged.doubts));
+    evidence.insert("covered_share".into(), json!(judged.covered.share().map(fraction)));
     evidence.insert("rule_id".into(), json!(label.rule_id));
     evidence.insert("attached_interface_hours".into(), json!(judged.covered.attached));
     evidence.insert("covered_interface_hours".into(), json!(judged.covered.covered));
-    let recommendation = if judged.reasons.contains(&Reason::RequiredByService) {
+    let recommendation = if judged.has(Reason::RequiredByService) {
         "An AWS service manages these interfaces and needs its rules: leave the rule to the service."
             .to_owned()
-    } else if judged.reasons.contains(&Reason::RareByName) {
+    } else if judged.has(Reason::RareByName) {
         "Its description or tags say it is for rare events: ask its owner before touching it.".to_owned()
     } else {
         match confidence {

@@ -26,6 +26,7 @@ mod json_guard;
 pub mod layout;
 mod lines;
 mod messages;
+pub mod object_name;
 mod parquet;
 pub mod plain;
 pub mod quick;

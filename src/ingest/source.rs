@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::FileFailure;
+use super::{FileFailure, object_name};
 
 /// One file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ pub struct Source {
 
 impl Source {
     fn file(path: PathBuf, bytes: u64) -> Self {
-        let flow_log = path.file_name().and_then(|name| flow_log(&name.to_string_lossy()));
+        let flow_log = path
+            .file_name()
+            .and_then(|name| object_name::flow_log(&name.to_string_lossy()).map(str::to_owned));
         Self { name: shown(&path), path: Some(path), bytes, flow_log }
     }
 
@@ -135,35 +137,5 @@ fn shown(path: &Path) -> String {
         name.into_owned()
     } else {
         name.replace(std::path::MAIN_SEPARATOR, "/")
-    }
-}
-
-/// `fl-…` of `account_vpcflowlogs_region_fl-…_time_hash.log.gz`.
-fn flow_log(name: &str) -> Option<String> {
-    let mut parts = name.split('_').skip_while(|part| *part != "vpcflowlogs").skip(2);
-    let id = parts.next()?;
-    let hex = id.strip_prefix("fl-")?;
-    (!hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| id.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_flow_log_stands_in_the_name() {
-        let cases = [
-            (
-                "123456789012_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.gz",
-                Some("fl-1234abcd"),
-            ),
-            ("1_vpcflowlogs_us-east-1_fl-1234abcd_20180620T1620Z_fe123456.log.parquet", Some("fl-1234abcd")),
-            ("123456789012_vpcflowlogs_us-east-1", None),
-            ("fl-1234abcd.log", None),
-            ("1_vpcflowlogs_us-east-1_fl-_x.log", None),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(flow_log(name).as_deref(), expected, "{name}");
-        }
     }
 }

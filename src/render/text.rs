@@ -1,6 +1,7 @@
 //! `--format text`: for people. A summary first, then tables, worst first, nothing wider than the page.
 
 mod blocked;
+mod doubts;
 mod figures;
 mod openings;
 mod summary;

@@ -2,13 +2,14 @@
 
 use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, Window, rows};
 use crate::findings::attachment::Attachments;
+use crate::findings::cadence::Cadence;
 use crate::findings::described::Described;
 use crate::findings::references::References;
 use crate::findings::settings::Settings;
-use crate::findings::verdict::{Bench, Judged};
+use crate::findings::verdict::{Bench, Judged, Unread};
 use crate::findings::{
-    self, Finding, blocked, default_group, drift, gaps, identical, managed_inbound, over_broad, stale,
-    unattached, unused,
+    self, Finding, blocked, default_group, delivery, drift, gaps, identical, managed_inbound, over_broad,
+    stale, unattached, unused,
 };
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
@@ -38,6 +39,8 @@ pub struct Run<'a> {
     pub flow_logs: &'a [String],
     /// Flow logs whose records another one delivered too.
     pub duplicates: &'a [Duplicate],
+    /// What the names of the log files tell of files that are missing.
+    pub cadences: &'a [Cadence],
     /// What findings are judged by.
     pub settings: &'a Settings,
     /// Ports whose exposure was kept apart.
@@ -49,7 +52,8 @@ pub fn report(run: &Run<'_>) -> Report {
     let (timeline, tally) = (run.timeline, run.tally);
     let uses = tally.rule_uses(&timeline.rules, run.watch);
     let attachments = Attachments::of(timeline, tally);
-    let bench = Bench::new(timeline, tally, &attachments, run.settings, run.failures.len());
+    let unread = Unread { failed_files: run.failures.len() as u64, cadences: run.cadences };
+    let bench = Bench::new(timeline, tally, &attachments, run.settings, unread);
     let judged: Vec<Judged> =
         uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
     let (findings, (blocked_rows, blocked_summary)) = rayon::join(
@@ -68,7 +72,7 @@ pub fn report(run: &Run<'_>) -> Report {
             first_seen: tally.window.first().map(time::format),
             last_seen: tally.window.last().map(time::format),
         },
-        coverage: coverage(run),
+        coverage: coverage(run, &attachments),
         rules: rows::rules(timeline, tally, &uses, &judged),
         blocked: blocked_rows,
         blocked_summary,
@@ -95,11 +99,12 @@ fn findings(
     findings.extend(stale::stale(timeline, uses, attachments, &described));
     findings.extend(drift::drift(tally));
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
+    findings.extend(delivery::delivery(timeline, bench.recorders(), run.cadences));
     findings::sort(&mut findings);
     findings
 }
 
-fn coverage(run: &Run<'_>) -> Coverage {
+fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
     let tally = run.tally;
     let counts = &tally.records;
     let snapshots = run.documents.iter().map(|document| SnapshotFile {
@@ -113,6 +118,8 @@ fn coverage(run: &Run<'_>) -> Coverage {
             read: run.files_read,
             failed: run.failures.len() as u64,
             failures: run.failures.to_vec(),
+            deliveries: super::coverage::deliveries(run.cadences),
+            gaps: super::coverage::gaps(run.cadences),
         },
         records: Records {
             total: counts.accepted + counts.rejected + counts.no_data + counts.skip_data,
@@ -124,9 +131,10 @@ fn coverage(run: &Run<'_>) -> Coverage {
             outside_window: counts.outside_window,
             duplicate: counts.duplicate,
         },
-        faults: rows::faults(tally, run.files),
-        interfaces: rows::interfaces(run.timeline, tally),
+        faults: super::coverage::faults(tally, run.files),
+        interfaces: super::coverage::interfaces(run.timeline, tally, attachments),
         attribution: rows::attribution(tally),
         snapshots: snapshots.collect(),
+        flow_logs: super::coverage::flow_logs(run.timeline),
     }
 }

@@ -2,12 +2,17 @@
 
 pub mod blocked;
 pub mod build;
+pub mod coverage;
 pub mod rows;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::findings::Finding;
-use crate::findings::verdict::{Confidence, Reason, Verdict};
+use crate::findings::reason::{Doubt, Reason};
+use crate::findings::verdict::{Confidence, Verdict};
+use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 
 /// The whole report.
 #[derive(Debug, Clone, Serialize)]
@@ -63,6 +68,8 @@ pub struct Coverage {
     pub attribution: Attribution,
     /// Files of the snapshots.
     pub snapshots: Vec<SnapshotFile>,
+    /// Flow logs that the snapshots describe, each as each snapshot that differs.
+    pub flow_logs: Vec<FlowLogRow>,
 }
 
 /// Log files.
@@ -74,6 +81,10 @@ pub struct Files {
     pub failed: u64,
     /// Why, by file.
     pub failures: Vec<Failure>,
+    /// What each flow log delivered, by the names of its objects in S3.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Where objects are missing; of too many, the longest.
+    pub gaps: Vec<GapRow>,
 }
 
 /// One file that could not be read.
@@ -145,6 +156,8 @@ pub struct InterfaceRow {
     pub no_data: u64,
     /// SKIPDATA records.
     pub skip_data: u64,
+    /// Hours of the window, by what the logs say of them.
+    pub hours: HourCounts,
     /// RFC 3339.
     pub first_seen: Option<String>,
     /// RFC 3339.
@@ -265,6 +278,8 @@ pub struct Usage {
     pub confidence: Option<Confidence>,
     /// Why the verdict is withheld or trusted less.
     pub reasons: Vec<Reason>,
+    /// The figures behind each reason, by its name.
+    pub evidence: BTreeMap<Reason, Doubt>,
     /// Share of attached interface-hours that the logs speak of, 0 to 1.
     pub covered_share: Option<f64>,
     /// Records in forward role.

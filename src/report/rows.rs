@@ -1,14 +1,12 @@
 //! From figures to rows, each list in the order of its key columns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{Attribution, BasisCounts, Fault, FaultPlace, InForce, InterfaceRow, PeerRow, RuleRow, Usage};
+use super::{Attribution, BasisCounts, InForce, PeerRow, RuleRow, Usage};
 use crate::attribution::Basis;
 use crate::findings::verdict::Judged;
-use crate::ingest::Place;
 use crate::rules::timeline::Timeline;
 use crate::rules::{RuleIndex, RuleProtocol};
-use crate::tally::coverage::FaultCount;
 use crate::tally::usage::RuleUse;
 use crate::tally::{Tally, fraction};
 use crate::time;
@@ -65,7 +63,8 @@ fn usage(tally: &Tally, uses: &RuleUse, judged: &Judged) -> Usage {
     Usage {
         verdict: judged.verdict,
         confidence: judged.confidence,
-        reasons: judged.reasons.iter().copied().collect(),
+        reasons: judged.reasons(),
+        evidence: judged.doubts.clone(),
         covered_share,
         records: uses.records,
         reply_records: uses.reply_records,
@@ -79,62 +78,6 @@ fn usage(tally: &Tally, uses: &RuleUse, judged: &Judged) -> Usage {
         first_seen: text(uses.span.first()),
         last_seen: text(uses.span.last()),
         interfaces: interfaces.into_iter().collect(),
-    }
-}
-
-/// Interfaces of the logs and of the snapshots.
-pub fn interfaces(timeline: &Timeline, tally: &Tally) -> Vec<InterfaceRow> {
-    let mut rows: BTreeMap<String, InterfaceRow> = BTreeMap::new();
-    let empty = |id: &str| InterfaceRow {
-        interface_id: id.to_owned(),
-        in_snapshot: false,
-        group_ids: Vec::new(),
-        records: 0,
-        no_data: 0,
-        skip_data: 0,
-        first_seen: None,
-        last_seen: None,
-    };
-    for interface in timeline.states.iter().flat_map(|state| state.interfaces.values()) {
-        let row = rows.entry(interface.id.clone()).or_insert_with(|| empty(&interface.id));
-        row.in_snapshot = true;
-        row.group_ids.extend(interface.group_ids.iter().cloned());
-    }
-    for (slot, interface) in (0..).zip(&tally.interfaces) {
-        let id = tally.slots.name(slot);
-        let row = rows.entry(id.clone()).or_insert_with(|| empty(&id));
-        row.records += interface.accepted + interface.rejected;
-        row.no_data += interface.no_data;
-        row.skip_data += interface.skip_data;
-        row.first_seen = text(interface.span.first());
-        row.last_seen = text(interface.span.last());
-    }
-    for row in rows.values_mut() {
-        row.group_ids.sort();
-        row.group_ids.dedup();
-    }
-    rows.into_values().collect()
-}
-
-/// Malformed rows, with their first place resolved over the parts of its file.
-pub fn faults(tally: &Tally, files: &[String]) -> Vec<Fault> {
-    let rows = tally.faults.iter().map(|(fault, count)| Fault {
-        reason: fault.to_string(),
-        count: count.count,
-        first: place(tally, files, count),
-    });
-    let mut rows: Vec<Fault> = rows.collect();
-    rows.sort_by(|a, b| a.reason.cmp(&b.reason));
-    rows
-}
-
-fn place(tally: &Tally, files: &[String], count: &FaultCount) -> FaultPlace {
-    let (file, part, place) = count.first;
-    let before: u64 = tally.places.range((file, 0)..(file, part)).map(|(_, places)| places).sum();
-    let file = files.get(file as usize).cloned().unwrap_or_default();
-    match place {
-        Place::Line(line) => FaultPlace { file, line: Some(before + line), row: None },
-        Place::Row(row) => FaultPlace { file, line: None, row: Some(before + row) },
     }
 }
 

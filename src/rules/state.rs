@@ -184,15 +184,32 @@ pub struct FlowLog {
     pub log_format: String,
     /// `DeliverLogsErrorMessage`.
     pub delivery_error: String,
+    /// `DeliverLogsStatus`: SUCCESS or FAILED, empty where unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub delivery_status: String,
+    /// `CreationTime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Seconds>,
+    /// `MaxAggregationInterval`, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<u32>,
 }
 
 impl FlowLog {
-    /// Whether this flow log delivers ACCEPT records of the interface.
-    pub fn logs_accepts_of(&self, interface: &Interface) -> bool {
-        let resource = self.resource_id.as_str();
+    /// Whether it delivers ACCEPT records.
+    pub fn logs_accepts(&self) -> bool {
         matches!(self.traffic_type.as_str(), "ALL" | "ACCEPT")
-            && (resource == interface.id
-                || (!interface.subnet_id.is_empty() && resource == interface.subnet_id)
-                || (!interface.vpc_id.is_empty() && resource == interface.vpc_id))
+    }
+
+    /// Whether it delivers REJECT records.
+    pub fn logs_rejects(&self) -> bool {
+        matches!(self.traffic_type.as_str(), "ALL" | "REJECT")
+    }
+
+    /// Whether it could not deliver (some of) its records: `DeliverLogsStatus` FAILED, or a message why.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_FlowLog.html>.
+    pub fn failed_to_deliver(&self) -> bool {
+        self.delivery_status == "FAILED" || !self.delivery_error.is_empty()
     }
 }

@@ -5,15 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::credit::Span;
+use super::hours::Hours;
 use crate::flow::{Action, Entry, Flow, PortFields, Seconds, V4Flow, has_ports};
 use crate::ingest::{Place, RowFault};
 
-/// Seconds of an hour.
-pub const HOUR: Seconds = 3600;
 /// Deliveries are compared by this many seconds, the longest aggregation interval.
 pub const DELIVERY: Seconds = 600;
-/// No flow-log record lasts longer (aggregation is at most ten minutes): a longer one marks its ends only.
-const LONGEST_RECORD: Seconds = 2 * HOUR;
 
 /// Records by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,132 +58,6 @@ pub fn add_fault(faults: &mut Faults, fault: RowFault, other: FaultCount) {
     let known = faults.entry(fault).or_insert(FaultCount { count: 0, first: other.first });
     known.count += other.count;
     known.first = known.first.min(other.first);
-}
-
-/// A set of numbered hours (or other units of time), 64 to a word.
-#[derive(Debug, Clone, Default)]
-pub struct Hours {
-    words: BTreeMap<i64, u64>,
-    /// The word last written to, with its bits: records come in order of time, mostly.
-    last: (i64, u64),
-}
-
-impl PartialEq for Hours {
-    fn eq(&self, other: &Self) -> bool {
-        self.words == other.words
-    }
-}
-
-impl Eq for Hours {}
-
-/// Hours met of late, of one word of [`Hours`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RecentHours {
-    at: i64,
-    bits: u64,
-}
-
-impl RecentHours {
-    /// None yet.
-    pub const NONE: Self = Self { at: 0, bits: 0 };
-
-    /// Notes the hour of a record of these times. False: it touches several, or one of another word.
-    #[inline(always)]
-    pub fn note(&mut self, start: Seconds, end: Seconds) -> bool {
-        let hour = start.div_euclid(HOUR);
-        let one = end <= (hour + 1) * HOUR;
-        let known = one & (hour.div_euclid(64) == self.at);
-        self.bits |= u64::from(known) << hour.rem_euclid(64);
-        known
-    }
-
-    /// Gives them to a set, and turns to the word of this time.
-    pub fn turn(&mut self, start: Seconds, hours: &mut Hours) {
-        if self.bits != 0 {
-            hours.insert_word(self.at, self.bits);
-        }
-        *self = Self { at: start.div_euclid(HOUR).div_euclid(64), bits: 0 };
-    }
-}
-
-impl Hours {
-    /// Adds the hours a record touches.
-    pub fn add(&mut self, flow: &Flow<'_>) {
-        if let (Some(start), Some(end)) = (flow.start, flow.end) {
-            self.add_times(start, end);
-        }
-    }
-
-    /// Adds the hours that a record of these times touches.
-    pub fn add_times(&mut self, start: Seconds, end: Seconds) {
-        // A record that ends on the hour says nothing of the next one.
-        let (from, to) = (start.div_euclid(HOUR), (end - 1).max(start).div_euclid(HOUR));
-        self.insert(from);
-        if to != from {
-            self.insert(to);
-            if end - start <= LONGEST_RECORD {
-                (from + 1..to).for_each(|hour| self.insert(hour));
-            }
-        }
-    }
-
-    fn insert(&mut self, hour: i64) {
-        let (at, bit) = (hour.div_euclid(64), 1 << hour.rem_euclid(64));
-        if self.last.0 != at || self.last.1 & bit == 0 {
-            let word = self.words.entry(at).or_default();
-            *word |= bit;
-            self.last = (at, *word);
-        }
-    }
-
-    /// The words of the set, ascending: (number, bits), where word N has the hours from 64 N on.
-    pub fn words(&self) -> impl Iterator<Item = (i64, u64)> {
-        self.words.iter().map(|(at, word)| (*at, *word))
-    }
-
-    /// The hours of the set, ascending.
-    pub fn members(&self) -> impl Iterator<Item = i64> {
-        self.words().flat_map(|(at, word)| {
-            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at * 64 + bit)
-        })
-    }
-
-    /// Adds the hours of one word.
-    pub fn insert_word(&mut self, at: i64, word: u64) {
-        *self.words.entry(at).or_default() |= word;
-        self.last = (0, 0);
-    }
-
-    /// Whether it shares any hour with another set.
-    pub fn meets(&self, other: &Self) -> bool {
-        self.words.iter().any(|(at, word)| other.words.get(at).is_some_and(|theirs| theirs & word != 0))
-    }
-
-    /// Whether it holds the hour (since 1970).
-    pub fn contains(&self, hour: i64) -> bool {
-        self.words.get(&hour.div_euclid(64)).is_some_and(|word| word >> hour.rem_euclid(64) & 1 == 1)
-    }
-
-    /// Takes in other hours.
-    pub fn merge(&mut self, other: &Self) {
-        for (at, word) in other.words() {
-            self.insert_word(at, word);
-        }
-    }
-
-    /// How many of the hours `from..to` it holds.
-    pub fn count(&self, from: i64, to: i64) -> u64 {
-        if from >= to {
-            return 0;
-        }
-        let (first, last) = (from.div_euclid(64), (to - 1).div_euclid(64));
-        let words = self.words.range(first..=last).map(|(at, word)| {
-            let low = if *at == first { u64::MAX << from.rem_euclid(64) } else { u64::MAX };
-            let high = if *at == last { u64::MAX >> (63 - (to - 1).rem_euclid(64)) } else { u64::MAX };
-            u64::from((word & low & high).count_ones())
-        });
-        words.sum()
-    }
 }
 
 /// What one flow log delivered of one interface, to find the same records delivered twice.
@@ -269,8 +140,12 @@ pub struct InterfaceTally {
     pub skip_data: u64,
     /// When, of ACCEPT and REJECT.
     pub span: Span,
-    /// Hours with any record but SKIPDATA.
+    /// Hours with ACCEPT or REJECT.
     pub hours: Hours,
+    /// Hours with NODATA.
+    pub no_data_hours: Hours,
+    /// Hours with SKIPDATA.
+    pub skip_data_hours: Hours,
     /// Per flow log (number in the run): what it delivered. Empty when the run has one flow log and saves no state.
     pub deliveries: Deliveries,
     /// Per flow log: ACCEPT and REJECT records left out because a preferred one delivered them too.
@@ -307,10 +182,13 @@ impl InterfaceTally {
     /// Takes in one record that counts.
     pub fn add(&mut self, flow: &Flow<'_>) {
         match &flow.entry {
-            Entry::NoData => self.no_data += 1,
+            Entry::NoData => {
+                self.no_data += 1;
+                self.no_data_hours.add(flow);
+            }
             Entry::SkipData => {
                 self.skip_data += 1;
-                return;
+                self.skip_data_hours.add(flow);
             }
             Entry::Traffic(traffic) => {
                 match traffic.action {
@@ -322,9 +200,21 @@ impl InterfaceTally {
                     Action::Reject => self.rejected += 1,
                 }
                 self.span.add(flow);
+                self.hours.add(flow);
             }
         }
-        self.hours.add(flow);
+    }
+
+    /// Hours that the logs speak of: with ACCEPT, REJECT or NODATA. A SKIPDATA record says that they do not.
+    pub fn covered(&self) -> Hours {
+        let mut covered = self.hours.clone();
+        covered.merge(&self.no_data_hours);
+        covered
+    }
+
+    /// Hours with NODATA and neither ACCEPT nor REJECT.
+    pub fn quiet_hours(&self) -> Hours {
+        self.no_data_hours.without(&self.hours)
     }
 
     /// Takes in other records of the same interface.
@@ -336,6 +226,8 @@ impl InterfaceTally {
         self.skip_data += other.skip_data;
         self.span.merge(other.span);
         self.hours.merge(&other.hours);
+        self.no_data_hours.merge(&other.no_data_hours);
+        self.skip_data_hours.merge(&other.skip_data_hours);
         for (flow_log, delivery) in other.deliveries {
             self.deliveries.entry(flow_log).or_default().merge(&delivery);
         }

@@ -14,6 +14,7 @@ pub mod counter;
 pub mod coverage;
 pub mod credit;
 pub mod flow_logs;
+pub mod hours;
 pub mod peers;
 pub mod scope;
 pub mod selection;

@@ -9,8 +9,10 @@
 mod blocked;
 mod cases;
 mod containers;
+mod coverage;
 mod drift;
 mod errors;
+mod evidence;
 mod fixture;
 mod inputs;
 mod managed;

@@ -16,8 +16,8 @@ const USED: &str = "sg-a:ingress:tcp:443-443:10.0.0.0/8";
 pub(crate) struct Day {
     pub(crate) objects: Vec<Object>,
     pub(crate) rows: Vec<String>,
-    snapshot: &'static str,
-    review: &'static str,
+    pub(crate) snapshot: &'static str,
+    pub(crate) review: &'static str,
 }
 
 impl Day {
@@ -47,7 +47,7 @@ impl Day {
     }
 
     /// Without the records of these hours.
-    fn silent(mut self, hours: std::ops::Range<usize>) -> Self {
+    pub(crate) fn silent(mut self, hours: std::ops::Range<usize>) -> Self {
         self.rows.drain(hours);
         self
     }
@@ -61,7 +61,7 @@ impl Day {
     }
 
     #[track_caller]
-    fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self) -> String {
         self.run().verdict(UNUSED)
     }
 }

@@ -12,7 +12,8 @@ use flowaudit::rules::timeline::Snapshot;
 use flowaudit::rules::{Peer, Rule, RuleProtocol};
 use flowaudit::state::State;
 use flowaudit::tally::counter::Services;
-use flowaudit::tally::coverage::{DELIVERY, HOUR};
+use flowaudit::tally::coverage::DELIVERY;
+use flowaudit::tally::hours::HOUR;
 
 use crate::account::Dice;
 use crate::made::{Log, bytes, run, snapshots, through_a_file};

@@ -2,7 +2,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::attribution::Cause;
-use crate::findings::verdict::{Confidence, Reason, Verdict};
+use crate::findings::reason::{CoveredTime, Doubt, Reason};
+use crate::findings::verdict::{Confidence, Verdict};
 use crate::findings::{Finding, FindingKind, Severity};
 use crate::flow::Direction;
 use crate::report::*;
@@ -26,6 +27,17 @@ fn rule(number: u64) -> RuleRow {
             verdict: Verdict::NotSeen,
             confidence: Some(Confidence::Low),
             reasons: vec![Reason::Gap; usize::try_from(number % 3).unwrap()],
+            evidence: (0..number % 3)
+                .map(|at| {
+                    let covered = CoveredTime { covered_share: None, attached_hours: at, covered_hours: 0 };
+                    let doubt = if at == 0 {
+                        Doubt::Gap { covered, missing_objects: 7 }
+                    } else {
+                        Doubt::RareByName { word: "dr".to_owned(), text: "\"\n".to_owned() }
+                    };
+                    (doubt.reason(), doubt)
+                })
+                .collect(),
             covered_share: Some(0.25),
             records: number,
             reply_records: 0,
@@ -100,6 +112,7 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
                 left_aside: Some("b".to_owned()),
                 missed: Some("c".to_owned()),
             }],
+            flow_logs: Vec::new(),
         },
         rules: numbers(rules).map(rule).collect(),
         blocked: numbers(blocked_rows).map(blocked).collect(),

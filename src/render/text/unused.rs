@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Page;
+use super::doubts;
 use super::figures::{count, names, rule};
 use crate::findings::FindingKind;
-use crate::findings::verdict::{Confidence, Reason, Verdict};
+use crate::findings::verdict::{Confidence, Verdict};
 use crate::render::table::{Column, Table};
 use crate::report::{Report, RuleRow};
 
@@ -26,9 +27,7 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         writeln!(out, "  {text}")?;
     } else {
         unused.sort_by_key(|row| std::cmp::Reverse(row.usage.confidence.unwrap_or(Confidence::Low)));
-        rules(&unused, &names, page, out, "CONFIDENCE", |row| {
-            row.usage.confidence.map_or("", Confidence::as_str).to_owned()
-        })?;
+        rules(&unused, &names, page, out, &[("CONFIDENCE", confidence), ("COVERED", covered)])?;
         let findings = report.findings.iter().filter(|finding| finding.kind == FindingKind::UnusedRule);
         page.advice(out, findings.take(page.limit))?;
     }
@@ -43,65 +42,45 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         }
         page.heading(out, heading)?;
         match verdict {
-            Verdict::PossiblyUsed => {
-                rules(&rows, &names, page, out, "RECORDS", |row| {
-                    count(row.usage.possible_records, "record")
-                })?;
-            }
-            _ => rules(&rows, &names, page, out, "COVERED", covered)?,
+            Verdict::PossiblyUsed => rules(&rows, &names, page, out, &[("RECORDS", possible_records)])?,
+            _ => rules(&rows, &names, page, out, &[("COVERED", covered)])?,
         }
     }
     Ok(())
 }
+
+/// A column of figures: its head, and what it says of a rule.
+type FigureColumn = (&'static str, fn(&RuleRow) -> String);
 
 fn rules(
     rows: &[&RuleRow],
     names: &BTreeMap<&str, String>,
     page: Page,
     out: &mut dyn Write,
-    head: &'static str,
-    figure: impl Fn(&RuleRow) -> String,
+    figures: &[FigureColumn],
 ) -> io::Result<()> {
-    let columns =
-        [Column::Flexible("GROUP"), Column::Flexible("RULE"), Column::Fixed(head), Column::Flexible("WHY")];
+    let mut columns = vec![Column::Flexible("GROUP"), Column::Flexible("RULE")];
+    columns.extend(figures.iter().map(|(head, _)| Column::Fixed(head)));
+    columns.push(Column::Flexible("WHY"));
     let mut table = Table::new(&columns);
     for row in rows {
-        let reasons: Vec<&str> = row.usage.reasons.iter().map(|reason| words(*reason)).collect();
-        table.row(vec![
-            names.get(row.group_id.as_str()).cloned().unwrap_or_default(),
-            rule(row),
-            figure(row),
-            reasons.join(", "),
-        ]);
+        let mut cells = vec![names.get(row.group_id.as_str()).cloned().unwrap_or_default(), rule(row)];
+        cells.extend(figures.iter().map(|(_, figure)| figure(row)));
+        let reasons: Vec<String> = row.usage.evidence.values().map(doubts::words).collect();
+        cells.push(reasons.join(", "));
+        table.row(cells);
     }
     table.write(out, page.width, page.limit)
 }
 
-fn covered(row: &RuleRow) -> String {
-    row.usage.covered_share.map_or_else(String::new, |share| format!("{:.0} %", (share * 100.0).floor()))
+fn confidence(row: &RuleRow) -> String {
+    row.usage.confidence.map_or("", Confidence::as_str).to_owned()
 }
 
-/// A reason in a few words.
-fn words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::InterfaceSilent => "no ACCEPT on its interfaces",
-        Reason::UnresolvedPeer => "peer not in the snapshot",
-        Reason::PeerUnproven => "similar traffic from unknown peers",
-        Reason::NotLoggable => "flow logs leave such traffic out",
-        Reason::YoungRule => "newer than the window",
-        Reason::CoveredTooLittle => "under half covered",
-        Reason::UnknownProtocol => "unknown protocol",
-        Reason::PortsNotLogged => "ports not logged",
-        Reason::Skipdata => "records were skipped",
-        Reason::InterfacePartlySilent => "an interface without records",
-        Reason::Gap => "gaps in the logs",
-        Reason::WindowShort => "short window",
-        Reason::HistoryUnknown => "no snapshot that old",
-        Reason::ChangedInWindow => "changed inside the window",
-        Reason::UnknownInterfaces => "traffic on unknown interfaces",
-        Reason::MalformedRows => "malformed rows",
-        Reason::CarriesUntrackedReplies => "carries untracked replies",
-        Reason::RareByName => "for rare events by its name",
-        Reason::RequiredByService => "an AWS service needs it",
-    }
+fn possible_records(row: &RuleRow) -> String {
+    count(row.usage.possible_records, "record")
+}
+
+fn covered(row: &RuleRow) -> String {
+    row.usage.covered_share.map_or_else(String::new, |share| format!("{:.0} %", (share * 100.0).floor()))
 }

@@ -1,6 +1,7 @@
 //! The keys as AWS spells them. SDK dumps write `null` for an empty list or string.
 
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 pub(super) fn or_default<'de, D, T>(input: D) -> Result<T, D::Error>
 where
@@ -129,5 +130,8 @@ answers! {
         flow_log_status: String,
         log_format: String,
         deliver_logs_error_message: String,
+        deliver_logs_status: String,
+        creation_time: Value,
+        max_aggregation_interval: Value,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::json::{AclEntryJson, AclJson, FlowLogJson, InterfaceJson, SubnetJson, VpcJson};
 use super::net;
-use crate::flow::Direction;
+use crate::flow::{Direction, Seconds};
 use crate::rules::state::{AclAction, AclEntry, FlowLog, Interface, NetworkAcl, Subnet};
 use crate::rules::{RuleProtocol, parse_net};
 
@@ -141,7 +143,29 @@ impl FlowLogJson {
             status: self.flow_log_status,
             log_format: self.log_format,
             delivery_error: self.deliver_logs_error_message,
+            delivery_status: self.deliver_logs_status,
+            created: moment(&self.creation_time),
+            aggregation: self.max_aggregation_interval.as_u64().and_then(|seconds| seconds.try_into().ok()),
         }
+    }
+}
+
+/// A time as the AWS CLI writes it, or an SDK: text in one of several shapes, or seconds since 1970. It only tells how old
+/// something is, so one that cannot be read is no reason to leave the document aside.
+fn moment(value: &Value) -> Option<Seconds> {
+    match value {
+        Value::String(text) => crate::time::parse(text),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "whole seconds; what is too large saturates and is left out"
+        )]
+        Value::Number(number) => {
+            number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds as i64)).filter(|at| {
+                // Later than the year 9999: milliseconds, or no time at all.
+                (0..=253_402_300_799).contains(at)
+            })
+        }
+        _ => None,
     }
 }
 
@@ -157,5 +181,90 @@ fn zone_region(zone: &str) -> String {
             format!("{a}-{b}-{}", c.trim_end_matches(|letter: char| letter.is_ascii_alphabetic()))
         }
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::rules::aws::Objects;
+    use crate::rules::state::FlowLog;
+
+    fn flow_log(keys: &serde_json::Value) -> FlowLog {
+        let mut item = json!({ "FlowLogId": "fl-1", "ResourceId": "vpc-1", "TrafficType": "ALL" });
+        item.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        let mut objects = Objects::default();
+        objects.add(&json!({ "FlowLogs": [item] }), None).unwrap();
+        objects.flow_logs.pop().unwrap()
+    }
+
+    #[test]
+    fn a_flow_log_tells_since_when_and_how_often() {
+        let read = flow_log(&json!({
+            "CreationTime": "2026-01-31T10:20:30.123000+00:00", "MaxAggregationInterval": 600,
+            "DeliverLogsStatus": "FAILED", "DeliverLogsErrorMessage": "Access error",
+        }));
+        let expected = FlowLog {
+            id: "fl-1".to_owned(),
+            resource_id: "vpc-1".to_owned(),
+            traffic_type: "ALL".to_owned(),
+            delivery_status: "FAILED".to_owned(),
+            delivery_error: "Access error".to_owned(),
+            created: Some(1_769_854_830),
+            aggregation: Some(600),
+            ..FlowLog::default()
+        };
+        assert_eq!(read, expected);
+        assert!(read.failed_to_deliver());
+        assert!(!flow_log(&json!({ "DeliverLogsStatus": "SUCCESS" })).failed_to_deliver());
+    }
+
+    #[test]
+    fn times_and_intervals_of_other_shapes_are_read_or_left_out() {
+        let at = Some(1_769_854_830);
+        let cases = [
+            (json!("2026-01-31T10:20:30Z"), at),
+            (json!("2026-01-31 10:20:30+00:00"), at),
+            (json!("2026-01-31T12:20:30+02:00"), at),
+            (json!(1_769_854_830), at),
+            (json!(1_769_854_830.75), at),
+            (json!(1_769_854_830_000_i64), None),
+            (json!(-1), None),
+            (json!(1e300), None),
+            (json!("soon"), None),
+            (json!(null), None),
+            (json!([1]), None),
+            (json!({ "at": 1 }), None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(flow_log(&json!({ "CreationTime": value })).created, expected, "{value}");
+        }
+        for (value, expected) in [
+            (json!(60), Some(60)),
+            (json!(null), None),
+            (json!("60"), None),
+            (json!(-1), None),
+            (json!(1e9), None),
+        ] {
+            assert_eq!(
+                flow_log(&json!({ "MaxAggregationInterval": value })).aggregation,
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_state_of_an_older_run_lacks_is_not_known() {
+        let old = r#"{"id":"fl-1","resource_id":"vpc-1","traffic_type":"ALL","status":"ACTIVE","log_format":"",
+            "delivery_error":""}"#;
+        let read: FlowLog = serde_json::from_str(old).unwrap();
+        assert_eq!((read.created, read.aggregation, read.delivery_status.as_str()), (None, None, ""));
+        // And what is not known leaves no trace, so that fingerprints stay as they were.
+        assert_eq!(
+            serde_json::to_string(&read).unwrap().replace(char::is_whitespace, ""),
+            old.replace(char::is_whitespace, "")
+        );
     }
 }

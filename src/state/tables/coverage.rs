@@ -14,6 +14,8 @@ use crate::tally::{Outcomes, Tally};
 
 /// Kinds of records, in the order that deliveries have them.
 const KINDS: [&str; 4] = ["accepted", "rejected", "no_data", "skip_data"];
+/// Kinds of hours: with ACCEPT or REJECT, with NODATA alone, with SKIPDATA.
+const HOURS: [&str; 3] = ["traffic", KINDS[2], KINDS[3]];
 /// What was counted, or what a first pass over the files showed where that is something else.
 const COUNTED: &str = "counted";
 const FIRST_PASS: &str = "first_pass";
@@ -77,9 +79,13 @@ pub(super) fn write<W: Write + Send>(
     }
     for slot in &names.slots {
         let (tally, id) = (&ledger.tally.interfaces[*slot as usize], names.interface(*slot));
-        for (at, word) in tally.hours.words() {
-            let row = sheet.row("hours")?.text(Text::Interface, id);
-            row.number(Number::Index, at).count(Count::Bits, word);
+        // Of hours with traffic, NODATA tells nothing more.
+        let kinds = [&tally.hours, &tally.quiet_hours(), &tally.skip_data_hours];
+        for (kind, hours) in HOURS.into_iter().zip(kinds) {
+            for (at, word) in hours.words() {
+                let row = sheet.row("hours")?.text(Text::Interface, id).text(Text::Kind, kind);
+                row.number(Number::Index, at).count(Count::Bits, word);
+            }
         }
     }
     for slot in &names.slots {
@@ -214,7 +220,15 @@ impl Loading {
 
     pub(super) fn hours(&mut self, row: Row<'_>) -> Result<(), String> {
         let (at, word) = (word_number(row)?, row.count(Count::Bits)?);
-        self.tally_of(row)?.hours.insert_word(at, word);
+        let kind = row.text(Text::Kind)?;
+        let tally = self.tally_of(row)?;
+        let hours = match HOURS.iter().position(|known| *known == kind) {
+            Some(0) => &mut tally.hours,
+            Some(1) => &mut tally.no_data_hours,
+            Some(2) => &mut tally.skip_data_hours,
+            _ => return Err(row.unknown(Text::Kind)),
+        };
+        hours.insert_word(at, word);
         Ok(())
     }
 
