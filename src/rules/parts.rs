@@ -187,6 +187,15 @@ impl<T: PartialEq + Clone> Kind<T> {
         }
     }
 
+    /// What others know, where nothing is known.
+    fn take_in(&mut self, others: Self) {
+        for (id, placed) in others.all {
+            if !self.all.contains_key(&id) {
+                self.put(&id, placed);
+            }
+        }
+    }
+
     /// Only what lies in these scopes.
     fn retain(&mut self, scopes: &BTreeSet<Scope>) {
         let outside = |placed: &Placed<T>| !scopes.iter().any(|scope| scope.fits(&placed.scope));
@@ -331,6 +340,18 @@ impl Parts {
         nets.dedup();
         if self.prefix_lists.get(id).is_none_or(|old| **old != nets) {
             self.prefix_lists.insert(id.to_owned(), Arc::new(nets));
+        }
+    }
+
+    /// What others know, where nothing is known.
+    pub(super) fn take_in(&mut self, others: Self) {
+        self.groups.take_in(others.groups);
+        self.rules.take_in(others.rules);
+        self.interfaces.take_in(others.interfaces);
+        self.acls.take_in(others.acls);
+        self.subnets.take_in(others.subnets);
+        for (id, nets) in others.prefix_lists {
+            self.prefix_lists.entry(id).or_insert(nets);
         }
     }
 

@@ -82,15 +82,20 @@ impl Parts {
             What::RulesAuthorized { group_id, rules } => self.with_rules(group_id, |held| held.add(rules)),
             What::RulesRevoked { group_id, rules, rule_ids } => {
                 let by_id = |id: &String| known.rule_ids.before(id, change.at).cloned();
-                self.with_rules(group_id, |held| {
+                let mut unknown = 0;
+                let applied = self.with_rules(group_id, |held| {
                     held.remove(rules.iter().map(|document| document.rule.clone()));
                     for id in rule_ids {
                         if !held.unknown.remove(id) {
-                            let labelled = held.labelled(id).cloned();
-                            held.remove(labelled.or_else(|| by_id(id)).into_iter());
+                            let meant = held.labelled(id).cloned().or_else(|| by_id(id));
+                            // It stays: too many rules never make one look unused that is not.
+                            unknown += u64::from(meant.is_none());
+                            held.remove(meant.into_iter());
                         }
                     }
-                })
+                });
+                self.unapplied.unknown_rule += unknown;
+                applied
             }
             What::RuleModified(modified) => self.modify(modified, change, known),
             What::InterfaceGroups { interface_id, group_ids } => {
