@@ -12,5 +12,7 @@ mod fixture;
 mod forms;
 mod items;
 mod order;
+mod refused;
+mod rule_ids;
 mod sides;
 mod world;

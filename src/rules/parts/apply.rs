@@ -36,6 +36,18 @@ impl RuleIds {
         }
     }
 
+    /// The newest id of every rule of which any is said.
+    pub(in crate::rules) fn by_rule(&self) -> BTreeMap<&Rule, &str> {
+        let mut newest: BTreeMap<&Rule, (Option<i64>, &str)> = BTreeMap::new();
+        for (id, said) in &self.contents {
+            for (at, rule) in said {
+                let known = newest.entry(rule).or_insert((*at, id));
+                *known = (*known).max((*at, id));
+            }
+        }
+        newest.into_iter().map(|(rule, (_, id))| (rule, id)).collect()
+    }
+
     /// The direction of a rule, wherever it is said.
     fn direction(&self, id: &str) -> Option<Direction> {
         self.contents.get(id)?.first().map(|(_, rule)| rule.direction)

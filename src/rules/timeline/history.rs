@@ -90,7 +90,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
             _ => contents.push(Span { from: *at, confirmed: None, content }),
         }
     }
-    let (rules, labels) = catalogue(&contents);
+    let (rules, labels) = catalogue(&contents, &rule_ids);
     let looks = looks(snapshots, known.scopes);
     History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
 }
@@ -187,8 +187,8 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
     ids
 }
 
-/// Every rule of every state, with the newest label.
-fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
+/// Every rule of every state, with the newest label: that of its documents, or else what a call said.
+fn catalogue(contents: &[Span], rule_ids: &RuleIds) -> (Vec<Rule>, Vec<Label>) {
     let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
     let mut last = &OrdMap::new();
     for Span { content, .. } in contents {
@@ -210,6 +210,10 @@ fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
             }
         }
         last = &content.groups;
+    }
+    let told = rule_ids.by_rule();
+    for (rule, label) in known.iter_mut().filter(|(_, label)| label.rule_id.is_none()) {
+        label.rule_id = told.get(rule).map(|id| (*id).to_owned());
     }
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
 }
