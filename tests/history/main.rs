@@ -4,7 +4,9 @@
 
 #[path = "../common/account.rs"]
 mod account;
+mod command;
 mod course;
+mod differences;
 mod events;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../cli/fixture.rs"]
@@ -14,5 +16,6 @@ mod items;
 mod order;
 mod refused;
 mod rule_ids;
+mod show;
 mod sides;
 mod world;

@@ -166,3 +166,54 @@ fn a_document_that_is_broken_off_is_refused_by_its_place() {
     let run = fixture.analyze(&["log", "--snapshot", &at_t0(), "trail.json.gz"]).exit(2);
     assert!(run.stderr.starts_with("flowaudit: error: trail.json.gz: "), "{}", run.stderr);
 }
+
+#[test]
+fn snapshot_commands_say_what_they_need() {
+    let fixture = fixture();
+    std::fs::create_dir_all(fixture.path("empty")).unwrap();
+    fixture.write("notes/a.txt", "dear diary");
+    fixture.write("notes/b.json", "{\"brand\": \"new\"}");
+    let nothing = "nothing that tells of security groups; expected answers of aws ec2 describe-*, AWS Config or CloudTrail \
+                   files, or terraform show -json";
+    let empty = format!("flowaudit: error: empty: {nothing}\n");
+    let notes = format!(
+        "flowaudit: error: notes: {nothing}\n  notes/a.txt: not JSON\n  notes/b.json: JSON of no kind this reads\n"
+    );
+    let absent = "flowaudit: error: nowhere: no such file or folder; --snapshot takes a JSON file or a folder of them, as \
+                  the AWS CLI writes them\n";
+    let one = "flowaudit: error: snap: not a Terraform plan; give a second PATH to compare it with\n";
+    let exact: [(&[&str], &str); 9] = [
+        (&["check", "empty"], &empty),
+        (&["show", "empty"], &empty),
+        (&["diff", "empty", "snap"], &empty),
+        (&["diff", "snap", "empty"], &empty),
+        (&["check", "notes"], &notes),
+        (&["check", "nowhere"], absent),
+        (&["show", "snap", "nowhere"], absent),
+        (&["diff", "snap", "nowhere"], absent),
+        (&["diff", "snap"], one),
+    ];
+    for (arguments, expected) in exact {
+        let run = fixture.run(&[&["snapshot"], arguments].concat());
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(2), &b""[..]), "{arguments:?}");
+        assert_eq!(run.stderr, expected, "{arguments:?}");
+    }
+    let helpful: [(&[&str], &[&str]); 6] = [
+        (&["chek", "snap"], &["'chek'", "similar subcommand exists: 'check'"]),
+        (&[], &["check", "diff", "show"]),
+        (&["check"], &["[TIME=]PATH"]),
+        (&["show", "snap", "--at", "noon"], &["'noon'", "expected RFC 3339, such as 2026-01-31T00:00:00Z, or a date"]),
+        (&["check", "snap", "--format", "yaml"], &["'yaml'", "possible values: text, json"]),
+        (&["diff", "snap", "snap", "snap"], &["unexpected argument 'snap'"]),
+    ];
+    for (arguments, words) in helpful {
+        let run = fixture.run(&[&["snapshot"], arguments].concat());
+        assert_eq!((run.status, run.stdout.as_slice()), (Some(2), &b""[..]), "{arguments:?}");
+        for word in words {
+            assert!(run.stderr.contains(word), "{arguments:?}: {word}: {}", run.stderr);
+        }
+    }
+    let run = fixture.run(&["snapshot", "show", "snap", "--output", "no/such/folder.json"]);
+    assert_eq!(run.status, Some(2));
+    assert!(run.stderr.contains("no/such/folder.json"), "{}", run.stderr);
+}
