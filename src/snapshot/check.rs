@@ -123,6 +123,8 @@ pub struct Missing {
 pub fn check(history: &History) -> Check {
     let History { loaded, timeline } = history;
     let documents = loaded.documents.iter().zip(&loaded.contents);
+    let nothing = State::default();
+    let newest = timeline.newest().unwrap_or(&nothing);
     Check {
         documents: documents.map(|(note, contents)| document(note, contents)).collect(),
         snapshots: timeline.snapshots,
@@ -135,8 +137,8 @@ pub fn check(history: &History) -> Check {
         states: timeline.states.len(),
         first: timeline.states.first().and_then(|state| state.from).map(time::format),
         newest: timeline.newest().and_then(|state| state.from).map(time::format),
-        holds: timeline.newest().map(holds).unwrap_or_default(),
-        missing: timeline.newest().map(|newest| missing(timeline, newest)).unwrap_or_default(),
+        holds: holds(newest),
+        missing: missing(timeline, newest),
     }
 }
 
@@ -326,15 +328,18 @@ fn count(number: usize, plural: &str) -> String {
 
 fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let always = || "always".to_owned();
-    writeln!(
-        out,
-        "{} and {} make {}: the first in force from {}, the newest from {}",
-        count(check.snapshots, "snapshots"),
-        count(check.changes, "changes"),
-        count(check.states, "states"),
-        check.first.clone().unwrap_or_else(always),
-        check.newest.clone().unwrap_or_else(always),
-    )?;
+    let (snapshots, changes) = (count(check.snapshots, "snapshots"), count(check.changes, "changes"));
+    if check.states == 0 {
+        writeln!(out, "{snapshots} and {changes} make no state")?;
+    } else {
+        writeln!(
+            out,
+            "{snapshots} and {changes} make {}: the first in force from {}, the newest from {}",
+            count(check.states, "states"),
+            check.first.clone().unwrap_or_else(always),
+            check.newest.clone().unwrap_or_else(always),
+        )?;
+    }
     if let Some(Range { from, to }) = &check.trail {
         writeln!(out, "CloudTrail tells of changes from {from} to {to}")?;
     }
@@ -345,7 +350,9 @@ fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     if unknown_rule > 0 {
         writeln!(out, "Changes made to rules by ids that nothing explains: {unknown_rule}")?;
     }
-    writeln!(out, "\nThe newest state holds")?;
+    if !check.holds.is_empty() {
+        writeln!(out, "\nThe newest state holds")?;
+    }
     for Holding { account_id, region, groups, rules, interfaces } in &check.holds {
         let or = |text: &str, unknown: &str| {
             if text.is_empty() { unknown.to_owned() } else { sanitize::terminal(text).into_owned() }

@@ -18,4 +18,5 @@ mod refused;
 mod rule_ids;
 mod show;
 mod sides;
+mod states;
 mod world;
