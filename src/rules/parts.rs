@@ -4,6 +4,7 @@
 //! same as before stays the same object, so that states can share it.
 
 mod apply;
+mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -18,10 +18,13 @@ fn here(group: Object) -> Object {
 
 fn web() -> Object {
     here(group("sg-a"))
-        .push("IpPermissions", json!({
-            "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
-            "IpRanges": [{ "CidrIp": "0.0.0.0/0", "Description": "the world" }],
-        }))
+        .push(
+            "IpPermissions",
+            json!({
+                "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443,
+                "IpRanges": [{ "CidrIp": "0.0.0.0/0", "Description": "the world" }],
+            }),
+        )
         .egress("-1", -1, -1, "pl-0a1")
 }
 
@@ -53,7 +56,12 @@ fn folder() -> Fixture {
             zoned(interface("eni-c", "10.0.0.8", &["sg-b"])),
         ],
     );
-    let mut odd = events::call(T0 + 3 * HOUR, "AuthorizeSecurityGroupIngress", json!({ "groupName": "x" }), events::done());
+    let mut odd = events::call(
+        T0 + 3 * HOUR,
+        "AuthorizeSecurityGroupIngress",
+        json!({ "groupName": "x" }),
+        events::done(),
+    );
     odd["eventID"] = json!("e-1");
     let calls = [
         events::call(T0 - HOUR, "DescribeInstances", json!({}), Value::Null),
@@ -130,7 +138,10 @@ fn check_says_what_is_there_from_when_to_when_and_what_is_missing() {
     assert_eq!(
         json["documents"],
         json!([
-            document("all/notes.txt", json!({ "left_aside": "beside folders named by times, so in none of them" })),
+            document(
+                "all/notes.txt",
+                json!({ "left_aside": "beside folders named by times, so in none of them" })
+            ),
             document(
                 "all/trail.json.gz",
                 json!({
@@ -152,9 +163,7 @@ fn check_says_what_is_there_from_when_to_when_and_what_is_missing() {
     );
     let mut rest = json;
     rest.as_object_mut().unwrap().remove("documents").unwrap();
-    let missing = |what: &str, id: &str, remedy: &str| {
-        json!({ "what": what, "ids": [id], "count": 1, "remedy": remedy })
-    };
+    let missing = |what: &str, id: &str, remedy: &str| json!({ "what": what, "ids": [id], "count": 1, "remedy": remedy });
     assert_eq!(
         rest,
         json!({

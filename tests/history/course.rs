@@ -41,12 +41,17 @@ impl Course {
                 touched.clear();
             }
             let mut next = world.clone();
-            let Some((id, event)) = maker.change(&mut next, at) else { continue };
+            let made = if maker.dice.chance(10) {
+                maker.twice(&mut next, at)
+            } else {
+                maker.change(&mut next, at).map(|(id, event)| (id, vec![event]))
+            };
+            let Some((id, events)) = made else { continue };
             if !touched.insert(id) {
                 continue;
             }
-            course.events.extend(maker.noise(&event));
-            course.events.push(event);
+            course.events.extend(events.last().and_then(|event| maker.noise(event)));
+            course.events.extend(events);
             course.worlds.push((at, next.clone()));
             world = next;
         }
@@ -121,8 +126,7 @@ impl Maker<'_> {
     }
 
     fn some_groups(&mut self, world: &World) -> Vec<String> {
-        let mut groups: Vec<String> =
-            world.groups.keys().filter(|_| self.dice.chance(50)).cloned().collect();
+        let mut groups: Vec<String> = world.groups.keys().filter(|_| self.dice.chance(50)).cloned().collect();
         if groups.is_empty() {
             groups.extend(world.groups.keys().next().cloned());
         }
@@ -134,10 +138,20 @@ impl Maker<'_> {
         let mut peers = vec!["10.0.0.0/8", "192.0.2.0/24", "0.0.0.0/0", "2001:db8::/32", "203.0.113.7/32"];
         peers.extend(world.groups.keys().map(String::as_str));
         peers.extend(world.lists.keys().map(String::as_str));
-        let (protocol, from, to) =
-            self.dice.pick(&[("tcp", 443, 443), ("tcp", 1024, 2048), ("udp", 53, 53), ("icmp", -1, -1), ("-1", -1, -1)]);
-        let content =
-            Content { egress: self.dice.chance(40), protocol, from, to, peer: self.dice.pick(&peers).to_owned() };
+        let (protocol, from, to) = self.dice.pick(&[
+            ("tcp", 443, 443),
+            ("tcp", 1024, 2048),
+            ("udp", 53, 53),
+            ("icmp", -1, -1),
+            ("-1", -1, -1),
+        ]);
+        let content = Content {
+            egress: self.dice.chance(40),
+            protocol,
+            from,
+            to,
+            peer: self.dice.pick(&peers).to_owned(),
+        };
         world.groups[group].iter().all(|held| held.content != content).then_some(content)
     }
 
@@ -169,7 +183,9 @@ impl Maker<'_> {
         let content = self.content(world, &group)?;
         let id = self.id("sgr");
         let of = content.traffic();
-        let is_flat = of.protocol != "-1" && of.peer.starts_with(|first: char| first.is_ascii_digit()) && !of.peer.contains(':');
+        let is_flat = of.protocol != "-1"
+            && of.peer.starts_with(|first: char| first.is_ascii_digit())
+            && !of.peer.contains(':');
         let (event, labelled) = match self.dice.below(4) {
             0 => (events::authorize_nested(at, &group, of), false),
             1 if is_flat => (events::flat(at, "Authorize", &group, of), false),
@@ -202,6 +218,47 @@ impl Maker<'_> {
         Some((group, event))
     }
 
+    /// Two changes of one rule in one second.
+    fn twice(&mut self, world: &mut World, at: i64) -> Option<(String, Vec<Value>)> {
+        let group = self.one(world.groups.keys().cloned())?;
+        let id = self.id("sgr");
+        let content = self.content(world, &group)?;
+        let of = content.traffic();
+        let held = world.groups.get_mut(&group)?;
+        let events = match held.iter_mut().find(|held| held.labelled) {
+            // Revoked, and authorized again.
+            Some(old) if self.dice.chance(40) => {
+                let same = old.content.traffic();
+                let events = vec![
+                    events::revoke_nested(at, &group, same),
+                    events::authorize(at, &group, &[(&id, same)]),
+                ];
+                old.id = id;
+                events
+            }
+            // Modified, and revoked.
+            Some(old) if self.kinds == Kinds::All && old.content.egress == content.egress => {
+                let id = old.id.clone();
+                held.retain(|held| held.id != id);
+                let revoked = match self.dice.below(2) {
+                    0 => events::revoke(at, &group, &[(&id, of)]),
+                    _ => events::revoke_ids(at, &group, of.egress, &[&id]),
+                };
+                vec![events::modify(at, &group, &id, of), revoked]
+            }
+            // Authorized, and revoked.
+            _ => {
+                let revoked = match self.dice.below(3) {
+                    0 => events::revoke_nested(at, &group, of),
+                    1 => events::revoke(at, &group, &[(&id, of)]),
+                    _ => events::revoke_ids(at, &group, of.egress, &[&id]),
+                };
+                vec![events::authorize(at, &group, &[(&id, of)]), revoked]
+            }
+        };
+        Some((group, events))
+    }
+
     fn create_group(&mut self, world: &mut World, at: i64) -> Option<(String, Value)> {
         let group = self.id("sg");
         let out = Held { id: self.id("sgr"), content: Content::everything_out(), labelled: false };
@@ -221,7 +278,8 @@ impl Maker<'_> {
 
     fn create_interface(&mut self, world: &mut World, at: i64) -> Option<(String, Value)> {
         let (id, eni) = (self.id("eni"), self.eni(world));
-        let [addresses, groups] = [&eni.addresses, &eni.groups].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
+        let [addresses, groups] =
+            [&eni.addresses, &eni.groups].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
         let event = match &eni.instance {
             Some(instance) => events::run_instance(at, instance, &id, &addresses, &groups),
             None => events::create_interface(at, &id, &addresses, &groups),
@@ -280,7 +338,8 @@ impl Maker<'_> {
 
     fn create_list(&mut self, world: &mut World, at: i64) -> Option<(String, Value)> {
         let id = self.id("pl");
-        let nets: Vec<String> = (0..1 + self.dice.below(2)).map(|_| format!("{}/32", self.address())).collect();
+        let nets: Vec<String> =
+            (0..1 + self.dice.below(2)).map(|_| format!("{}/32", self.address())).collect();
         let event = events::create_list(at, &id, &nets.iter().map(String::as_str).collect::<Vec<_>>());
         world.lists.insert(id.clone(), nets.into_iter().collect());
         Some((id, event))

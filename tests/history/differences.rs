@@ -26,21 +26,29 @@ fn described(id: &str, port: u16, description: &str) -> Object {
 #[test]
 fn a_rule_of_one_id_changed_and_others_came_and_went() {
     let fixture = Fixture::new();
-    let rules = [described("sgr-1", 22, "admins"), described("sgr-2", 80, "old words"), described("sgr-3", 25, "")];
+    let rules =
+        [described("sgr-1", 22, "admins"), described("sgr-2", 80, "old words"), described("sgr-3", 25, "")];
     fixture.snapshot("a", &rules);
-    let rules = [described("sgr-1", 2222, "admins"), described("sgr-2", 80, "new words"), described("sgr-4", 26, "mail")];
+    let rules = [
+        described("sgr-1", 2222, "admins"),
+        described("sgr-2", 80, "new words"),
+        described("sgr-4", 26, "mail"),
+    ];
     fixture.snapshot("b", &rules);
     let key = |port: u16| format!("sg-a:ingress:tcp:{port}-{port}:10.0.0.0/8");
     let expected = format!(
         "- rule {} (sgr-3)\n+ rule {} (sgr-4) \"mail\"\n\
          ~ rule {} (sgr-1) \"admins\"\n    now {} (sgr-1) \"admins\"\n\
          ~ rule {} (sgr-2) \"old words\"\n    now {} (sgr-2) \"new words\"\n",
-        key(25), key(26), key(22), key(2222), key(80), key(80)
+        key(25),
+        key(26),
+        key(22),
+        key(2222),
+        key(80),
+        key(80)
     );
     assert_eq!(diff(&fixture, &["a", "b"]), expected);
-    let line = |port: u16, id: &str, description: Value| {
-        json!({ "rule_key": key(port), "rule_id": id, "description": description })
-    };
+    let line = |port: u16, id: &str, description: Value| json!({ "rule_key": key(port), "rule_id": id, "description": description });
     let run = fixture.run(&["snapshot", "diff", "a", "b", "--format", "json"]);
     assert_eq!(
         run.at("/rules"),
@@ -105,7 +113,8 @@ fn plan() -> Value {
     let change = |resource: &Value, action: &str, before: Value, after: Value| {
         let mut change = resource.clone();
         change.as_object_mut().unwrap().remove("values");
-        change["change"] = json!({ "actions": [action], "before": before, "after": after, "after_unknown": {} });
+        change["change"] =
+            json!({ "actions": [action], "before": before, "after": after, "after_unknown": {} });
         change
     };
     let (ssh, web) = (rule("ssh", 22), rule("web", 443));
@@ -132,7 +141,10 @@ fn a_plan_alone_is_what_it_would_change() {
     fixture.snapshot("ssh", &with(22));
     fixture.snapshot("web", &with(443));
     for (paths, expected) in [
-        (["ssh", "plan.json"], "- rule sg-a:ingress:tcp:22-22:10.0.0.0/8\n+ rule sg-a:ingress:tcp:443-443:10.0.0.0/8 (sgr-443)\n"),
+        (
+            ["ssh", "plan.json"],
+            "- rule sg-a:ingress:tcp:22-22:10.0.0.0/8\n+ rule sg-a:ingress:tcp:443-443:10.0.0.0/8 (sgr-443)\n",
+        ),
         (["web", "plan.json"], "No difference.\n"),
         (["plan.json", "ssh"], "No difference.\n"),
     ] {
@@ -150,11 +162,15 @@ fn hostile_names_are_escaped_in_the_terminal_and_whole_in_json() {
         let peer = json!({ "CidrIp": "10.0.0.0/8", "Description": said });
         let mut sg = group(evil).with("OwnerId", said).with("GroupName", said);
         if extra {
-            sg = sg.push("IpPermissions", json!({ "IpProtocol": evil, "FromPort": 1, "ToPort": 1, "IpRanges": [peer] }));
+            sg = sg.push(
+                "IpPermissions",
+                json!({ "IpProtocol": evil, "FromPort": 1, "ToPort": 1, "IpRanges": [peer] }),
+            );
         }
         let eni = interface(&format!("eni-{said}"), "10.0.0.5", &[if extra { evil } else { "sg-b" }]);
         let acl = acl("acl-1").with("Associations", json!([{ "SubnetId": format!("subnet-{said}") }]));
-        let list = prefix_list(&format!("pl-{said}"), if extra { &["10.0.0.0/8"] } else { &["192.0.2.0/24"] });
+        let list =
+            prefix_list(&format!("pl-{said}"), if extra { &["10.0.0.0/8"] } else { &["192.0.2.0/24"] });
         let mut all = vec![sg, eni.with("SubnetId", evil).with("OwnerId", said), list];
         all.extend(extra.then_some(acl));
         all
@@ -166,7 +182,9 @@ fn hostile_names_are_escaped_in_the_terminal_and_whole_in_json() {
     let mut odd = events::call(T0, "DeleteSecurityGroup", json!({}), events::done());
     odd["eventID"] = json!(evil);
     fixture.write("b/odd.json", events::records(&[odd]));
-    for arguments in [vec!["diff", "a", "b"], vec!["diff", "b", "a"], vec!["check", "b"], vec!["check", "a", "b"]] {
+    for arguments in
+        [vec!["diff", "a", "b"], vec!["diff", "b", "a"], vec!["check", "b"], vec!["check", "a", "b"]]
+    {
         let run = fixture.run(&[&["snapshot"], &arguments[..]].concat());
         assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         let text = stdout(&run);

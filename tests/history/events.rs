@@ -167,7 +167,8 @@ pub(crate) fn modify(at: i64, group: &str, id: &str, of: Traffic<'_>) -> Value {
     };
     let rule = json!({ "IpProtocol": of.protocol, "FromPort": of.from, "ToPort": of.to, key: of.peer });
     let update = json!({ "SecurityGroupRuleId": id, "tag": 1, "SecurityGroupRule": rule });
-    let request = json!({ "ModifySecurityGroupRulesRequest": { "GroupId": group, "SecurityGroupRule": update } });
+    let request =
+        json!({ "ModifySecurityGroupRulesRequest": { "GroupId": group, "SecurityGroupRule": update } });
     let response = json!({ "ModifySecurityGroupRulesResponse": { "return": true, "requestId": "r-1" } });
     call(at, "ModifySecurityGroupRules", request, response)
 }
@@ -204,7 +205,8 @@ pub(crate) fn create_interface(at: i64, id: &str, addresses: &[&str], groups: &[
 }
 
 pub(crate) fn run_instance(at: i64, instance: &str, id: &str, addresses: &[&str], groups: &[&str]) -> Value {
-    let told = json!({ "instanceId": instance, "networkInterfaceSet": items(&[interface(id, addresses, groups)]) });
+    let told =
+        json!({ "instanceId": instance, "networkInterfaceSet": items(&[interface(id, addresses, groups)]) });
     let response = json!({ "ownerId": ACCOUNT, "instancesSet": items(&[told]) });
     call(at, "RunInstances", json!({ "minCount": 1, "maxCount": 1, "groupSet": group_set(groups) }), response)
 }
@@ -239,7 +241,8 @@ fn entries(nets: &[&str]) -> Value {
 }
 
 pub(crate) fn create_list(at: i64, id: &str, nets: &[&str]) -> Value {
-    let request = json!({ "CreateManagedPrefixListRequest": { "PrefixListName": id, "Entry": entries(nets) } });
+    let request =
+        json!({ "CreateManagedPrefixListRequest": { "PrefixListName": id, "Entry": entries(nets) } });
     let answer = json!({ "prefixList": { "prefixListId": id, "state": "create-in-progress" } });
     call(at, "CreateManagedPrefixList", request, json!({ "CreateManagedPrefixListResponse": answer }))
 }

@@ -70,13 +70,17 @@ impl Documents {
                 0 => self.write(&format!("{file}.json.gz"), events::packed(now)),
                 1 => self.write(&format!("{file}.json"), json!(now).to_string()),
                 2 => {
-                    let bridged = |event| json!({ "detail-type": "AWS API Call via CloudTrail", "detail": event });
+                    let bridged =
+                        |event| json!({ "detail-type": "AWS API Call via CloudTrail", "detail": event });
                     let lines = now.iter().map(|event| bridged(event).to_string() + "\n");
                     self.write(&format!("{file}.json.gz"), gzip(lines.collect::<String>().as_bytes()));
                 }
                 3 => {
                     let found = now.iter().map(|event| json!({ "CloudTrailEvent": event.to_string() }));
-                    self.write(&format!("{file}.json"), json!({ "Events": found.collect::<Vec<_>>() }).to_string());
+                    self.write(
+                        &format!("{file}.json"),
+                        json!({ "Events": found.collect::<Vec<_>>() }).to_string(),
+                    );
                 }
                 _ => self.write(&format!("{file}.json"), events::records(now)),
             }
@@ -136,7 +140,12 @@ pub(crate) fn is_true(form: &str, timeline: &Timeline, course: &Course) -> Resul
 }
 
 /// Everything is said from a time on.
-pub(crate) fn is_whole(form: &str, since: i64, timeline: &Timeline, course: &Course) -> Result<(), TestCaseError> {
+pub(crate) fn is_whole(
+    form: &str,
+    since: i64,
+    timeline: &Timeline,
+    course: &Course,
+) -> Result<(), TestCaseError> {
     for at in course.times().range(since..) {
         let said = View::at(timeline, *at);
         prop_assert_eq!(said, Some(course.at(*at).view()), "{}, at {}", form, at - T0);
@@ -148,9 +157,14 @@ pub(crate) fn is_whole(form: &str, since: i64, timeline: &Timeline, course: &Cou
 fn shown(dice: &mut Dice, course: &Course, number: usize) -> (i64, World) {
     let at = course.worlds[number].0;
     let in_that_second = course.worlds.iter().filter(|(from, _)| *from == at);
-    let worlds: Vec<&World> = std::iter::once(course.at(at - 1)).chain(in_that_second.map(|(_, world)| world)).collect();
+    let worlds: Vec<&World> =
+        std::iter::once(course.at(at - 1)).chain(in_that_second.map(|(_, world)| world)).collect();
     let late = i64::try_from(dice.below(3)).unwrap();
-    if late == 0 && number > 0 { (at, dice.pick(&worlds).clone()) } else { (at + late, course.at(at + late).clone()) }
+    if late == 0 && number > 0 {
+        (at, dice.pick(&worlds).clone())
+    } else {
+        (at + late, course.at(at + late).clone())
+    }
 }
 
 /// A trail says when it began.

@@ -19,4 +19,5 @@ mod rule_ids;
 mod show;
 mod sides;
 mod states;
+mod undecided;
 mod world;

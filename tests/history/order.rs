@@ -79,7 +79,8 @@ fn events_in_every_wrapping_and_split_make_the_same_report() {
     let fixture = fixture();
     let calls = calls();
     let snapshot = format!("{}=snap", flowaudit::time::format(T0));
-    let bridged: Vec<Value> = calls.iter().map(|call| json!({ "source": "aws.ec2", "detail": call })).collect();
+    let bridged: Vec<Value> =
+        calls.iter().map(|call| json!({ "source": "aws.ec2", "detail": call })).collect();
     let found: Vec<Value> =
         calls.iter().map(|call| json!({ "EventName": "x", "CloudTrailEvent": call.to_string() })).collect();
     let lines = |values: &[Value]| values.iter().map(|value| format!("{value}\n")).collect::<String>();
@@ -142,7 +143,8 @@ fn a_trail_beside_folders_named_by_times_changes_their_snapshots() {
 #[test]
 fn aws_config_items_in_every_carrier_make_the_same_report() {
     let fixture = fixture();
-    let before = [group("sg-a").ingress("tcp", 22, 22, "10.0.0.0/8"), interface("eni-a", "10.0.0.5", &["sg-a"])];
+    let before =
+        [group("sg-a").ingress("tcp", 22, 22, "10.0.0.0/8"), interface("eni-a", "10.0.0.5", &["sg-a"])];
     let after = [group("sg-a").ingress("tcp", 443, 443, "10.0.0.0/8"), before[1].clone()];
     let first = crate::items::changed(T0, &[], &before);
     let items = [first, crate::items::changed(T0 + 2 * HOUR, &before, &after)].concat();
@@ -162,8 +164,10 @@ fn aws_config_items_in_every_carrier_make_the_same_report() {
     let results: Vec<String> = items.iter().map(ToString::to_string).collect();
     fixture.write("query/a.json", json!({ "Results": results, "QueryInfo": {} }).to_string());
     for (number, item) in items.iter().rev().enumerate() {
-        let event = json!({ "messageType": "ConfigurationItemChangeNotification", "configurationItem": item });
-        fixture.write(&format!("rule/{number}.json"), json!({ "invokingEvent": event.to_string() }).to_string());
+        let event =
+            json!({ "messageType": "ConfigurationItemChangeNotification", "configurationItem": item });
+        fixture
+            .write(&format!("rule/{number}.json"), json!({ "invokingEvent": event.to_string() }).to_string());
         fixture.write(&format!("one/{number}.json.gz"), gzip(item.to_string().as_bytes()));
     }
     fixture.write("twice/a.json", crate::items::file(&items));

@@ -103,9 +103,12 @@ fn calls_that_failed_or_only_asked_change_nothing() {
     let run = fixture.analyze(&["log", "--snapshot", &at_t0(), "trail.json"]).exit(0);
     assert_eq!(report(&run), report(&want));
     let trail = &run.at("/coverage/snapshots").as_array().unwrap()[0];
-    assert_eq!(trail, &json!({
-        "file": "trail.json", "in_force_from": null, "left_aside": null, "missed": null,
-    }));
+    assert_eq!(
+        trail,
+        &json!({
+            "file": "trail.json", "in_force_from": null, "left_aside": null, "missed": null,
+        })
+    );
     let check = fixture.run(&["snapshot", "check", &at_t0(), "trail.json", "--format", "json"]);
     assert_eq!((check.at("/changes"), check.at("/documents/0/others")), (&json!(0), &json!(9)));
     // Fine as it is, it does.
@@ -202,7 +205,10 @@ fn snapshot_commands_say_what_they_need() {
         (&["chek", "snap"], &["'chek'", "similar subcommand exists: 'check'"]),
         (&[], &["check", "diff", "show"]),
         (&["check"], &["[TIME=]PATH"]),
-        (&["show", "snap", "--at", "noon"], &["'noon'", "expected RFC 3339, such as 2026-01-31T00:00:00Z, or a date"]),
+        (
+            &["show", "snap", "--at", "noon"],
+            &["'noon'", "expected RFC 3339, such as 2026-01-31T00:00:00Z, or a date"],
+        ),
         (&["check", "snap", "--format", "yaml"], &["'yaml'", "possible values: text, json"]),
         (&["diff", "snap", "snap", "snap"], &["unexpected argument 'snap'"]),
     ];

@@ -24,7 +24,8 @@ fn time(at: i64) -> String {
 
 /// sg-a with these ports, and eni-a in it.
 fn account(ports: &[i64]) -> Vec<Object> {
-    let group = ports.iter().fold(group("sg-a"), |group, port| group.ingress("tcp", *port, *port, "10.0.0.0/8"));
+    let group =
+        ports.iter().fold(group("sg-a"), |group, port| group.ingress("tcp", *port, *port, "10.0.0.0/8"));
     vec![group, interface("eni-a", "10.0.0.5", &["sg-a"])]
 }
 
@@ -140,10 +141,7 @@ fn a_modification_carries_the_id_to_new_content_and_the_old_one_keeps_its_use() 
             events::modify(hours(5), "sg-a", "sgr-1", on(22)),
         ])
         .run();
-    assert_eq!(
-        [SSH, WEB, HTTP].map(|key| row(&run, key)),
-        ["sgr-1 0.. 5", "sgr-1 2..3 1", "sgr-1 3..5 2"]
-    );
+    assert_eq!([SSH, WEB, HTTP].map(|key| row(&run, key)), ["sgr-1 0.. 5", "sgr-1 2..3 1", "sgr-1 3..5 2"]);
 }
 
 #[test]
@@ -156,10 +154,7 @@ fn an_id_that_is_explained_later_is_explained() {
     ];
     let setup = Setup::new().snapshot(hours(0), &account(&[22])).trail(&told);
     let run = setup.run();
-    assert_eq!(
-        [SSH, WEB, HTTP].map(|key| row(&run, key)),
-        ["- 0.. 8", "sgr-1 1..2 1", "sgr-1 2..3 1"]
-    );
+    assert_eq!([SSH, WEB, HTTP].map(|key| row(&run, key)), ["- 0.. 8", "sgr-1 1..2 1", "sgr-1 2..3 1"]);
     assert_eq!(setup.check().at("/unapplied"), &json!({ "unknown_resource": 0, "unknown_rule": 0 }));
 }
 

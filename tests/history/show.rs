@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use crate::account::Dice;
 use crate::course::{Course, Kinds};
 use crate::events::{self, REGION, ingress};
-use crate::fixture::{ACCOUNT, Fixture, HOUR, Object, Run, T0, acl, documents, group, interface, prefix_list, subnet};
+use crate::fixture::{
+    ACCOUNT, Fixture, HOUR, Object, Run, T0, acl, documents, group, interface, prefix_list, subnet,
+};
 
 fn stdout(run: &Run) -> String {
     String::from_utf8(run.stdout.clone()).unwrap()
@@ -26,11 +28,19 @@ fn rich() -> Vec<Object> {
         "PrefixListIds": [{ "PrefixListId": "pl-0a1", "Description": "a list" }],
         "UserIdGroupPairs": [{ "GroupId": "sg-peer", "UserId": "222222222222", "PeeringStatus": "deleted" }],
     });
-    let sg = group("sg-a").with("Description", "first").with("SecurityGroupArn", arn).with("Tags", tags.clone());
+    let sg =
+        group("sg-a").with("Description", "first").with("SecurityGroupArn", arn).with("Tags", tags.clone());
     let sg = sg.push("IpPermissions", peers);
-    let sg = [("icmp", 8, -1), ("icmp", -1, -1), ("icmpv6", 128, 0), ("50", -1, -1), ("udp", 0, 65535), ("-1", -1, -1)]
-        .iter()
-        .fold(sg, |sg, (protocol, from, to)| sg.egress(protocol, *from, *to, "10.0.0.0/8"));
+    let sg = [
+        ("icmp", 8, -1),
+        ("icmp", -1, -1),
+        ("icmpv6", 128, 0),
+        ("50", -1, -1),
+        ("udp", 0, 65535),
+        ("-1", -1, -1),
+    ]
+    .iter()
+    .fold(sg, |sg, (protocol, from, to)| sg.egress(protocol, *from, *to, "10.0.0.0/8"));
     let sg = sg.egress("nonsense", 1, 2, "10.0.0.0/8").egress("-1", -1, -1, "::/0");
     let rule = json!({
         "SecurityGroupRuleId": "sgr-1", "SecurityGroupRuleArn": format!("arn:aws:ec2:{REGION}:{ACCOUNT}:security-group-rule/sgr-1"),
@@ -64,7 +74,9 @@ fn rich() -> Vec<Object> {
         group("sg-b").with("Description", ""),
         Object { kind: "SecurityGroupRules", value: rule },
         eni,
-        interface("eni-b", "10.0.0.9", &[]).with("InterfaceType", "nat_gateway").with("OwnerId", "333333333333"),
+        interface("eni-b", "10.0.0.9", &[])
+            .with("InterfaceType", "nat_gateway")
+            .with("OwnerId", "333333333333"),
         interface("eni-c", "10.0.0.10", &["sg-b"]).with("RequesterManaged", false),
         prefix_list("pl-0a1", &["192.0.2.0/24", "2001:db8:2::/48"]),
         prefix_list("pl-0a2", &[]),
@@ -86,13 +98,19 @@ fn content(timeline: &Timeline, state: &State) -> String {
     let groups = state.groups.iter().map(|(id, group)| {
         let mut group = (**group).clone();
         let rules = std::mem::take(&mut group.rules);
-        let rules: Vec<(&Rule, &Label)> =
-            rules.iter().map(|rule| (&timeline.rules[rule.index()], &timeline.labels[rule.index()])).collect();
+        let rules: Vec<(&Rule, &Label)> = rules
+            .iter()
+            .map(|rule| (&timeline.rules[rule.index()], &timeline.labels[rule.index()]))
+            .collect();
         format!("{id}: {group:#?} {rules:#?}")
     });
     format!(
         "{:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}",
-        groups.collect::<Vec<_>>(), state.interfaces, state.prefix_lists, state.acls, state.subnets
+        groups.collect::<Vec<_>>(),
+        state.interfaces,
+        state.prefix_lists,
+        state.acls,
+        state.subnets
     )
 }
 
@@ -134,7 +152,16 @@ fn every_state_of_a_history_is_shown_and_read_back() {
         fixture.write("trail.json", events::records(&course.events));
         for at in course.worlds.iter().map(|(at, _)| *at) {
             let time = flowaudit::time::format(at);
-            fixture.run(&["snapshot", "show", &snapshot, "trail.json", "--at", &time, "--output", "shown.json"]);
+            fixture.run(&[
+                "snapshot",
+                "show",
+                &snapshot,
+                "trail.json",
+                "--at",
+                &time,
+                "--output",
+                "shown.json",
+            ]);
             fixture.snapshot("true", &course.at(at).objects());
             let diff = fixture.run(&["snapshot", "diff", "true", "shown.json", "--format", "json"]);
             let mut diff = diff.json.clone();
@@ -144,7 +171,11 @@ fn every_state_of_a_history_is_shown_and_read_back() {
             for what in ["memberships", "groups", "interfaces", "addresses", "prefix_list_entries"] {
                 assert_eq!(diff[what], nothing, "{what} at {time} of {seed}");
             }
-            assert_eq!(diff["rules"], json!({ "added": [], "removed": [], "changed": [] }), "at {time} of {seed}");
+            assert_eq!(
+                diff["rules"],
+                json!({ "added": [], "removed": [], "changed": [] }),
+                "at {time} of {seed}"
+            );
             std::fs::remove_dir_all(fixture.path("true")).unwrap();
         }
     }

@@ -107,7 +107,10 @@ fn three_days() -> Fixture {
         events::revoke_nested(T0 + 2 * DAY + 2 * HOUR, "sg-new", all()),
         events::delete_interface(T0 + 2 * DAY + 3 * HOUR, "eni-b"),
     ];
-    fixture.write("trail1.json", events::records(&[events::call(T0, "DescribeInstances", json!({}), Value::Null)]));
+    fixture.write(
+        "trail1.json",
+        events::records(&[events::call(T0, "DescribeInstances", json!({}), Value::Null)]),
+    );
     fixture.write("trail2.json.gz", events::packed(&second));
     fixture.write("trail3.json", events::records(&third));
     for day in 0..3 {
@@ -164,9 +167,13 @@ fn nights_that_know_more_of_the_trail_add_up_to_one_run() {
         let [a, b, c] = order.map(|number| format!("{number}.state"));
         assert!(printed(&fixture, &["merge", &a, &b, &c, "--format", "json"]) == want, "{order:?}");
         printed(&fixture, &["merge", &a, &b, "--save-state", "two.state"]);
-        let merged = printed(&fixture, &["merge", &c, "two.state", "--save-state", "all.state", "--format", "json"]);
+        let merged =
+            printed(&fixture, &["merge", &c, "two.state", "--save-state", "all.state", "--format", "json"]);
         assert!(merged == want, "{order:?} grouped");
-        assert!(printed(&fixture, &["report", "all.state", "--format", "json"]) == want, "{order:?} reported");
+        assert!(
+            printed(&fixture, &["report", "all.state", "--format", "json"]) == want,
+            "{order:?} reported"
+        );
     }
 }
 
@@ -206,7 +213,10 @@ fn a_night_that_did_not_know_how_early_the_trail_began_is_refused_where_that_mat
     printed(&fixture, &[&["analyze", "day1", "--save-state", "1.state"], &both[..]].concat());
     for (hours, adds_up) in [(24..48, false), (26..48, true)] {
         fixture.log("day2", &hours.map(row).collect::<Vec<_>>());
-        printed(&fixture, &["analyze", "day2", "--save-state", "2.state", "--snapshot", &snapshot, "late.json"]);
+        printed(
+            &fixture,
+            &["analyze", "day2", "--save-state", "2.state", "--snapshot", &snapshot, "late.json"],
+        );
         let want = printed(&fixture, &[&["analyze", "day1", "day2"], &both[..]].concat());
         let run = fixture.run(&["merge", "2.state", "1.state", "--format", "json"]);
         if adds_up {
@@ -214,7 +224,8 @@ fn a_night_that_did_not_know_how_early_the_trail_began_is_refused_where_that_mat
             assert!(run.stdout == want.as_bytes());
         } else {
             assert_eq!(run.status, Some(2));
-            for word in ["2.state", "before 2026-01-02T02:00:00Z", "since 2026-01-01T00:00:00Z", "read again"] {
+            for word in ["2.state", "before 2026-01-02T02:00:00Z", "since 2026-01-01T00:00:00Z", "read again"]
+            {
                 assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
             }
         }

@@ -154,9 +154,10 @@ impl View {
             let addresses = interface.addresses.iter().map(ToString::to_string).collect();
             (id.clone(), (addresses, interface.group_ids.iter().cloned().collect()))
         });
-        let lists = state.prefix_lists.iter().map(|(id, nets)| {
-            (id.clone(), nets.iter().map(ToString::to_string).collect())
-        });
+        let lists = state
+            .prefix_lists
+            .iter()
+            .map(|(id, nets)| (id.clone(), nets.iter().map(ToString::to_string).collect()));
         Self { groups: rules.collect(), interfaces: interfaces.collect(), lists: lists.collect() }
     }
 

@@ -79,7 +79,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         if !moment.changes.is_empty() {
             shown = None;
         }
-        moment.changes.iter().for_each(|change| parts.apply(change, known));
+        parts.apply_all(&moment.changes, known);
         let content = parts.content();
         match contents.last_mut() {
             Some(last) if last.content.is_same(&content) => {
@@ -131,7 +131,7 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Sec
             parts.replace(&snapshot.objects, known.scopes);
         }
         // After the snapshot of their second: it may show them already, and if not, there is nothing to undo.
-        moment.changes.iter().rev().for_each(|change| parts.undo(change, known));
+        parts.undo_all(&moment.changes, known);
     }
     parts.retain(&early.iter().map(|change| Scope::of(change)).collect());
     Some((since, parts))
@@ -169,12 +169,9 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
                     rules.iter().for_each(|document| ids.note(Some(*at), document));
                 }
             }
-            What::RulesAuthorized { rules, .. } => {
+            // What they were in that second; just before it they may have been something else.
+            What::RulesAuthorized { rules, .. } | What::RulesRevoked { rules, .. } => {
                 rules.iter().for_each(|document| ids.note(Some(*at), document));
-            }
-            // That is what they were.
-            What::RulesRevoked { rules, .. } => {
-                rules.iter().for_each(|document| ids.note(Some(at.saturating_sub(1)), document));
             }
             _ => {}
         }

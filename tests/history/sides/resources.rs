@@ -21,7 +21,13 @@ const PERHAPS_NEW: &str =
 
 #[test]
 fn a_group_comes() {
-    let made = |join| vec![events::create_group(T, "sg-new"), events::authorize_nested(T, "sg-new", ingress(443, LAN)), join];
+    let made = |join| {
+        vec![
+            events::create_group(T, "sg-new"),
+            events::authorize_nested(T, "sg-new", ingress(443, LAN)),
+            join,
+        ]
+    };
     let both = ["sg-a", "sg-new"];
     Case::new("create group", vec![sg_a(), eni_a()], vec![sg_a(), sg_new(), in_groups(&both)])
         .call(made(events::interface_groups(T, "eni-a", &both)))
@@ -30,15 +36,23 @@ fn a_group_comes() {
         .but(Source::Backwards, "unknown_group; unknown_group", NEW)
         .check();
     // What it lets out by itself.
-    Case::new("a new group lets everything out", vec![sg_a(), eni_a()], vec![sg_a(), sg_new(), in_groups(&both)])
-        .call(made(events::interface_groups(T, "eni-a", &both)))
-        .flow("eni-a 10.0.0.5 192.0.2.1 40000 9999 17")
-        .expect(
-            "perhaps sg-new:egress:-1:-1--1:0.0.0.0/0; security_group",
-            "sg-new:egress:-1:-1--1:0.0.0.0/0; not_security_group",
-        )
-        .but(Source::Backwards, "unknown_group; unknown_group", "sg-new:egress:-1:-1--1:0.0.0.0/0; not_security_group")
-        .check();
+    Case::new(
+        "a new group lets everything out",
+        vec![sg_a(), eni_a()],
+        vec![sg_a(), sg_new(), in_groups(&both)],
+    )
+    .call(made(events::interface_groups(T, "eni-a", &both)))
+    .flow("eni-a 10.0.0.5 192.0.2.1 40000 9999 17")
+    .expect(
+        "perhaps sg-new:egress:-1:-1--1:0.0.0.0/0; security_group",
+        "sg-new:egress:-1:-1--1:0.0.0.0/0; not_security_group",
+    )
+    .but(
+        Source::Backwards,
+        "unknown_group; unknown_group",
+        "sg-new:egress:-1:-1--1:0.0.0.0/0; not_security_group",
+    )
+    .check();
     let shut_at_once = events::revoke_nested(
         T,
         "sg-new",
@@ -106,11 +120,11 @@ fn an_interface_goes() {
 #[test]
 fn groups_of_an_interface_change() {
     let objects = |eni: Object| vec![sg_a(), group("sg-b").ingress("tcp", 443, 443, LAN), eni];
-    let on_instance = |groups: &[&str]| {
-        in_groups(groups).with("Attachment", serde_json::json!({ "InstanceId": "i-1" }))
-    };
+    let on_instance =
+        |groups: &[&str]| in_groups(groups).with("Attachment", serde_json::json!({ "InstanceId": "i-1" }));
     let key = "sg-b:ingress:tcp:443-443:10.0.0.0/24";
-    let (open, shut) = (format!("{key}; not_security_group").leak(), format!("perhaps {key}; security_group").leak());
+    let (open, shut) =
+        (format!("{key}; not_security_group").leak(), format!("perhaps {key}; security_group").leak());
     Case::new("join", objects(on_instance(&["sg-a"])), objects(on_instance(&["sg-b"])))
         .call(vec![events::interface_groups(T, "eni-a", &["sg-b"])])
         .call(vec![events::instance_groups(T, "i-1", &["sg-b"])])
@@ -154,9 +168,11 @@ fn addresses_of_a_member_change() {
 
 #[test]
 fn entries_of_a_prefix_list_change() {
-    let objects = |nets: &[&str]| vec![sg_a().ingress("tcp", 443, 443, "pl-1"), eni_a(), prefix_list("pl-1", nets)];
+    let objects =
+        |nets: &[&str]| vec![sg_a().ingress("tcp", 443, 443, "pl-1"), eni_a(), prefix_list("pl-1", nets)];
     let key = "sg-a:ingress:tcp:443-443:pl-1";
-    let (open, shut) = (format!("{key}; not_security_group").leak(), format!("perhaps {key}; security_group").leak());
+    let (open, shut) =
+        (format!("{key}; not_security_group").leak(), format!("perhaps {key}; security_group").leak());
     let (far, near) = (objects(&["192.0.2.0/24"]), objects(&["192.0.2.0/24", LAN]));
     Case::new("add entry", far.clone(), near.clone())
         .call(vec![events::modify_list(T, "pl-1", &[LAN], &[])])
@@ -210,7 +226,10 @@ fn a_network_acl_changes() {
     }
     // The call does not tell what the entries come to: only a document of the right side does.
     case.expect(OPEN, refused).but(Source::Forwards, OPEN, OPEN).but(Source::Backwards, OPEN, OPEN).check();
-    back.expect(refused, OPEN).but(Source::Forwards, refused, OPEN).but(Source::Backwards, OPEN, OPEN).check();
+    back.expect(refused, OPEN)
+        .but(Source::Forwards, refused, OPEN)
+        .but(Source::Backwards, OPEN, OPEN)
+        .check();
     // Nothing is asked of an ACL within its subnet: SHUT is a matter of the group.
     let _ = SHUT;
 }
