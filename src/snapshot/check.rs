@@ -123,8 +123,6 @@ pub struct Missing {
 pub fn check(history: &History) -> Check {
     let History { loaded, timeline } = history;
     let documents = loaded.documents.iter().zip(&loaded.contents);
-    let nothing = State::default();
-    let newest = timeline.newest().unwrap_or(&nothing);
     Check {
         documents: documents.map(|(note, contents)| document(note, contents)).collect(),
         snapshots: timeline.snapshots,
@@ -137,8 +135,8 @@ pub fn check(history: &History) -> Check {
         states: timeline.states.len(),
         first: timeline.states.first().and_then(|state| state.from).map(time::format),
         newest: timeline.newest().and_then(|state| state.from).map(time::format),
-        holds: holds(newest),
-        missing: missing(timeline, newest),
+        holds: timeline.newest().map(holds).unwrap_or_default(),
+        missing: timeline.newest().map(|newest| missing(timeline, newest)).unwrap_or_default(),
     }
 }
 
@@ -162,11 +160,11 @@ fn document(note: &DocumentNote, contents: &Contents) -> DocumentCheck {
 
 fn objects(objects: &Objects) -> BTreeMap<&'static str, usize> {
     let counts = [
-        ("security_groups", objects.groups.as_ref().map(Vec::len)),
+        ("security_groups", objects.groups.as_ref().map(|all| all.len())),
         ("rules", (objects.groups.is_some() || objects.rules_described).then_some(objects.rules.len())),
-        ("network_interfaces", objects.interfaces.as_ref().map(Vec::len)),
-        ("network_acls", objects.acls.as_ref().map(Vec::len)),
-        ("subnets", objects.subnets.as_ref().map(Vec::len)),
+        ("network_interfaces", objects.interfaces.as_ref().map(|all| all.len())),
+        ("network_acls", objects.acls.as_ref().map(|all| all.len())),
+        ("subnets", objects.subnets.as_ref().map(|all| all.len())),
         ("prefix_lists", Some(objects.prefix_lists.len()).filter(|count| *count > 0)),
         ("flow_logs", Some(objects.flow_logs.len()).filter(|count| *count > 0)),
         ("vpcs", Some(objects.vpcs.len()).filter(|count| *count > 0)),
@@ -207,14 +205,14 @@ fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
             });
         }
     };
-    let none = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
+    let absent = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
     note(
-        none(state.groups.is_empty(), "security groups"),
+        absent(state.groups.is_empty(), "security groups"),
         "no security groups: nothing can be said of rules",
         "aws ec2 describe-security-groups",
     );
     note(
-        none(state.interfaces.is_empty(), "network interfaces"),
+        absent(state.interfaces.is_empty(), "network interfaces"),
         "no network interfaces: no record can be joined to a rule",
         "aws ec2 describe-network-interfaces --include-managed-resources",
     );
@@ -264,7 +262,7 @@ fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
         "aws ec2 describe-network-acls",
     );
     note(
-        none(timeline.flow_logs.is_empty(), "flow logs"),
+        absent(timeline.flow_logs.is_empty(), "flow logs"),
         "no flow logs: whether an interface without records is logged at all is not known",
         "aws ec2 describe-flow-logs",
     );
@@ -328,18 +326,19 @@ fn count(number: usize, plural: &str) -> String {
 
 fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let always = || "always".to_owned();
-    let (snapshots, changes) = (count(check.snapshots, "snapshots"), count(check.changes, "changes"));
+    let from = |from: &String| format!("from {from}");
     if check.states == 0 {
-        writeln!(out, "{snapshots} and {changes} make no state")?;
-    } else {
-        writeln!(
-            out,
-            "{snapshots} and {changes} make {}: the first in force from {}, the newest from {}",
-            count(check.states, "states"),
-            check.first.clone().unwrap_or_else(always),
-            check.newest.clone().unwrap_or_else(always),
-        )?;
+        return writeln!(out, "No state of any time: nothing here tells what is in force.");
     }
+    writeln!(
+        out,
+        "{} and {} make {}: the first in force {}, the newest {}",
+        count(check.snapshots, "snapshots"),
+        count(check.changes, "changes"),
+        count(check.states, "states"),
+        check.first.as_ref().map_or_else(always, from),
+        check.newest.as_ref().map_or_else(always, from),
+    )?;
     if let Some(Range { from, to }) = &check.trail {
         writeln!(out, "CloudTrail tells of changes from {from} to {to}")?;
     }
@@ -350,9 +349,7 @@ fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     if unknown_rule > 0 {
         writeln!(out, "Changes made to rules by ids that nothing explains: {unknown_rule}")?;
     }
-    if !check.holds.is_empty() {
-        writeln!(out, "\nThe newest state holds")?;
-    }
+    writeln!(out, "\nThe newest state holds")?;
     for Holding { account_id, region, groups, rules, interfaces } in &check.holds {
         let or = |text: &str, unknown: &str| {
             if text.is_empty() { unknown.to_owned() } else { sanitize::terminal(text).into_owned() }

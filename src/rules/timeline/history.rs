@@ -171,7 +171,9 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
             }
             // What they were in that second; just before it they may have been something else.
             What::RulesAuthorized { rules, .. } | What::RulesRevoked { rules, .. } => {
-                rules.iter().for_each(|document| ids.note(Some(*at), document));
+                for document in rules {
+                    ids.note(Some(*at), document);
+                }
             }
             _ => {}
         }
