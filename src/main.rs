@@ -153,7 +153,7 @@ fn difference(first: &str, second: Option<&str>) -> Result<Diff, Error> {
                 .map(|proposed| snapshot::diff::diff(&before.timeline, &proposed))
                 .ok_or_else(|| {
                     Error::Usage(format!(
-                        "{first}: not a Terraform plan, so there is a second PATH to compare it with"
+                        "{first}: not a Terraform plan; give a second PATH to compare it with"
                     ))
                 });
         }

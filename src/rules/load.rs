@@ -95,8 +95,11 @@ fn refuse_changes_to_undated(loaded: &Loaded) -> Result<(), Error> {
     {
         return Ok(());
     }
-    let is_undated = |note: &&DocumentNote| note.at.is_none() && note.left_aside.is_none();
-    let file = loaded.documents.iter().find(is_undated).map(|note| note.file.as_str()).unwrap_or_default();
+    let mut documents = loaded.documents.iter().zip(&loaded.contents);
+    let is_undated = |(note, contents): &(&DocumentNote, &Arc<Contents>)| {
+        note.at.is_none() && contents.objects != Objects::default()
+    };
+    let file = documents.find(is_undated).map(|(note, _)| note.file.as_str()).unwrap_or_default();
     Err(Error::Input(format!(
         "{file}: a snapshot without a time, beside CloudTrail, which tells what changed before and after it; say when it \
          was taken: --snapshot TIME=PATH"

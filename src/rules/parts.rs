@@ -4,6 +4,7 @@
 //! same as before stays the same object, so that states can share it.
 
 mod apply;
+mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -196,6 +197,15 @@ impl<T: PartialEq + Clone> Kind<T> {
     fn change(&mut self, id: &str, object: T) {
         if let Some(scope) = self.all.get(id).map(|placed| placed.scope.clone()) {
             self.put(id, Placed { scope, object: Arc::new(object) });
+        }
+    }
+
+    /// What others know, where nothing is known.
+    fn take_in(&mut self, others: Self) {
+        for (id, placed) in others.all {
+            if !self.all.contains_key(&id) {
+                self.put(&id, placed);
+            }
         }
     }
 
@@ -393,6 +403,18 @@ impl Parts {
         nets.dedup();
         if self.prefix_lists.get(id).is_none_or(|old| **old != nets) {
             self.prefix_lists.insert(id.to_owned(), Arc::new(nets));
+        }
+    }
+
+    /// What others know, where nothing is known.
+    pub(super) fn take_in(&mut self, others: Self) {
+        self.groups.take_in(others.groups);
+        self.rules.take_in(others.rules);
+        self.interfaces.take_in(others.interfaces);
+        self.acls.take_in(others.acls);
+        self.subnets.take_in(others.subnets);
+        for (id, nets) in others.prefix_lists {
+            self.prefix_lists.entry(id).or_insert(nets);
         }
     }
 

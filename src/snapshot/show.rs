@@ -109,6 +109,9 @@ fn permission(
         };
         let (_, key, items) = &mut lists[which];
         let mut item = Map::from_iter([((*key).to_owned(), json!(rule.peer.to_string()))]);
+        if let (Peer::Group(_), Some(status)) = (&rule.peer, &label.peering_status) {
+            item.insert("PeeringStatus".to_owned(), json!(status));
+        }
         if let Some(description) = &label.description {
             item.insert("Description".to_owned(), json!(description));
         }
@@ -146,7 +149,13 @@ fn security_group_rule(timeline: &Timeline, group: &Group, index: RuleIndex) -> 
         Peer::Cidr(net) => put("CidrIpv4", json!(net)),
         Peer::BadCidr(text) => put("CidrIpv4", json!(text)),
         Peer::PrefixList(id) => put("PrefixListId", json!(id)),
-        Peer::Group(id) => put("ReferencedGroupInfo", json!({ "GroupId": id })),
+        Peer::Group(id) => {
+            let mut group = json!({ "GroupId": id });
+            if let Some(status) = &label.peering_status {
+                group["PeeringStatus"] = json!(status);
+            }
+            put("ReferencedGroupInfo", group)
+        }
     };
     if let Some(description) = &label.description {
         put("Description", json!(description));
@@ -174,6 +183,11 @@ fn network_interface(interface: &Interface) -> Value {
     put("Description", json!(interface.description));
     put("OwnerId", json!(interface.owner_id));
     put("RequesterId", json!(interface.requester_id));
+    if let Some(managed) = interface.requester_managed {
+        put("RequesterManaged", json!(managed));
+    }
+    // Of the zone only the region is kept.
+    put("AvailabilityZone", json!(interface.region));
     put("SubnetId", json!(interface.subnet_id));
     put("VpcId", json!(interface.vpc_id));
     if let Some(IpAddr::V4(address)) = primary {

@@ -166,13 +166,28 @@ fn contradiction(part: &Part, parts: &[Part], at: Option<Seconds>) -> Error {
 
 /// The part in the history of all: with the rules numbered as in that.
 fn into_history(mut part: Part, all: &Snapshots, whole: &Timeline) -> Result<Part, Error> {
-    if part.counted == Counted::KnowingAll || all.beyond(&part.state.snapshots).next().is_none() {
+    let known = &part.state.snapshots;
+    let knows_all = all.beyond(known).next().is_none() && all.trail.watched == known.trail.watched;
+    if part.counted == Counted::KnowingAll || knows_all {
         return Ok(part);
     }
     let ledger = &part.state.ledger;
     let judged = ledger.tally.records.accepted + ledger.tally.records.rejected > 0;
     let own = part.state.snapshots.timeline();
     let first = own.states.first().map(|state| state.from);
+    // A trail that began earlier may lead further back, without another change.
+    if ledger.tally.outcomes.before_first_snapshot > 0
+        && let (Some(Some(from)), Some(Some(earlier))) = (first, whole.states.first().map(|state| state.from))
+        && earlier < from
+    {
+        let message = format!(
+            "its logs hold records from before {}, of which it knew nothing, and another state knows the rules since {}; \
+             they must be read again, with all snapshots",
+            time::format(from),
+            time::format(earlier)
+        );
+        return Err(refusal(&part, message));
+    }
     let last = last_start(&ledger.tally).max(first.flatten());
     let late = |beyond: &Beyond| match *beyond {
         Beyond::Snapshot(None) => false,

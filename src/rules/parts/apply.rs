@@ -36,6 +36,18 @@ impl RuleIds {
         }
     }
 
+    /// The newest id of every rule of which any is said.
+    pub(in crate::rules) fn by_rule(&self) -> BTreeMap<&Rule, &str> {
+        let mut newest: BTreeMap<&Rule, (Option<i64>, &str)> = BTreeMap::new();
+        for (id, said) in &self.contents {
+            for (at, rule) in said {
+                let known = newest.entry(rule).or_insert((*at, id));
+                *known = (*known).max((*at, id));
+            }
+        }
+        newest.into_iter().map(|(rule, (_, id))| (rule, id)).collect()
+    }
+
     /// The direction of a rule, wherever it is said.
     fn direction(&self, id: &str) -> Option<Direction> {
         self.contents.get(id)?.first().map(|(_, rule)| rule.direction)
@@ -49,7 +61,7 @@ impl RuleIds {
     }
 
     /// What the id meant just before a time, by what was said before it alone.
-    fn strictly_before(&self, id: &str, at: i64) -> Option<&Rule> {
+    pub(super) fn strictly_before(&self, id: &str, at: i64) -> Option<&Rule> {
         let said = self.contents.get(id)?.iter().rev();
         said.into_iter().find(|(when, _)| when.is_none_or(|when| when < at)).map(|(_, rule)| rule)
     }
@@ -64,7 +76,7 @@ pub(in crate::rules) struct Known<'a> {
 
 impl Parts {
     /// Does to the parts what a change did.
-    pub(in crate::rules) fn apply(&mut self, change: &Change, known: Known<'_>) {
+    pub(super) fn apply(&mut self, change: &Change, known: Known<'_>) {
         let applied = match &change.what {
             What::Is(_, resource) => {
                 self.put(resource, change, known.scopes);
@@ -82,23 +94,33 @@ impl Parts {
             What::RulesAuthorized { group_id, rules } => self.with_rules(group_id, |held| held.add(rules)),
             What::RulesRevoked { group_id, rules, rule_ids } => {
                 let by_id = |id: &String| known.rule_ids.before(id, change.at).cloned();
-                self.with_rules(group_id, |held| {
+                let mut unknown = 0;
+                let applied = self.with_rules(group_id, |held| {
                     held.remove(rules.iter().map(|document| document.rule.clone()));
                     for id in rule_ids {
                         if !held.unknown.remove(id) {
-                            let labelled = held.labelled(id).cloned();
-                            held.remove(labelled.or_else(|| by_id(id)).into_iter());
+                            let meant = held.labelled(id).cloned().or_else(|| by_id(id));
+                            // It stays: too many rules never make one look unused that is not.
+                            unknown += u64::from(meant.is_none());
+                            held.remove(meant.into_iter());
                         }
                     }
-                })
+                });
+                self.unapplied.unknown_rule += unknown;
+                applied
             }
             What::RuleModified(modified) => self.modify(modified, change, known),
             What::InterfaceGroups { interface_id, group_ids } => {
                 self.with_interface(interface_id, |held| held.join(group_ids))
             }
             What::InstanceGroups { instance_id, group_ids } => {
-                let interface = self.only_interface_of(instance_id);
-                interface.is_some_and(|id| self.with_interface(&id, |held| held.join(group_ids)))
+                let interfaces = self.interfaces_of(instance_id);
+                if let [only] = interfaces.as_slice() {
+                    self.with_interface(only, |held| held.join(group_ids))
+                } else {
+                    self.forget_groups(&interfaces);
+                    false
+                }
             }
             What::InterfaceAddresses { interface_id, added, removed } => {
                 self.with_interface(interface_id, |held| held.readdress(added, removed))
@@ -111,7 +133,7 @@ impl Parts {
     }
 
     /// Takes back what a change did.
-    pub(in crate::rules) fn undo(&mut self, change: &Change, known: Known<'_>) {
+    pub(super) fn undo(&mut self, change: &Change, known: Known<'_>) {
         match &change.what {
             What::Is(Life::GoesOn, resource) => self.put(resource, change, known.scopes),
             What::Is(Life::Begins, resource) => {
@@ -141,8 +163,15 @@ impl Parts {
                 let id = modified.rule_id.as_str();
                 let old = known.rule_ids.strictly_before(id, change.at);
                 self.with_rules(&modified.group_id, |held| {
-                    let told = || known.rule_ids.direction(id).map(|direction| modified.directed(direction));
-                    held.remove(held.labelled(id).cloned().or_else(told).into_iter());
+                    // A snapshot of that second may show what it was, beside what it was made to be.
+                    let labelled = held.documents.iter().filter(|it| it.rule_id.as_deref() == Some(id));
+                    let mut made: Vec<Rule> = labelled.map(|document| document.rule.clone()).collect();
+                    if made.is_empty() {
+                        made.extend(
+                            known.rule_ids.direction(id).map(|direction| modified.directed(direction)),
+                        );
+                    }
+                    held.remove(made.into_iter());
                     match old {
                         Some(old) => held.add(&[RuleDocument::labelled(old.clone(), id.to_owned())]),
                         None => {
@@ -155,11 +184,7 @@ impl Parts {
             What::InterfaceGroups { interface_id, .. } => {
                 self.with_interface(interface_id, |held| held.groups = Groups::Unknown);
             }
-            What::InstanceGroups { instance_id, .. } => {
-                if let Some(id) = self.only_interface_of(instance_id) {
-                    self.with_interface(&id, |held| held.groups = Groups::Unknown);
-                }
-            }
+            What::InstanceGroups { instance_id, .. } => self.forget_groups(&self.interfaces_of(instance_id)),
             What::InterfaceAddresses { interface_id, added, removed } => {
                 self.with_interface(interface_id, |held| held.readdress(removed, added));
             }
@@ -241,7 +266,7 @@ impl Parts {
         true
     }
 
-    fn with_interface(&mut self, id: &str, change: impl FnOnce(&mut HeldInterface)) -> bool {
+    pub(super) fn with_interface(&mut self, id: &str, change: impl FnOnce(&mut HeldInterface)) -> bool {
         let Some(held) = self.interfaces.get(id) else { return false };
         let mut held = held.clone();
         change(&mut held);
@@ -283,18 +308,22 @@ impl Parts {
         applied
     }
 
-    /// Where an instance has several, the groups of one of them changed, and nobody says which.
-    fn only_interface_of(&self, instance: &str) -> Option<String> {
-        let of = |placed: &&Placed<HeldInterface>| placed.object.interface.instance_id == instance;
-        let mut found = self.interfaces.all.values().filter(of);
-        let only = found.next()?;
-        found.next().is_none().then(|| only.object.interface.id.clone())
+    fn interfaces_of(&self, instance: &str) -> Vec<String> {
+        let all = self.interfaces.all.values().map(|placed| &placed.object.interface);
+        all.filter(|it| it.instance_id == instance).map(|it| it.id.clone()).collect()
+    }
+
+    /// Where an instance has several interfaces, the groups of one of them changed, and nobody says which.
+    fn forget_groups(&mut self, interfaces: &[String]) {
+        for id in interfaces {
+            self.with_interface(id, |held| held.groups = Groups::Unknown);
+        }
     }
 }
 
 impl HeldRules {
     /// The content of the rule with this id, where a document says so.
-    fn labelled(&self, id: &str) -> Option<&Rule> {
+    pub(super) fn labelled(&self, id: &str) -> Option<&Rule> {
         let labelled = |document: &&Arc<RuleDocument>| document.rule_id.as_deref() == Some(id);
         self.documents.iter().find(labelled).map(|document| &document.rule)
     }

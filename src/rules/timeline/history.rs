@@ -1,7 +1,7 @@
 //! One walk through time: snapshots replace, changes change, and what is in force after each moment is a state.
 //!
-//! Where changes come before the first snapshot of their account and region, a walk backwards undoes them first, so that
-//! the walk forwards starts from what was there before them.
+//! Where a trail tells of changes before the first snapshot of their account and region, a walk backwards undoes them
+//! first, and the walk forwards takes in what was there when the trail began.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::lives::changed;
 use super::{Label, Look, Snapshot};
 use crate::flow::Seconds;
 use crate::rules::aws::{List, Objects};
-use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
+use crate::rules::change::{Change, Life, Resource, Trail, Unapplied, What};
 use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes};
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::{Rule, RuleIndex};
@@ -57,18 +57,18 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     for change in &trail.changes {
         moments.entry(Some(change.at)).or_default().changes.push(change);
     }
+    let mut before = before(&moments, trail, known);
+    if let Some((since, _)) = &before {
+        moments.entry(Some(*since)).or_default();
+    }
     let mut contents: Vec<Span> = Vec::new();
-    let mut parts = match before(&moments, trail, known) {
-        None => Parts::default(),
-        Some((from, mut parts)) => {
-            if let Some(from) = from {
-                contents.push(Span { from: Some(from), confirmed: None, content: parts.content() });
-            }
-            parts
-        }
-    };
+    let mut parts = Parts::default();
     let mut shown: Option<&Arc<Objects>> = None;
     for (at, moment) in &moments {
+        if let Some((_, then)) = before.take_if(|(since, _)| *at == Some(*since)) {
+            parts.take_in(then);
+            shown = None;
+        }
         if let Some(snapshot) = moment.snapshot {
             // What has been shown, with nothing changed since, changes nothing.
             if shown.is_none_or(|shown| !Arc::ptr_eq(shown, &snapshot.objects)) {
@@ -79,7 +79,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         if !moment.changes.is_empty() {
             shown = None;
         }
-        moment.changes.iter().for_each(|change| parts.apply(change, known));
+        parts.apply_all(&moment.changes, known);
         let content = parts.content();
         match contents.last_mut() {
             Some(last) if last.content.is_same(&content) => {
@@ -90,14 +90,14 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
             _ => contents.push(Span { from: *at, confirmed: None, content }),
         }
     }
-    let (rules, labels) = catalogue(&contents);
+    let (rules, labels) = catalogue(&contents, &rule_ids);
     let looks = looks(snapshots, known.scopes);
     History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
 }
 
-/// What was there before changes that no snapshot of their account and region comes before; since when, as far as that
-/// can be said. None: there are no such changes.
-fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Option<Seconds>, Parts)> {
+/// What was there when the trail began, of accounts and regions that no snapshot describes before it changes them; and
+/// when that was. None: there are no such changes.
+fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Seconds, Parts)> {
     if trail.changes.is_empty() {
         return None;
     }
@@ -111,27 +111,30 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Opt
             described.extend(known.scopes.of_objects(objects));
             shown = Some(objects);
         }
-        let is_early = |change: &&Change| !described.iter().any(|scope| scope.fits(&Scope::of(change)));
+        // What a resource is from some time on says nothing of the time before.
+        let is_early = |change: &&Change| {
+            !matches!(change.what, What::Is(Life::GoesOn, _))
+                && !described.iter().any(|scope| scope.fits(&Scope::of(change)))
+        };
         early.extend(moment.changes.iter().copied().filter(is_early));
     }
     if early.is_empty() {
         return None;
     }
+    // A trail tells every change since it began; what a first change was made to was there just before.
+    let told = early.iter().find(|change| !matches!(change.what, What::Is(..) | What::Gone(..)));
+    let since = trail.watched.map(|(since, _)| since).into_iter();
+    let since = since.chain(told.map(|change| change.at.saturating_sub(1))).min()?;
     let mut parts = Parts::default();
-    for moment in moments.values().rev() {
-        moment.changes.iter().rev().for_each(|change| parts.undo(change, known));
+    for moment in moments.range(Some(since)..).rev().map(|(_, moment)| moment) {
         if let Some(snapshot) = moment.snapshot {
             parts.replace(&snapshot.objects, None, known.scopes);
         }
+        // After the snapshot of their second: it may show them already, and if not, there is nothing to undo.
+        parts.undo_all(&moment.changes, known);
     }
     parts.retain(&early.iter().map(|change| Scope::of(change)).collect());
-    parts.unapplied = Unapplied::default();
-    // A trail tells every change since it began; what a first change was made to was there just before.
-    let first = moments.keys().flatten().min().copied();
-    let told = early.iter().find(|change| !matches!(change.what, What::Is(..) | What::Gone(..)));
-    let since = trail.watched.map(|(since, _)| since).into_iter();
-    let since = since.chain(told.map(|change| change.at.saturating_sub(1))).min();
-    Some((since.filter(|since| first.is_none_or(|first| *since < first)), parts))
+    Some((since, parts))
 }
 
 /// Which snapshots describe interfaces, and of which accounts and regions.
@@ -170,15 +173,10 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
                     }
                 }
             }
-            What::RulesAuthorized { rules, .. } => {
+            // What they were in that second; just before it they may have been something else.
+            What::RulesAuthorized { rules, .. } | What::RulesRevoked { rules, .. } => {
                 for document in rules {
                     ids.note(Some(*at), document);
-                }
-            }
-            // That is what they were.
-            What::RulesRevoked { rules, .. } => {
-                for document in rules {
-                    ids.note(Some(at.saturating_sub(1)), document);
                 }
             }
             _ => {}
@@ -192,8 +190,8 @@ fn rule_ids(snapshots: &[Snapshot], trail: &Trail) -> RuleIds {
     ids
 }
 
-/// Every rule of every state, with the newest label.
-fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
+/// Every rule of every state, with the newest label: that of its documents, or else what a call said.
+fn catalogue(contents: &[Span], rule_ids: &RuleIds) -> (Vec<Rule>, Vec<Label>) {
     let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
     let mut last = &OrdMap::new();
     for Span { content, .. } in contents {
@@ -215,6 +213,10 @@ fn catalogue(contents: &[Span]) -> (Vec<Rule>, Vec<Label>) {
             }
         }
         last = &content.groups;
+    }
+    let told = rule_ids.by_rule();
+    for (rule, label) in known.iter_mut().filter(|(_, label)| label.rule_id.is_none()) {
+        label.rule_id = told.get(rule).map(|id| (*id).to_owned());
     }
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
 }

@@ -1,0 +1,23 @@
+//! Rules in time: whatever tells of a change, each record is judged by the rules that were in force, and no more is
+//! claimed than was told.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/account.rs"]
+mod account;
+mod command;
+mod course;
+mod differences;
+mod events;
+#[allow(dead_code, reason = "each test program uses a part of it")]
+#[path = "../cli/fixture.rs"]
+mod fixture;
+mod forms;
+mod items;
+mod order;
+mod refused;
+mod rule_ids;
+mod show;
+mod sides;
+mod states;
+mod undecided;
+mod world;
