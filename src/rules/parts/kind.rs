@@ -1,0 +1,130 @@
+//! Objects of one kind by id, each with its account and region: what a snapshot speaks of takes the place of what was known
+//! there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{Scope, Scopes};
+use crate::rules::aws::{Extent, List, Objects};
+
+/// A document and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Placed<T> {
+    pub(super) scope: Scope,
+    pub(super) object: Arc<T>,
+}
+
+/// Objects of one kind, by id.
+#[derive(Debug, Clone)]
+pub(super) struct Kind<T> {
+    pub(super) all: OrdMap<String, Placed<T>>,
+    /// Ids of those that have changed since the content was last made.
+    pub(super) touched: BTreeSet<String>,
+}
+
+impl<T> Default for Kind<T> {
+    fn default() -> Self {
+        Self { all: OrdMap::new(), touched: BTreeSet::new() }
+    }
+}
+
+impl<T: PartialEq + Clone> Kind<T> {
+    /// The new objects replace the older ones of every scope they speak of; an empty answer speaks of what the rest of
+    /// its snapshot speaks of.
+    pub(super) fn replace(
+        &mut self,
+        given: Option<BTreeMap<String, Placed<T>>>,
+        extent: Extent,
+        snapshot: &mut Spoken<'_>,
+    ) {
+        let Some(new) = given else { return };
+        let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
+        let spoken = if spoken.is_empty() { snapshot.scopes() } else { &spoken };
+        let is_gone =
+            |old: &Placed<T>| extent == Extent::Whole && spoken.iter().any(|scope| scope.fits(&old.scope));
+        let old = self.all.iter().filter(|(id, old)| !new.contains_key(*id) && is_gone(old));
+        let gone: Vec<String> = old.map(|(id, _)| id.clone()).collect();
+        gone.iter().for_each(|id| self.remove(id));
+        for (id, placed) in new {
+            self.put(&id, placed);
+        }
+    }
+
+    /// Puts an object in; one that is the same stays what it is.
+    pub(super) fn put(&mut self, id: &str, placed: Placed<T>) {
+        if self.all.get(id) != Some(&placed) {
+            self.touched.insert(id.to_owned());
+            self.all.insert(id.to_owned(), placed);
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: &str) {
+        if self.all.remove(id).is_some() {
+            self.touched.insert(id.to_owned());
+        }
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&T> {
+        self.all.get(id).map(|placed| &*placed.object)
+    }
+
+    /// Puts another object in the place of one that is there.
+    pub(super) fn change(&mut self, id: &str, object: T) {
+        if let Some(scope) = self.all.get(id).map(|placed| placed.scope.clone()) {
+            self.put(id, Placed { scope, object: Arc::new(object) });
+        }
+    }
+
+    /// What others know, where nothing is known.
+    pub(super) fn take_in(&mut self, others: Self) {
+        for (id, placed) in others.all {
+            if !self.all.contains_key(&id) {
+                self.put(&id, placed);
+            }
+        }
+    }
+
+    /// Only what lies in these scopes.
+    pub(super) fn retain(&mut self, scopes: &BTreeSet<Scope>) {
+        let outside = |placed: &Placed<T>| !scopes.iter().any(|scope| scope.fits(&placed.scope));
+        let gone: Vec<String> =
+            self.all.iter().filter(|(_, it)| outside(it)).map(|(id, _)| id.clone()).collect();
+        gone.iter().for_each(|id| self.remove(id));
+    }
+}
+
+/// Objects with their places; what is known already is taken as it is.
+pub(super) fn placed<'a, T: PartialEq + Clone>(
+    given: Option<&'a List<T>>,
+    known: &Kind<T>,
+    place: impl Fn(&'a T) -> (&'a String, Scope, &'a T),
+) -> Option<BTreeMap<String, Placed<T>>> {
+    let placed = |item| {
+        let (id, scope, object) = place(item);
+        let same = known.all.get(id).filter(|known| known.scope == scope && *known.object == *object);
+        let placed = same.cloned().unwrap_or_else(|| Placed { scope, object: Arc::new(object.clone()) });
+        (id.clone(), placed)
+    };
+    Some(given?.iter().map(placed).collect())
+}
+
+/// The scopes that a snapshot speaks of, looked for only where an answer is empty.
+pub(super) struct Spoken<'a> {
+    pub(super) scopes: BTreeSet<Scope>,
+    pub(super) objects: &'a Objects,
+    pub(super) of: &'a Scopes,
+}
+
+impl Spoken<'_> {
+    pub(super) fn scopes(&mut self) -> &BTreeSet<Scope> {
+        if self.scopes.is_empty() {
+            self.scopes = self.of.of_objects(self.objects).collect();
+        }
+        if self.scopes.is_empty() {
+            self.scopes.insert(Scope::default());
+        }
+        &self.scopes
+    }
+}
