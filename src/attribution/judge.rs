@@ -259,7 +259,7 @@ impl<'a> Judge<'a> {
             return Verdict::UnknownGroup;
         }
         let index = self.index;
-        let stale = index.placed(at, number).origin == Origin::Neighbour;
+        let lacking = index.placed(at, number).origin == Origin::Neighbour;
         // Of states that know the same of the interface and of all addresses, one is asked.
         let since = |at: usize| {
             let state = &index.states[at];
@@ -283,7 +283,7 @@ impl<'a> Judge<'a> {
                 return Verdict::Undecided { forward, reply, basis: None };
             }
         }
-        Verdict::Unexplained(if stale { Drift::StaleInterface } else { drift(case, play) })
+        Verdict::Unexplained(if lacking { Drift::StaleInterface } else { drift(case, play) })
     }
 
     /// The rules matching the forward and the reply reading.

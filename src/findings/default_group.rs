@@ -22,7 +22,7 @@ pub fn is_default(group: &Group) -> bool {
 pub fn default_groups(
     timeline: &Timeline,
     attachments: &Attachments<'_>,
-    described: &Described<'_>,
+    described: Described<'_>,
 ) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
     let last = timeline.states.len() - 1;

@@ -34,7 +34,7 @@ impl<'a> Described<'a> {
 
     /// The snapshots that have the group and describe interfaces where it is. None: no snapshot does, so nobody knows
     /// where the group is attached.
-    pub fn snapshots(&self, group_id: &str, group: &Group) -> Option<Snapshots> {
+    pub fn snapshots(self, group_id: &str, group: &Group) -> Option<Snapshots> {
         let fits = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
         let near = |look: &&Look| {
             let mut scopes = look.scopes.iter();

@@ -35,7 +35,7 @@ pub fn stale(
     timeline: &Timeline,
     uses: &[RuleUse],
     attachments: &Attachments<'_>,
-    described: &Described<'_>,
+    described: Described<'_>,
 ) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
     let rules = newest.groups.values().flat_map(|group| &group.rules);
@@ -52,7 +52,7 @@ fn why<'a>(
     index: RuleIndex,
     rule: &'a Rule,
     attachments: &Attachments<'_>,
-    described: &Described<'_>,
+    described: Described<'_>,
 ) -> Option<Stale<'a>> {
     let newest = timeline.newest()?;
     let group = match &rule.peer {

@@ -16,7 +16,7 @@ pub fn unattached(
     timeline: &Timeline,
     bench: &Bench<'_>,
     attachments: &Attachments<'_>,
-    described: &Described<'_>,
+    described: Described<'_>,
     references: &References<'_>,
 ) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };

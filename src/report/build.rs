@@ -91,12 +91,12 @@ fn findings(
     let (described, references) = (Described::of(timeline), References::of(timeline));
     let mut findings = over_broad::over_broad(timeline, uses, &run.settings.profile);
     findings.extend(unused::unused(timeline, judged));
-    findings.extend(unattached::unattached(timeline, bench, attachments, &described, &references));
-    findings.extend(default_group::default_groups(timeline, attachments, &described));
+    findings.extend(unattached::unattached(timeline, bench, attachments, described, &references));
+    findings.extend(default_group::default_groups(timeline, attachments, described));
     findings.extend(identical::identical(timeline, &references));
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
-    findings.extend(stale::stale(timeline, uses, attachments, &described));
+    findings.extend(stale::stale(timeline, uses, attachments, described));
     findings.extend(drift::drift(tally));
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
     findings.extend(delivery::delivery(timeline, bench.recorders(), run.cadences));

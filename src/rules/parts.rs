@@ -62,16 +62,14 @@ impl Scopes {
             objects.subnets.iter().flatten().for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
         }
         for change in changes {
-            match &change.what {
-                What::Is(_, resource) => match &**resource {
-                    Resource::Group(group, _) => scopes.learn_group(group),
-                    Resource::Interface(interface) => scopes.learn_interface(interface),
-                    Resource::Acl(NetworkAcl { vpc_id, .. }) | Resource::Subnet(Subnet { vpc_id, .. }) => {
-                        scopes.learn(vpc_id, &change.owner_id, &change.region);
-                    }
-                    Resource::PrefixList(..) => {}
-                },
-                _ => {}
+            let What::Is(_, resource) = &change.what else { continue };
+            match &**resource {
+                Resource::Group(group, _) => scopes.learn_group(group),
+                Resource::Interface(interface) => scopes.learn_interface(interface),
+                Resource::Acl(NetworkAcl { vpc_id, .. }) | Resource::Subnet(Subnet { vpc_id, .. }) => {
+                    scopes.learn(vpc_id, &change.owner_id, &change.region);
+                }
+                Resource::PrefixList(..) => {}
             }
         }
         scopes
@@ -287,7 +285,9 @@ impl Parts {
             // Of a group that Terraform does not describe, these are some of its rules.
             if let (Extent::Part, false, Some(known)) = (objects.extent, described(id), known) {
                 let mut held = HeldRules::clone(&known.object);
-                documents.iter().for_each(|rule| held.add(std::slice::from_ref(*rule)));
+                for rule in documents {
+                    held.add(std::slice::from_ref(rule));
+                }
                 return (id.clone(), Placed { scope, object: Arc::new(held) });
             }
             let same = known.filter(|known| {

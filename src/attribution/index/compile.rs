@@ -168,17 +168,15 @@ impl<'a> Compiler<'a> {
         let mut groups = interface.group_ids.clone();
         groups.sort_unstable();
         groups.dedup();
-        let profile = match self.by_groups.get(&groups) {
-            Some(profile) => Arc::clone(profile),
-            None => {
-                let mut profile = self.compile_profile(state, &groups, unresolved);
-                profile.number = self.compiled.profiles.len();
-                let profile = Arc::new(profile);
-                self.compiled.profiles.push(Arc::clone(&profile));
-                self.by_groups.insert(groups, Arc::clone(&profile));
-                profile
-            }
-        };
+        let known = self.by_groups.get(&groups).map(Arc::clone);
+        let profile = known.unwrap_or_else(|| {
+            let mut profile = self.compile_profile(state, &groups, unresolved);
+            profile.number = self.compiled.profiles.len();
+            let profile = Arc::new(profile);
+            self.compiled.profiles.push(Arc::clone(&profile));
+            self.by_groups.insert(groups, Arc::clone(&profile));
+            profile
+        });
         Some(Placed {
             interface: Arc::clone(interface),
             v4: interface.addresses.iter().filter_map(v4).collect(),

@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(Some(objects), whole(text), "{text}");
         }
         let left = [
-            format!(r#"[{}]"#, group("sg-1", 22)),
+            format!("[{}]", group("sg-1", 22)),
             group("sg-1", 22),
             format!(r#"{{"SecurityGroups":[{}]}} {{}}"#, group("sg-1", 22)),
             format!(r#"{{"SecurityGroups":[{}],"NetworkInterfaces":[{interface}]}}"#, group("sg-1", 22)),

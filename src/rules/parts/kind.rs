@@ -46,7 +46,9 @@ impl<T: PartialEq + Clone> Kind<T> {
             |old: &Placed<T>| extent == Extent::Whole && spoken.iter().any(|scope| scope.fits(&old.scope));
         let old = self.all.iter().filter(|(id, old)| !new.contains_key(*id) && is_gone(old));
         let gone: Vec<String> = old.map(|(id, _)| id.clone()).collect();
-        gone.iter().for_each(|id| self.remove(id));
+        for id in &gone {
+            self.remove(id);
+        }
         for (id, placed) in new {
             self.put(&id, placed);
         }
@@ -91,7 +93,9 @@ impl<T: PartialEq + Clone> Kind<T> {
         let outside = |placed: &Placed<T>| !scopes.iter().any(|scope| scope.fits(&placed.scope));
         let gone: Vec<String> =
             self.all.iter().filter(|(_, it)| outside(it)).map(|(id, _)| id.clone()).collect();
-        gone.iter().for_each(|id| self.remove(id));
+        for id in &gone {
+            self.remove(id);
+        }
     }
 }
 
