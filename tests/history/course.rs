@@ -81,6 +81,7 @@ struct Maker<'a> {
     serial: usize,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a change may be one that cannot be made")]
 impl Maker<'_> {
     fn id(&mut self, prefix: &str) -> String {
         self.serial += 1;
@@ -94,7 +95,7 @@ impl Maker<'_> {
 
     fn world(&mut self) -> World {
         let mut world = World::default();
-        for _ in 0..1 + self.dice.below(3) {
+        for _ in 0..=self.dice.below(3) {
             world.groups.insert(self.id("sg"), Vec::new());
         }
         for _ in 0..self.dice.below(3) {
@@ -338,8 +339,7 @@ impl Maker<'_> {
 
     fn create_list(&mut self, world: &mut World, at: i64) -> Option<(String, Value)> {
         let id = self.id("pl");
-        let nets: Vec<String> =
-            (0..1 + self.dice.below(2)).map(|_| format!("{}/32", self.address())).collect();
+        let nets: Vec<String> = (0..=self.dice.below(2)).map(|_| format!("{}/32", self.address())).collect();
         let event = events::create_list(at, &id, &nets.iter().map(String::as_str).collect::<Vec<_>>());
         world.lists.insert(id.clone(), nets.into_iter().collect());
         Some((id, event))

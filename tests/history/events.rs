@@ -54,11 +54,11 @@ pub(crate) struct Traffic<'a> {
     pub(crate) peer: &'a str,
 }
 
-pub(crate) fn ingress<'a>(port: i64, peer: &'a str) -> Traffic<'a> {
+pub(crate) fn ingress(port: i64, peer: &str) -> Traffic<'_> {
     Traffic { egress: false, protocol: "tcp", from: port, to: port, peer }
 }
 
-pub(crate) fn egress<'a>(port: i64, peer: &'a str) -> Traffic<'a> {
+pub(crate) fn egress(port: i64, peer: &str) -> Traffic<'_> {
     Traffic { egress: true, ..ingress(port, peer) }
 }
 

@@ -1,6 +1,12 @@
 //! Rules in time: whatever tells of a change, each record is judged by the rules that were in force, and no more is
 //! claimed than was told.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::format_collect,
+    clippy::needless_pass_by_value,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and documents are written where they are passed"
+)]
 
 #[path = "../common/account.rs"]
 mod account;
