@@ -3,7 +3,7 @@
 //! Two kinds of statement: what a resource *is* from a time on (AWS Config; what a call created), and what was done to it
 //! (`CloudTrail`), which tells something only where it is known what it was done to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -174,18 +174,26 @@ pub enum ResourceKind {
 pub struct Trail {
     /// Each once, in the order in which they take effect.
     pub changes: BTreeSet<Change>,
-    /// From when to when every change is told: the times of the first and last entry of the trails read.
-    pub watched: Option<(Seconds, Seconds)>,
+    /// From when to when every change is told.
+    pub watched: Watched,
+}
+
+/// By account and region: the times of the first and last entry of the trails read. Between them every change is told.
+pub type Watched = BTreeMap<(String, String), (Seconds, Seconds)>;
+
+/// Takes in another time or range of an account and region.
+pub fn watch(watched: &mut Watched, place: (String, String), (first, last): (Seconds, Seconds)) {
+    let range = watched.entry(place).or_insert((first, last));
+    *range = (range.0.min(first), range.1.max(last));
 }
 
 impl Trail {
     /// Takes in what other documents tell.
     pub fn add_up(&mut self, other: Self) {
         self.changes.extend(other.changes);
-        self.watched = match (self.watched, other.watched) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        for (place, range) in other.watched {
+            watch(&mut self.watched, place, range);
+        }
     }
 }
 
@@ -211,8 +219,8 @@ pub struct Told {
     pub odd: u64,
     /// What is odd about the first of them, in the order met: `ID: EVENT: expected …, found …`.
     pub oddities: Vec<String>,
-    /// The times of the first and last entry of any sort: the document knows of every change between them.
-    pub span: Option<(Seconds, Seconds)>,
+    /// The times of the first and last entry of any sort, by account and region.
+    pub watched: Watched,
 }
 
 impl Told {
@@ -229,10 +237,9 @@ impl Told {
         }
     }
 
-    /// Notes that an entry of this time was read.
-    pub fn note(&mut self, at: Seconds) {
-        let (first, last) = self.span.unwrap_or((at, at));
-        self.span = Some((first.min(at), last.max(at)));
+    /// Notes that an entry of this time, account and region was read.
+    pub fn note(&mut self, at: Seconds, owner_id: &str, region: &str) {
+        watch(&mut self.watched, (owner_id.to_owned(), region.to_owned()), (at, at));
     }
 }
 

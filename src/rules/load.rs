@@ -280,7 +280,7 @@ impl Loaded {
     }
 
     fn note(&mut self, at: Option<Seconds>, path: &Path, contents: &Arc<Contents>) {
-        let trail = Trail { changes: contents.changes.clone(), watched: contents.watched };
+        let trail = Trail { changes: contents.changes.clone(), watched: contents.watched.clone() };
         self.trail.add_up(trail);
         let missed = contents.oddities.first().map(|first| match contents.odd {
             1 => format!("1 entry not understood: {first}"),

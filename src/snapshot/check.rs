@@ -10,6 +10,7 @@ use crate::flow::Seconds;
 use crate::render::sanitize;
 use crate::rules::Peer;
 use crate::rules::aws::Objects;
+use crate::rules::change::Watched;
 use crate::rules::load::{Contents, DocumentNote};
 use crate::rules::state::{Interface, State};
 use crate::rules::timeline::Timeline;
@@ -26,8 +27,8 @@ pub struct Check {
     pub changes: usize,
     /// Changes that could not be applied.
     pub unapplied: UnappliedCheck,
-    /// From when to when CloudTrail tells of changes; null: no trail.
-    pub trail: Option<Range>,
+    /// From when to when CloudTrail tells of changes, by account and region.
+    pub trails: Vec<TrailCheck>,
     /// Times at which the state differs from the one before.
     pub states: usize,
     /// The first state: since when it is in force; null: always.
@@ -82,6 +83,18 @@ impl Range {
     }
 }
 
+/// What a trail tells of.
+#[derive(Debug, Serialize)]
+pub struct TrailCheck {
+    /// Account, empty where unknown.
+    pub account_id: String,
+    /// Region, empty where unknown.
+    pub region: String,
+    /// The times of the first and last event.
+    #[serde(flatten)]
+    pub range: Range,
+}
+
 /// What changes lack that could not be applied.
 #[derive(Debug, Serialize)]
 pub struct UnappliedCheck {
@@ -131,13 +144,22 @@ pub fn check(history: &History) -> Check {
             unknown_resource: timeline.unapplied.unknown_resource,
             unknown_rule: timeline.unapplied.unknown_rule,
         },
-        trail: loaded.trail.watched.map(Range::of),
+        trails: trails(&loaded.trail.watched),
         states: timeline.states.len(),
         first: timeline.states.first().and_then(|state| state.from).map(time::format),
         newest: timeline.newest().and_then(|state| state.from).map(time::format),
         holds: timeline.newest().map(holds).unwrap_or_default(),
         missing: timeline.newest().map(|newest| missing(timeline, newest)).unwrap_or_default(),
     }
+}
+
+fn trails(watched: &Watched) -> Vec<TrailCheck> {
+    let trail = |((account_id, region), range): (&(String, String), &(Seconds, Seconds))| TrailCheck {
+        account_id: account_id.clone(),
+        region: region.clone(),
+        range: Range::of(*range),
+    };
+    watched.iter().map(trail).collect()
 }
 
 fn document(note: &DocumentNote, contents: &Contents) -> DocumentCheck {
@@ -318,6 +340,11 @@ fn contents(document: &DocumentCheck) -> Vec<String> {
     holds
 }
 
+/// A name, or that it is not told.
+fn told(name: &str, what: &str) -> String {
+    if name.is_empty() { format!("{what} not told") } else { sanitize::terminal(name).into_owned() }
+}
+
 /// `1 group`, `2 groups`.
 fn count(number: usize, plural: &str) -> String {
     let noun = if number == 1 { plural.strip_suffix('s').unwrap_or(plural) } else { plural };
@@ -339,8 +366,9 @@ fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
         check.first.as_ref().map_or_else(always, from),
         check.newest.as_ref().map_or_else(always, from),
     )?;
-    if let Some(Range { from, to }) = &check.trail {
-        writeln!(out, "CloudTrail tells of changes from {from} to {to}")?;
+    for TrailCheck { account_id, region, range: Range { from, to } } in &check.trails {
+        let (account, region) = (told(account_id, "account"), told(region, "region"));
+        writeln!(out, "CloudTrail tells of changes in {account} {region} from {from} to {to}")?;
     }
     let UnappliedCheck { unknown_resource, unknown_rule } = check.unapplied;
     if unknown_resource > 0 {
@@ -351,14 +379,11 @@ fn summary(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "\nThe newest state holds")?;
     for Holding { account_id, region, groups, rules, interfaces } in &check.holds {
-        let or = |text: &str, unknown: &str| {
-            if text.is_empty() { unknown.to_owned() } else { sanitize::terminal(text).into_owned() }
-        };
         writeln!(
             out,
             "  {} {}: {} with {}, {}",
-            or(account_id, "account not told"),
-            or(region, "region not told"),
+            told(account_id, "account"),
+            told(region, "region"),
             count(*groups, "groups"),
             count(*rules, "rules"),
             count(*interfaces, "interfaces"),

@@ -20,8 +20,11 @@ mod fixture;
 mod forms;
 mod items;
 mod order;
+mod recorded;
 mod refused;
 mod rule_ids;
+#[path = "../common/shared.rs"]
+mod shared;
 mod show;
 mod sides;
 mod states;

@@ -77,3 +77,49 @@ fn groups_of_an_instance_with_several_interfaces() {
     let several = events::instance_groups(T, "i-2", &["sg-b"]);
     assert_eq!(said(&[several], &[T - 1, T, T + 3600]), [ALL, "eni-a: sg-a", ALL]);
 }
+
+#[test]
+fn a_trail_of_one_account_tells_nothing_of_the_past_of_another() {
+    let accounts = ["111111111111", "222222222222"];
+    let change = |account: &str, at: i64, name: &str| {
+        let group = format!("sg-{account}");
+        let request = json!({
+            "groupId": group, "ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIp": "192.0.2.0/24",
+        });
+        let mut call = events::call(at, name, request, events::done());
+        call["recipientAccountId"] = Value::from(account);
+        call
+    };
+    // The trail of the first account begins a day before that of the second.
+    let day = 86_400;
+    let calls = [
+        change(accounts[0], T0 - day, "AuthorizeSecurityGroupIngress"),
+        change(accounts[1], T0 - 10, "AuthorizeSecurityGroupIngress"),
+    ];
+    let groups = accounts.map(|account| {
+        json!({
+            "GroupId": format!("sg-{account}"), "OwnerId": account, "VpcId": format!("vpc-{account}"),
+            "SecurityGroupArn": format!("arn:aws:ec2:eu-west-1:{account}:security-group/sg-{account}"),
+            "IpPermissionsEgress": [], "IpPermissions": [
+                {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]},
+                {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]},
+            ],
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("trail.json"), events::records(&calls)).unwrap();
+    std::fs::write(folder.path().join("groups.json"), json!({ "SecurityGroups": groups }).to_string())
+        .unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let dated = format!("{}={}", flowaudit::time::format(T0), path("groups.json"));
+    let loaded = flowaudit::rules::load::load(&[dated, path("trail.json")]).unwrap();
+    let timeline = flowaudit::rules::timeline::Timeline::with_changes(loaded.snapshots, &loaded.trail);
+    let rules_at = |account: &str, at: i64| {
+        let (state, _) = timeline.at(Some(at)).unwrap();
+        timeline.states[state].groups.get(&format!("sg-{account}")).map(|group| group.rules.len())
+    };
+    let first = [T0 - day - 1, T0 - day, T0 - 11, T0].map(|at| rules_at(accounts[0], at));
+    assert_eq!(first, [Some(1), Some(2), Some(2), Some(2)]);
+    let second = [T0 - day - 1, T0 - day, T0 - 11, T0 - 10, T0].map(|at| rules_at(accounts[1], at));
+    assert_eq!(second, [None, None, Some(1), Some(2), Some(2)]);
+}

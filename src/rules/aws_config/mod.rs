@@ -5,7 +5,7 @@
 //! ```
 //!
 //! An item says what one resource is from a time on, and of that resource it may be the only one the document holds; so
-//! no [`Told::span`] is told. Shapes:
+//! no [`Told::watched`] is told. Shapes:
 //! <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationItem.html>,
 //! <https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop-rules_example-events.html>.
 

@@ -111,8 +111,8 @@ fn add(told: &mut Told, record: &Value) {
         Ok(at) => at,
         Err(error) => return told.note_odd(&odd(error)),
     };
-    told.note(at);
     let event = Event::of(name, record);
+    told.note(at, &event.account, &event.region);
     if record.get("eventSource").and_then(Value::as_str) != Some("ec2.amazonaws.com")
         || failed(record, &event)
     {

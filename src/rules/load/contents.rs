@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::document::{Document, text_of};
 use super::pieces::{self, Pieces};
 use crate::error::Error;
-use crate::flow::Seconds;
 use crate::rules::aws::{Extent, Objects, Recognised};
-use crate::rules::change::{Change, Resource, Told};
+use crate::rules::change::{Change, Resource, Told, Watched, watch};
 use crate::rules::terraform::{Lack, Terraform, Unknown};
 use crate::rules::{aws_config, cloudtrail, terraform};
 
@@ -50,8 +49,8 @@ pub struct Contents {
     pub proposed: Option<Objects>,
     /// What changed when.
     pub changes: BTreeSet<Change>,
-    /// The first and last event of a trail.
-    pub watched: Option<(Seconds, Seconds)>,
+    /// The first and last event of a trail, by account and region.
+    pub watched: Watched,
     /// Entries that say nothing of the rules: other events, other resources, failed calls.
     pub others: u64,
     /// Entries that should say something of the rules, and were not understood.
@@ -167,9 +166,10 @@ impl Contents {
         self.oddities.extend(told.oddities);
         self.oddities.truncate(Told::MOST_ODDITIES);
         // Only a trail knows of every change between two times.
-        if let (Origin::CloudTrail, Some((first, last))) = (origin, told.span) {
-            let (from, to) = self.watched.unwrap_or((first, last));
-            self.watched = Some((from.min(first), to.max(last)));
+        if origin == Origin::CloudTrail {
+            for (place, range) in told.watched {
+                watch(&mut self.watched, place, range);
+            }
         }
     }
 }

@@ -58,14 +58,14 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
         moments.entry(Some(change.at)).or_default().changes.push(change);
     }
     let mut before = before(&moments, trail, known);
-    if let Some((since, _)) = &before {
+    for since in before.keys() {
         moments.entry(Some(*since)).or_default();
     }
     let mut contents: Vec<Span> = Vec::new();
     let mut parts = Parts::default();
     let mut shown: Option<&Arc<Objects>> = None;
     for (at, moment) in &moments {
-        if let Some((_, then)) = before.take_if(|(since, _)| *at == Some(*since)) {
+        if let Some(then) = at.and_then(|at| before.remove(&at)) {
             parts.take_in(then);
             shown = None;
         }
@@ -95,15 +95,44 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
 }
 
-/// What was there when the trail began, of accounts and regions that no snapshot describes before it changes them; and
-/// when that was. None: there are no such changes.
-fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Seconds, Parts)> {
+/// What was there when trails began, of accounts and regions that no snapshot describes before they change, by when that
+/// was.
+fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> BTreeMap<Seconds, Parts> {
+    let mut sinces = early(moments, trail, known);
+    let mut before: BTreeMap<Seconds, Parts> = BTreeMap::new();
+    let Some(first) = sinces.keys().min().copied() else { return before };
+    let mut parts = Parts::default();
+    let keep = |parts: &Parts, since: Seconds, scopes: &BTreeSet<Scope>, before: &mut BTreeMap<_, _>| {
+        let mut then = parts.clone();
+        then.retain(scopes);
+        before.insert(since, then);
+    };
+    for (at, moment) in moments.range(Some(first)..).rev() {
+        while let Some((since, scopes)) = sinces.last_key_value().filter(|(since, _)| Some(**since) > *at) {
+            keep(&parts, *since, scopes, &mut before);
+            sinces.pop_last();
+        }
+        if let Some(snapshot) = moment.snapshot {
+            parts.replace(&snapshot.objects, None, known.scopes);
+        }
+        // After the snapshot of their second: it may show them already, and if not, there is nothing to undo.
+        parts.undo_all(&moment.changes, known);
+    }
+    for (since, scopes) in &sinces {
+        keep(&parts, *since, scopes, &mut before);
+    }
+    before
+}
+
+/// Accounts and regions that change before any snapshot describes them, by the time since when every change is told.
+fn early(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> BTreeMap<Seconds, BTreeSet<Scope>> {
+    let mut sinces: BTreeMap<Seconds, BTreeSet<Scope>> = BTreeMap::new();
     if trail.changes.is_empty() {
-        return None;
+        return sinces;
     }
     let mut described: BTreeSet<Scope> = BTreeSet::new();
     let mut shown: Option<&Arc<Objects>> = None;
-    let mut early: Vec<&Change> = Vec::new();
+    let mut early: BTreeMap<Scope, Option<Seconds>> = BTreeMap::new();
     for moment in moments.values() {
         if let Some(Snapshot { objects, .. }) = moment.snapshot
             && shown.is_none_or(|shown| !Arc::ptr_eq(shown, objects))
@@ -116,25 +145,22 @@ fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> Option<(Sec
             !matches!(change.what, What::Is(Life::GoesOn, _))
                 && !described.iter().any(|scope| scope.fits(&Scope::of(change)))
         };
-        early.extend(moment.changes.iter().copied().filter(is_early));
-    }
-    if early.is_empty() {
-        return None;
-    }
-    // A trail tells every change since it began; what a first change was made to was there just before.
-    let told = early.iter().find(|change| !matches!(change.what, What::Is(..) | What::Gone(..)));
-    let since = trail.watched.map(|(since, _)| since).into_iter();
-    let since = since.chain(told.map(|change| change.at.saturating_sub(1))).min()?;
-    let mut parts = Parts::default();
-    for moment in moments.range(Some(since)..).rev().map(|(_, moment)| moment) {
-        if let Some(snapshot) = moment.snapshot {
-            parts.replace(&snapshot.objects, None, known.scopes);
+        for change in moment.changes.iter().filter(|change| is_early(change)) {
+            // What a first change was made to was there just before.
+            let told = !matches!(change.what, What::Is(..) | What::Gone(..));
+            let just_before = told.then(|| change.at.saturating_sub(1));
+            let since = early.entry(Scope::of(change)).or_default();
+            *since = since.or(just_before);
         }
-        // After the snapshot of their second: it may show them already, and if not, there is nothing to undo.
-        parts.undo_all(&moment.changes, known);
     }
-    parts.retain(&early.iter().map(|change| Scope::of(change)).collect());
-    Some((since, parts))
+    for (scope, just_before) in early {
+        let place = (scope.account.clone(), scope.region.clone());
+        let watched = trail.watched.get(&place).map(|(since, _)| *since);
+        if let Some(since) = watched.into_iter().chain(just_before).min() {
+            sinces.entry(since).or_default().insert(scope);
+        }
+    }
+    sinces
 }
 
 /// Which snapshots describe interfaces, and of which accounts and regions.

@@ -68,8 +68,9 @@ fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>)
             sheet.row("object")?.number_if(Number::At, *at).text(Text::Kind, kind).text(Text::Json, text);
         }
     }
-    if let Some((first, last)) = snapshots.trail.watched {
-        sheet.row("watched")?.number(Number::First, first).number(Number::Last, last);
+    for ((owner_id, region), (first, last)) in &snapshots.trail.watched {
+        let row = sheet.row("watched")?.number(Number::First, *first).number(Number::Last, *last);
+        row.text(Text::Name, owner_id).text(Text::Detail, region);
     }
     for change in &snapshots.trail.changes {
         // Changes are plain text and numbers: they always have a JSON form.
@@ -182,7 +183,9 @@ impl Loading {
 
     pub(super) fn watched(&mut self, row: Row<'_>) -> Result<(), String> {
         let time = |column| row.time_if(column)?.ok_or_else(|| row.unknown(Text::Table));
-        self.snapshots.trail.watched = Some((time(Number::First)?, time(Number::Last)?));
+        let place = (row.text(Text::Name)?.to_owned(), row.text(Text::Detail)?.to_owned());
+        let range = (time(Number::First)?, time(Number::Last)?);
+        self.snapshots.trail.watched.insert(place, range);
         Ok(())
     }
 

@@ -77,7 +77,8 @@ fn calls_that_changed_nothing_count_as_others() {
     for record in others {
         let told = read(&record).unwrap();
         assert_eq!((told.changes.len(), told.others, told.odd), (0, 1, 0), "{record}");
-        assert_eq!(told.span, Some((1_772_366_400, 1_772_366_400)), "{record}");
+        let times: Vec<_> = told.watched.into_values().collect();
+        assert_eq!(times, [(1_772_366_400, 1_772_366_400)], "{record}");
     }
     for fine in
         [with("errorCode", json!(null)), with("errorCode", json!("")), with("responseElements", json!(null))]
@@ -92,8 +93,9 @@ fn the_span_is_that_of_all_entries() {
     let mut records: Vec<Value> = times.iter().map(|at| with("eventTime", json!(at))).collect();
     records[2]["eventSource"] = json!("iam.amazonaws.com");
     let told = read(&json!({"Records": records})).unwrap();
-    let span = told.span.map(|(first, last)| (time::format(first), time::format(last)));
-    assert_eq!(span, Some(("2026-03-01T10:00:00Z".to_owned(), "2026-03-01T12:30:00Z".to_owned())));
+    let spans: Vec<_> =
+        told.watched.into_values().map(|(first, last)| (time::format(first), time::format(last))).collect();
+    assert_eq!(spans, [("2026-03-01T10:00:00Z".to_owned(), "2026-03-01T12:30:00Z".to_owned())]);
     assert_eq!((told.changes.len(), told.others), (2, 1));
     assert_eq!(time::format(told.changes[1].at), "2026-03-01T10:00:00Z");
 }
