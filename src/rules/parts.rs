@@ -274,10 +274,12 @@ impl Parts {
         for (id, group) in groups.into_iter().flatten() {
             said.insert(id, (group.scope.clone(), Vec::new()));
         }
-        for rule in &objects.rules {
-            let own = || scopes.scope(&rule.vpc_id, &rule.owner_id, &rule.region);
-            let (_, documents) = said.entry(&rule.rule.group_id).or_insert_with(|| (own(), Vec::new()));
-            documents.push(rule);
+        // Sorted, the rules of a group stand together.
+        for rules in objects.rules.chunk_by(|a, b| a.rule.group_id == b.rule.group_id) {
+            let [first, ..] = rules else { continue };
+            let own = || scopes.scope(&first.vpc_id, &first.owner_id, &first.region);
+            let (_, documents) = said.entry(&first.rule.group_id).or_insert_with(|| (own(), Vec::new()));
+            documents.extend(rules);
         }
         let described = |id: &String| groups.is_some_and(|groups| groups.contains_key(id));
         let place = |(id, (scope, documents)): (&String, (Scope, Vec<&RuleDocument>))| {

@@ -4,12 +4,30 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// See the module.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List<T>(Arc<Vec<T>>);
+#[derive(Debug, Clone)]
+pub struct List<T> {
+    items: Arc<Vec<T>>,
+    order: Order,
+}
+
+/// Whether the items are known to be ascending, each once: looked at once, as lists are large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Any,
+    Tidy,
+}
+
+impl<T: Eq> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.items == other.items
+    }
+}
+
+impl<T: Eq> Eq for List<T> {}
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self(Arc::default())
+        Self { items: Arc::default(), order: Order::Any }
     }
 }
 
@@ -17,19 +35,19 @@ impl<T> Deref for List<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        &self.items
     }
 }
 
 impl<T> From<Vec<T>> for List<T> {
     fn from(items: Vec<T>) -> Self {
-        Self(Arc::new(items))
+        Self { items: Arc::new(items), order: Order::Any }
     }
 }
 
 impl<T> FromIterator<T> for List<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self(Arc::new(items.into_iter().collect()))
+        items.into_iter().collect::<Vec<T>>().into()
     }
 }
 
@@ -38,28 +56,30 @@ impl<'a, T> IntoIterator for &'a List<T> {
     type IntoIter = std::slice::Iter<'a, T>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.items.iter()
     }
 }
 
 impl<T: Clone> List<T> {
     /// Adds one.
     pub fn push(&mut self, item: T) {
-        Arc::make_mut(&mut self.0).push(item);
+        self.order = Order::Any;
+        Arc::make_mut(&mut self.items).push(item);
     }
 
     /// Adds those of another list.
     pub fn add_up(&mut self, other: Self) {
-        if self.0.is_empty() {
+        if self.items.is_empty() {
             *self = other;
-        } else if !other.0.is_empty() {
-            Arc::make_mut(&mut self.0).extend(Arc::unwrap_or_clone(other.0));
+        } else if !other.items.is_empty() {
+            self.order = Order::Any;
+            Arc::make_mut(&mut self.items).extend(Arc::unwrap_or_clone(other.items));
         }
     }
 
     /// The items, on their own.
     pub fn into_vec(self) -> Vec<T> {
-        Arc::unwrap_or_clone(self.0)
+        Arc::unwrap_or_clone(self.items)
     }
 }
 
@@ -67,21 +87,22 @@ impl<T: Ord + Clone> List<T> {
     /// Ascending, each once.
     pub fn tidy(&mut self) {
         if !self.is_tidy() {
-            let items = Arc::make_mut(&mut self.0);
+            let items = Arc::make_mut(&mut self.items);
             items.sort();
             items.dedup();
         }
+        self.order = Order::Tidy;
     }
 
     /// Whether they are.
     pub fn is_tidy(&self) -> bool {
-        self.0.is_sorted_by(|a, b| a < b)
+        self.order == Order::Tidy || self.items.is_sorted_by(|a, b| a < b)
     }
 }
 
 impl<T> List<T> {
     /// Whether it is the same list, without a look inside.
     pub fn is_shared_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.items, &other.items)
     }
 }
