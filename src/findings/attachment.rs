@@ -41,6 +41,8 @@ pub struct Attachments<'a> {
     in_window: Range<usize>,
     /// Group id → the interfaces that carry it, and in which states.
     by_group: BTreeMap<&'a str, Vec<(Range<usize>, &'a Interface)>>,
+    /// Group id → states in which any interface carries it: spans in order, none touching the next.
+    attached: BTreeMap<&'a str, Vec<Range<usize>>>,
     /// Group id → interfaces that carry it in any state, by id, each as last met.
     ever: BTreeMap<&'a str, BTreeMap<&'a str, &'a Interface>>,
     slots: BTreeMap<&'a [u8], usize>,
@@ -85,6 +87,7 @@ impl<'a> Attachments<'a> {
             tally,
             window,
             in_window: in_window(timeline, window),
+            attached: by_group.iter().map(|(group, carried)| (*group, union(carried))).collect(),
             by_group,
             ever,
             slots: tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect(),
@@ -122,7 +125,20 @@ impl<'a> Attachments<'a> {
 
     /// Whether any interface carries the group in the state.
     pub fn is_attached(&self, group: &str, state: usize) -> bool {
-        self.interfaces_at(group, state).next().is_some()
+        let spans = self.attached_in(group);
+        let next = spans.partition_point(|span| span.end <= state);
+        spans.get(next).is_some_and(|span| span.contains(&state))
+    }
+
+    /// The states in which any interface carries the group.
+    pub fn attached_in(&self, group: &str) -> &[Range<usize>] {
+        self.attached.get(group).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The states within the window that hold the rule.
+    pub fn held_in_window(&self, rule: RuleIndex) -> impl Iterator<Item = Range<usize>> {
+        let held = self.timeline.held(rule).iter();
+        held.map(|span| common(span, &self.in_window)).filter(|span| !span.is_empty())
     }
 
     /// What was read of an interface.
@@ -162,7 +178,7 @@ impl<'a> Attachments<'a> {
     /// Interface-hours in which an interface carried the rule: from and to, once for every interface and state.
     fn carried(&self, rule: RuleIndex) -> impl Iterator<Item = (&'a Interface, i64, i64)> {
         let group = &self.timeline.rules[rule.index()].group_id;
-        let held = self.states_in_window().filter(move |&at| self.holds(at, rule));
+        let held = self.held_in_window(rule).flatten();
         held.filter_map(|at| Some((at, self.hours_in_force(at)?))).flat_map(move |(at, (from, to))| {
             self.interfaces_at(group, at).map(move |interface| (interface, from, to))
         })
@@ -215,6 +231,25 @@ impl<'a> Attachments<'a> {
         }
         lives
     }
+}
+
+/// The states that both spans have.
+pub(super) fn common(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    a.start.max(b.start)..a.end.min(b.end)
+}
+
+/// The states of any of the spans, in order.
+fn union(carried: &[(Range<usize>, &Interface)]) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = carried.iter().map(|(states, _)| states.clone()).collect();
+    spans.sort_unstable_by_key(|span| span.start);
+    let mut union: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match union.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => union.push(span),
+        }
+    }
+    union
 }
 
 /// States in force at some time within the window; all of them where there is no window.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::rules::state::Group;
-use crate::rules::timeline::Timeline;
+use crate::rules::timeline::{Timeline, told_groups};
 use crate::tally::Tally;
 use crate::tally::coverage;
 
@@ -43,7 +43,7 @@ impl<'a> Strays<'a> {
             )
         };
         let mut near = BTreeMap::new();
-        for group in timeline.states.iter().flat_map(|state| state.groups.values()) {
+        for (_, group) in told_groups(&timeline.states) {
             let key = (group.vpc_id.as_str(), group.owner_id.as_str());
             near.entry(key).or_insert_with(|| count(&|strays| may_carry(strays, key)));
         }

@@ -111,7 +111,7 @@ pub fn interfaces(timeline: &Timeline, tally: &Tally, attachments: &Attachments<
         first_seen: None,
         last_seen: None,
     };
-    for interface in timeline.states.iter().flat_map(|state| state.interfaces.values()) {
+    for interface in timeline.lives().interfaces() {
         let row = rows.entry(interface.id.clone()).or_insert_with(|| empty(&interface.id));
         row.in_snapshot = true;
         row.group_ids.extend(interface.group_ids.iter().cloned());

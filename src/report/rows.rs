@@ -18,6 +18,7 @@ pub(super) fn text(time: Option<i64>) -> Option<String> {
 /// Every rule of the catalogue, which is sorted.
 pub fn rules(timeline: &Timeline, tally: &Tally, uses: &[RuleUse], judged: &[Judged]) -> Vec<RuleRow> {
     let figures = uses.iter().zip(judged);
+    let newest_groups = timeline.newest_groups();
     timeline
         .rules
         .iter()
@@ -30,7 +31,7 @@ pub fn rules(timeline: &Timeline, tally: &Tally, uses: &[RuleUse], judged: &[Jud
             } else {
                 (rule.from_port, rule.to_port)
             };
-            let group = timeline.states.iter().rev().find_map(|state| state.groups.get(&rule.group_id));
+            let group = newest_groups.get(rule.group_id.as_str());
             RuleRow {
                 rule_key: rule.key(),
                 rule_id: label.rule_id.clone(),

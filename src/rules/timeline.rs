@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use super::aws::Objects;
 use super::change::{Trail, Unapplied};
-use super::state::{FlowLog, Interface, State};
+use super::state::{FlowLog, Group, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
-pub(crate) use lives::changed;
 pub use lives::{Lives, Span};
+pub(crate) use lives::{changed, told_groups};
 
 /// What one snapshot says, and since when it is in force (None: always).
 #[derive(Debug, Clone, Default)]
@@ -149,6 +149,20 @@ impl Timeline {
     pub fn life(&self, rule: RuleIndex) -> Option<(usize, usize)> {
         let spans = &self.held[rule.index()];
         Some((spans.first()?.start, spans.last()?.end - 1))
+    }
+
+    /// The states that hold the rule, in order: spans with others between them.
+    pub fn held(&self, rule: RuleIndex) -> &[Range<usize>] {
+        &self.held[rule.index()]
+    }
+
+    /// Every group of any state, by id, as it was last.
+    pub fn newest_groups(&self) -> BTreeMap<&str, &Group> {
+        let mut newest = BTreeMap::new();
+        for (id, group) in lives::told_groups(&self.states) {
+            newest.insert(id, group);
+        }
+        newest
     }
 
     /// Whether the rule is in force in the state.

@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::Timeline;
-use crate::rules::state::{Interface, State};
+use crate::rules::state::{Group, Interface, State};
 
 /// Every interface of any state. States that follow each other and have the same are one span.
 #[derive(Debug, Default)]
@@ -86,6 +86,19 @@ impl<'a> Lives<'a> {
         let span = spans.get(next).or(spans.last())?;
         Some((span.states.contains(&state), span.interface))
     }
+}
+
+/// Groups as each state has them that the state before lacks or has otherwise, oldest first.
+pub(crate) fn told_groups(states: &[State]) -> impl Iterator<Item = (&str, &Group)> {
+    let first = states.first().into_iter().flat_map(|state| &state.groups);
+    let later = states.windows(2).flat_map(|pair| match pair {
+        [before, state] => {
+            let new = changed(&before.groups, &state.groups);
+            new.filter_map(|(id, group)| Some((id, group?))).collect::<Vec<_>>()
+        }
+        _ => Vec::new(),
+    });
+    first.chain(later).map(|(id, group)| (id.as_str(), group.as_ref()))
 }
 
 /// By rule: the states that hold it, in order.
