@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use imbl::OrdMap;
-use imbl::ordmap::DiffItem;
-
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
 use crate::rules::state::{Interface, State};
-use crate::rules::timeline::{Span, Timeline};
+use crate::rules::timeline::{Lives, Span, Timeline};
 use crate::tally::Tally;
 use crate::tally::coverage::InterfaceTally;
 use crate::tally::hours::{HOUR, Hours};
@@ -36,6 +33,7 @@ impl Window {
 pub struct Attachments<'a> {
     timeline: &'a Timeline,
     tally: &'a Tally,
+    lives: Lives<'a>,
     window: Option<Window>,
     /// States in force at some time within the window; all of them where there is no window.
     in_window: Range<usize>,
@@ -71,7 +69,8 @@ impl<'a> Attachments<'a> {
     pub fn of(timeline: &'a Timeline, tally: &'a Tally) -> Self {
         let mut by_group: BTreeMap<&str, Vec<(Range<usize>, &Interface)>> = BTreeMap::new();
         let mut ever: BTreeMap<&str, BTreeMap<&str, &Interface>> = BTreeMap::new();
-        for Span { states, interface } in timeline.lives().spans() {
+        let lives = timeline.lives();
+        for Span { states, interface } in lives.spans() {
             let groups: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
             for group in groups {
                 by_group.entry(group).or_default().push((states.clone(), interface));
@@ -85,6 +84,7 @@ impl<'a> Attachments<'a> {
         Self {
             timeline,
             tally,
+            lives,
             window,
             in_window: in_window(timeline, window),
             attached: by_group.iter().map(|(group, carried)| (*group, union(carried))).collect(),
@@ -170,11 +170,6 @@ impl<'a> Attachments<'a> {
         self.in_window.clone()
     }
 
-    /// Whether the rule is in force in the state.
-    pub fn holds(&self, state: usize, rule: RuleIndex) -> bool {
-        self.timeline.holds(state, rule)
-    }
-
     /// Interface-hours in which an interface carried the rule: from and to, once for every interface and state.
     fn carried(&self, rule: RuleIndex) -> impl Iterator<Item = (&'a Interface, i64, i64)> {
         let group = &self.timeline.rules[rule.index()].group_id;
@@ -208,26 +203,22 @@ impl<'a> Attachments<'a> {
         slot.map_or(0, |slot| self.covered[*slot].count(from, to))
     }
 
+    /// Every interface of any state, with the states that have it.
+    pub fn lives(&self) -> &Lives<'a> {
+        &self.lives
+    }
+
     /// The hours within the window in which the snapshots have each interface, by id: (from, to) in order of time.
-    pub fn lives(&self) -> BTreeMap<&'a str, Vec<(i64, i64)>> {
+    pub fn hours_of_life(&self) -> BTreeMap<&'a str, Vec<(i64, i64)>> {
         let mut lives: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
         let Some(window) = self.window.map(Window::hours) else { return lives };
-        let none = OrdMap::new();
-        let mut last = &none;
-        for (at, state) in self.timeline.states.iter().enumerate() {
-            let begins = self.begins(at, window);
-            for change in last.diff(&state.interfaces) {
-                match change {
-                    DiffItem::Add(id, _) => lives.entry(id.as_str()).or_default().push((begins, window.1)),
-                    DiffItem::Remove(id, _) => {
-                        if let Some((_, to)) = lives.get_mut(id.as_str()).and_then(|life| life.last_mut()) {
-                            *to = begins;
-                        }
-                    }
-                    DiffItem::Update { .. } => {}
-                }
+        for Span { states, interface } in self.lives.spans() {
+            let (from, to) = (self.begins(states.start, window), self.begins(states.end, window));
+            let life = lives.entry(interface.id.as_str()).or_default();
+            match life.last_mut() {
+                Some((_, end)) if *end == from => *end = to,
+                _ => life.push((from, to)),
             }
-            last = &state.interfaces;
         }
         lives
     }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::closest::{Attempt, Closest, closest_rule};
-use super::{Finding, FindingKind, Severity};
+use super::{Finding, FindingKind, MOST_NAMED, Severity};
 use crate::attribution::Cause;
 use crate::flow::{Direction, protocol_name};
 use crate::rules::state::State;
@@ -23,8 +23,6 @@ use crate::time;
 const AGAIN: u64 = 3;
 /// One source refused on so many ports of an interface is looking around, not broken.
 const SCANNED_PORTS: usize = 10;
-/// Peers and ports named in the evidence.
-const MOST_NAMED: usize = 10;
 
 type Rows<'a> = Vec<(&'a BlockedKey, (u16, u16), &'a Row)>;
 

@@ -6,12 +6,9 @@ use serde_json::{Map, json};
 
 use super::attachment::Attachments;
 use super::described::{Described, Snapshots};
-use super::{Finding, FindingKind, Severity, counted};
+use super::{Finding, FindingKind, MOST_NAMED, Severity, counted};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;
-
-/// Interfaces that a finding names of many.
-const MOST_NAMED: usize = 10;
 
 /// Whether a group is the default one of its VPC: nobody else may use the name.
 pub fn is_default(group: &Group) -> bool {

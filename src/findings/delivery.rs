@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::cadence::Cadence;
+use super::gaps::{figures, gap};
 use super::recorders::Recorders;
-use super::{Finding, FindingKind, Severity, counted};
+use super::{Finding, MOST_NAMED, Severity, counted};
 use crate::rules::state::FlowLog;
 use crate::rules::timeline::Timeline;
 use crate::time;
-
-/// Interfaces that a finding names of many.
-const MOST_NAMED: usize = 10;
 
 /// What is known not to have been delivered, or not to have been given.
 pub fn delivery(timeline: &Timeline, recorders: &Recorders<'_>, cadences: &[Cadence]) -> Vec<Finding> {
@@ -20,30 +18,6 @@ pub fn delivery(timeline: &Timeline, recorders: &Recorders<'_>, cadences: &[Cade
     findings.extend(failed_deliveries(timeline));
     findings.extend(one_sided(timeline, recorders));
     findings
-}
-
-fn finding(
-    subject: &str,
-    severity: Severity,
-    title: String,
-    evidence: Map<String, Value>,
-    advice: &str,
-) -> Finding {
-    Finding {
-        id: format!("{}/{subject}", FindingKind::CoverageGap.as_str()),
-        kind: FindingKind::CoverageGap,
-        severity,
-        title,
-        group_id: None,
-        rule_key: None,
-        interface_id: None,
-        evidence,
-        recommendation: advice.to_owned(),
-    }
-}
-
-fn figures<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// Objects that are not there between others that are.
@@ -70,7 +44,7 @@ fn missing_objects(cadence: &Cadence) -> Option<Finding> {
     let advice = "There are objects before and after, in nearly every five minutes of those days. Copy the folder again \
                   (aws s3 sync); if the bucket lacks them too, look at the flow log's delivery errors and at the bucket's \
                   lifecycle rules. A rule used only then looks unused.";
-    Some(finding(
+    Some(gap(
         &format!("missing_objects:{account_id}:{region}:{flow_log_id}"),
         severity,
         title,
@@ -88,7 +62,7 @@ fn failed_deliveries(timeline: &Timeline) -> impl Iterator<Item = Finding> {
     failed.into_iter().map(|(id, flow_log)| {
         let FlowLog { resource_id, delivery_error, delivery_status, .. } = flow_log;
         let why = if delivery_error.is_empty() { "no reason given" } else { delivery_error };
-        finding(
+        gap(
             &format!("delivery_failed:{id}"),
             Severity::Medium,
             format!("flow log {id} of {resource_id} failed to deliver: {why}"),
@@ -138,7 +112,7 @@ fn one_sided(timeline: &Timeline, recorders: &Recorders<'_>) -> impl Iterator<It
                  Create a flow log of type ALL (a flow log cannot be changed).",
             ),
         };
-        finding(
+        gap(
             &format!("{word}_flow_log:{id}"),
             severity,
             format!("{id} records {only}s alone on {}", counted(interfaces.len(), "interface")),

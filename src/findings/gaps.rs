@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Finding, FindingKind, Severity};
+use super::{Finding, FindingKind, MOST_NAMED, Severity};
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::{Duplicate, untold_duplicates};
@@ -27,7 +27,8 @@ pub fn gaps(
     findings
 }
 
-fn gap(
+/// A finding about what is not shown.
+pub(super) fn gap(
     subject: &str,
     severity: Severity,
     title: String,
@@ -35,7 +36,7 @@ fn gap(
     recommendation: &str,
 ) -> Finding {
     Finding {
-        id: format!("coverage_gap/{subject}"),
+        id: format!("{}/{subject}", FindingKind::CoverageGap.as_str()),
         kind: FindingKind::CoverageGap,
         severity,
         title,
@@ -47,14 +48,14 @@ fn gap(
     }
 }
 
-fn figures(pairs: &[(&str, Value)]) -> Map<String, Value> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+pub(super) fn figures<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// Logs of one action only: the other list is empty because nobody asked.
 fn one_action(tally: &Tally) -> Option<Finding> {
     let counts = &tally.records;
-    let evidence = figures(&[("accepted", json!(counts.accepted)), ("rejected", json!(counts.rejected))]);
+    let evidence = figures([("accepted", json!(counts.accepted)), ("rejected", json!(counts.rejected))]);
     let (subject, title) = match (counts.accepted, counts.rejected) {
         (1.., 0) => {
             ("accept_only", "the logs hold no REJECT record: an empty list of blocked attempts means nothing")
@@ -74,12 +75,12 @@ fn duplicates(duplicates: &[Duplicate], flow_logs: &[String]) -> Vec<Finding> {
     let name = |number: u32| flow_logs.get(number as usize).cloned().unwrap_or_default();
     let finding = |duplicate: &Duplicate| {
         let (kept, left_out) = (name(duplicate.kept), name(duplicate.left_out));
-        let evidence = figures(&[
+        let evidence = figures([
             ("counted", json!(kept)),
             ("left_out", json!(left_out)),
             ("records", json!(duplicate.records)),
             ("interfaces", json!(duplicate.interface_ids.len())),
-            ("first_interfaces", json!(duplicate.interface_ids.iter().take(10).collect::<Vec<_>>())),
+            ("first_interfaces", json!(duplicate.interface_ids.iter().take(MOST_NAMED).collect::<Vec<_>>())),
         ]);
         gap(
             &format!("duplicate_flow_log:{left_out}:{kept}"),
@@ -100,7 +101,7 @@ fn untold(tally: &Tally) -> Option<Finding> {
             "possible_duplicates",
             Severity::Medium,
             format!("{} interfaces may be counted twice", interfaces.len()),
-            figures(&[("first_interfaces", json!(interfaces.iter().take(10).collect::<Vec<_>>()))]),
+            figures([("first_interfaces", json!(interfaces.iter().take(MOST_NAMED).collect::<Vec<_>>()))]),
             "Files of a named flow log (fl-… in the name) and files without such a name hold records of the same \
              interfaces at the same time. If they are copies, give only one of them.",
         )
@@ -114,7 +115,7 @@ fn unknown_direction(tally: &Tally) -> Option<Finding> {
             "unknown_direction",
             Severity::Low,
             format!("the direction of {unknown} records cannot be told"),
-            figures(&[("records", json!(unknown))]),
+            figures([("records", json!(unknown))]),
             "Neither end, or both, is an address of the interface in the snapshot, so they are joined to no rule. A flow \
              log with the field flow-direction tells; so does a snapshot from the time of the logs.",
         )
@@ -129,7 +130,7 @@ fn portless(tally: &Tally) -> Option<Finding> {
             "ports_not_logged",
             Severity::High,
             format!("{records} accepted tcp and udp records do not say their ports"),
-            figures(&[("records", json!(records))]),
+            figures([("records", json!(records))]),
             "The flow log's format leaves srcport or dstport out, so no tcp or udp rule can be judged. Create a flow log \
              with both fields (a flow log cannot be changed).",
         )
@@ -143,7 +144,7 @@ fn unknown_interfaces(tally: &Tally) -> Option<Finding> {
             "unknown_interfaces",
             Severity::Medium,
             format!("{unknown} records are of interfaces that no snapshot knows"),
-            figures(&[("records", json!(unknown))]),
+            figures([("records", json!(unknown))]),
             "Their groups are not known, so rules they use may look unused. Give a snapshot from the time of the logs, of \
              every account in them, taken with aws ec2 describe-network-interfaces --include-managed-resources.",
         )
@@ -157,7 +158,7 @@ fn skipdata(tally: &Tally) -> Option<Finding> {
             "skipdata",
             Severity::Low,
             format!("{skipped} SKIPDATA records: AWS lost records of some intervals"),
-            figures(&[("records", json!(skipped))]),
+            figures([("records", json!(skipped))]),
             "Rules on those interfaces are trusted less when they are not seen; review over a longer period.",
         )
     })
@@ -195,7 +196,7 @@ fn no_traffic(tally: &Tally) -> Option<Finding> {
             "no_traffic",
             Severity::High,
             title,
-            figures(&[("outside_window", json!(outside)), ("no_data", json!(counts.no_data))]),
+            figures([("outside_window", json!(outside)), ("no_data", json!(counts.no_data))]),
             "Give the folder that holds AWSLogs/<account>/vpcflowlogs/…, and a window in which there was traffic.",
         )
     })

@@ -11,7 +11,7 @@ use super::reason::Reason;
 use super::services::{self, Inbound, Service};
 use super::space::{Family, Public};
 use super::verdict::{Confidence, Judged, Verdict};
-use super::{Finding, FindingKind, Severity};
+use super::{Finding, FindingKind, MOST_NAMED, Severity};
 use crate::flow::Direction;
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::timeline::Timeline;
@@ -21,8 +21,6 @@ use crate::tally::usage::RuleUse;
 
 /// Ten-thousandths of the attached interface-hours that the logs must speak of.
 const WELL_COVERED: u64 = 9_900;
-/// Interfaces that a finding names of many.
-const MOST_NAMED: usize = 10;
 
 /// One finding per inbound rule of the newest state that nobody used, on a group all of whose interfaces, over all
 /// states, belong to services that need none. `uses` and `judged` are parallel to the rules of the timeline.

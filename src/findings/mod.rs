@@ -132,6 +132,9 @@ pub struct Finding {
     pub recommendation: String,
 }
 
+/// Interfaces, rules, peers or ports that a finding names of many.
+const MOST_NAMED: usize = 10;
+
 /// `1 rule`, `2 rules`.
 fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

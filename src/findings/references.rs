@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::MOST_NAMED;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, RuleIndex};
-
-/// Rules that a finding names of many.
-const MOST_NAMED: usize = 10;
 
 /// Rules of the newest state whose peer is a group, by that group. What a group says of itself is not among them.
 #[derive(Debug)]

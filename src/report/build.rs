@@ -132,7 +132,7 @@ fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
             duplicate: counts.duplicate,
         },
         faults: super::coverage::faults(tally, run.files),
-        interfaces: super::coverage::interfaces(run.timeline, tally, attachments),
+        interfaces: super::coverage::interfaces(tally, attachments),
         attribution: rows::attribution(tally),
         snapshots: snapshots.collect(),
         flow_logs: super::coverage::flow_logs(run.timeline),

@@ -98,7 +98,7 @@ pub struct FlowLogRow {
 }
 
 /// Interfaces of the logs and of the snapshots.
-pub fn interfaces(timeline: &Timeline, tally: &Tally, attachments: &Attachments<'_>) -> Vec<InterfaceRow> {
+pub fn interfaces(tally: &Tally, attachments: &Attachments<'_>) -> Vec<InterfaceRow> {
     let mut rows: BTreeMap<String, InterfaceRow> = BTreeMap::new();
     let empty = |id: &str| InterfaceRow {
         interface_id: id.to_owned(),
@@ -111,12 +111,12 @@ pub fn interfaces(timeline: &Timeline, tally: &Tally, attachments: &Attachments<
         first_seen: None,
         last_seen: None,
     };
-    for interface in timeline.lives().interfaces() {
+    for interface in attachments.lives().interfaces() {
         let row = rows.entry(interface.id.clone()).or_insert_with(|| empty(&interface.id));
         row.in_snapshot = true;
         row.group_ids.extend(interface.group_ids.iter().cloned());
     }
-    let lives = attachments.lives();
+    let lives = attachments.hours_of_life();
     for (id, row) in &mut rows {
         row.hours.attached = lives.get(id.as_str()).map_or(0, |life| length(life));
         row.hours.nothing = row.hours.attached;

@@ -88,7 +88,7 @@ fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
 
 /// A call tells what was done to a snapshot: before or after it, is told by its time.
 fn refuse_changes_to_undated(loaded: &Loaded) -> Result<(), Error> {
-    let undated = |snapshot: &Snapshot| snapshot.at.is_none() && *snapshot.objects != Objects::default();
+    let undated = |snapshot: &Snapshot| snapshot.at.is_none() && !snapshot.objects.is_empty();
     let in_full = |what: &What| matches!(what, What::Is(..) | What::Gone(..));
     if !loaded.snapshots.iter().any(undated)
         || loaded.trail.changes.iter().all(|change| in_full(&change.what))
@@ -97,7 +97,7 @@ fn refuse_changes_to_undated(loaded: &Loaded) -> Result<(), Error> {
     }
     let mut documents = loaded.documents.iter().zip(&loaded.contents);
     let is_undated = |(note, contents): &(&DocumentNote, &Arc<Contents>)| {
-        note.at.is_none() && contents.objects != Objects::default()
+        note.at.is_none() && !contents.objects.is_empty()
     };
     let file = documents.find(is_undated).map(|(note, _)| note.file.as_str()).unwrap_or_default();
     Err(Error::Input(format!(
@@ -219,7 +219,7 @@ impl Found {
         for path in self.beside {
             let file = read_file(&(PathBuf::new(), path.clone()), &Namesakes::new(), Series::Alone)?;
             let mut contents = Arc::unwrap_or_clone(file.contents);
-            if contents.objects != Objects::default() || contents.origins.is_empty() {
+            if !contents.objects.is_empty() || contents.origins.is_empty() {
                 let why = "beside folders named by times, so in none of them".to_owned();
                 contents = Contents { left_aside: Some(why), ..Contents::default() };
             }
@@ -272,8 +272,7 @@ impl Loaded {
             }
         };
         // What only tells of changes is no snapshot.
-        let answers = |origin: &Origin| matches!(origin, Origin::Describe);
-        if *objects != Objects::default() || contents.iter().any(|it| it.origins.iter().any(answers)) {
+        if !objects.is_empty() || contents.iter().any(|it| it.origins.contains(&Origin::Describe)) {
             self.snapshots.push(Snapshot { at: folder.at, objects: Arc::clone(&objects) });
         }
         Shared { contents, objects }

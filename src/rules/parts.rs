@@ -251,14 +251,9 @@ impl Parts {
     ) -> Option<BTreeMap<String, Placed<HeldInterface>>> {
         let place = |it: &Interface| {
             let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
-            let known = self.interfaces.all.get(&it.id).filter(|known| {
-                known.scope == scope && known.object.groups == Groups::Known && *known.object.interface == *it
-            });
-            let placed = known.cloned().unwrap_or_else(|| {
-                let held = HeldInterface { interface: Arc::new(it.clone()), groups: Groups::Known };
-                Placed { scope, object: Arc::new(held) }
-            });
-            (it.id.clone(), placed)
+            let is_same = |held: &HeldInterface| held.groups == Groups::Known && *held.interface == *it;
+            let new = || HeldInterface::told(it.clone());
+            (it.id.clone(), self.interfaces.known_or(&it.id, scope, is_same, new))
         };
         Some(objects.interfaces.as_ref()?.iter().map(place).collect())
     }
@@ -283,24 +278,20 @@ impl Parts {
         }
         let described = |id: &String| groups.is_some_and(|groups| groups.contains_key(id));
         let place = |(id, (scope, documents)): (&String, (Scope, Vec<&RuleDocument>))| {
-            let known = self.rules.all.get(id);
             // Of a group that Terraform does not describe, these are some of its rules.
-            if let (Extent::Part, false, Some(known)) = (objects.extent, described(id), known) {
-                let mut held = HeldRules::clone(&known.object);
+            if let (Extent::Part, false, Some(known)) = (objects.extent, described(id), self.rules.get(id)) {
+                let mut held = known.clone();
                 for rule in documents {
                     held.add(std::slice::from_ref(rule));
                 }
                 return (id.clone(), Placed { scope, object: Arc::new(held) });
             }
-            let same = known.filter(|known| {
-                let held = known.object.documents.iter().map(AsRef::as_ref);
-                known.scope == scope && known.object.unknown.is_empty() && held.eq(documents.iter().copied())
-            });
-            let placed = same.cloned().unwrap_or_else(|| {
-                let documents = documents.into_iter().cloned().map(Arc::new).collect();
-                Placed { scope, object: Arc::new(HeldRules { documents, unknown: BTreeSet::new() }) }
-            });
-            (id.clone(), placed)
+            let documents = || documents.iter().copied();
+            let is_same = |held: &HeldRules| {
+                held.unknown.is_empty() && held.documents.iter().map(AsRef::as_ref).eq(documents())
+            };
+            let new = || HeldRules::told(documents().cloned().map(Arc::new).collect());
+            (id.clone(), self.rules.known_or(id, scope, is_same, new))
         };
         said.into_iter().map(place).collect()
     }

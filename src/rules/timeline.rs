@@ -164,13 +164,6 @@ impl Timeline {
         }
         newest
     }
-
-    /// Whether the rule is in force in the state.
-    pub fn holds(&self, state: usize, rule: RuleIndex) -> bool {
-        let spans = &self.held[rule.index()];
-        let next = spans.partition_point(|span| span.end <= state);
-        spans.get(next).is_some_and(|span| span.contains(&state))
-    }
 }
 
 /// One snapshot per time, oldest first, each with its objects in an order of their own: documents of one time may

@@ -167,6 +167,22 @@ fn shown(dice: &mut Dice, course: &Course, number: usize) -> (i64, World) {
     }
 }
 
+/// A snapshot of the last time, and one of some time between, each with the whole trail: by name, when it was taken, and
+/// what comes of it.
+fn shown_late<'a>(
+    dice: &'a mut Dice,
+    course: &'a Course,
+) -> impl Iterator<Item = (&'static str, i64, Timeline)> + 'a {
+    let middle = dice.below(course.worlds.len());
+    [("last", course.worlds.len() - 1), ("middle", middle)].into_iter().map(move |(form, number)| {
+        let mut documents = Documents::new();
+        let (at, world) = shown(dice, course, number);
+        documents.snapshot(at, &world);
+        documents.trail(dice, &begin(course));
+        (form, at, documents.timeline(dice))
+    })
+}
+
 /// A trail says when it began.
 fn begin(course: &Course) -> Vec<Value> {
     let mut events = course.events.clone();
@@ -223,13 +239,7 @@ proptest! {
     fn every_change_backwards((seed, changes) in course()) {
         let mut dice = Dice(seed);
         let course = Course::random(&mut dice, Kinds::All, changes);
-        let middle = dice.below(course.worlds.len());
-        for (form, number) in [("last", course.worlds.len() - 1), ("middle", middle)] {
-            let mut documents = Documents::new();
-            let (at, world) = shown(&mut dice, &course, number);
-            documents.snapshot(at, &world);
-            documents.trail(&mut dice, &begin(&course));
-            let timeline = documents.timeline(&mut dice);
+        for (form, at, timeline) in shown_late(&mut dice, &course) {
             is_true(form, &timeline, &course)?;
             is_whole(form, at, &timeline, &course)?;
         }
@@ -239,13 +249,7 @@ proptest! {
     fn what_can_be_taken_back_is_known_from_the_beginning((seed, changes) in course()) {
         let mut dice = Dice(seed);
         let course = Course::random(&mut dice, Kinds::Invertible, changes);
-        let middle = dice.below(course.worlds.len());
-        for (form, number) in [("last", course.worlds.len() - 1), ("middle", middle)] {
-            let mut documents = Documents::new();
-            let (at, world) = shown(&mut dice, &course, number);
-            documents.snapshot(at, &world);
-            documents.trail(&mut dice, &begin(&course));
-            let timeline = documents.timeline(&mut dice);
+        for (form, at, timeline) in shown_late(&mut dice, &course) {
             is_true(form, &timeline, &course)?;
             // Without a change before it, nothing leads back from a snapshot.
             let is_led_back = course.worlds.iter().skip(1).any(|(from, _)| *from < at);

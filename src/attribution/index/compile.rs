@@ -26,7 +26,10 @@ pub(super) struct Compiler<'a> {
     peers: Peers<'a>,
     /// The profiles of the last state, by their groups.
     by_groups: HashMap<Vec<String>, Arc<Profile>>,
-    compiled: Compiled,
+    /// By number.
+    profiles: Vec<Arc<Profile>>,
+    /// By number.
+    runs: Vec<Run>,
     last: Option<Last>,
 }
 
@@ -53,20 +56,20 @@ impl<'a> Compiler<'a> {
         keepers: &'a BTreeSet<&'a str>,
         own: Vec<IpNet>,
     ) -> Self {
-        let compiled = Compiled { profiles: Vec::new(), runs: Vec::new(), members: Members::of(0) };
         Self {
             timeline,
             lives,
             keepers,
             peers: Peers::of(timeline, own),
             by_groups: HashMap::new(),
-            compiled,
+            profiles: Vec::new(),
+            runs: Vec::new(),
             last: None,
         }
     }
 
     pub(super) fn finish(self) -> Compiled {
-        Compiled { members: self.peers.members, ..self.compiled }
+        Compiled { profiles: self.profiles, runs: self.runs, members: self.peers.members }
     }
 
     /// Compiles the state at this place of the timeline, the one after the last.
@@ -94,7 +97,7 @@ impl<'a> Compiler<'a> {
                 for number in again {
                     let run = runs[number];
                     let placed = self.place(at, number, &unresolved);
-                    let (Some(placed), same) = (placed, &self.compiled.runs[run as usize].placed) else {
+                    let (Some(placed), same) = (placed, &self.runs[run as usize].placed) else {
                         continue;
                     };
                     if !placed.is_same(same) {
@@ -123,8 +126,8 @@ impl<'a> Compiler<'a> {
 
     fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        self.compiled.runs.push(Run { number, since, placed });
-        u32::try_from(self.compiled.runs.len() - 1).unwrap_or(u32::MAX)
+        self.runs.push(Run { number, since, placed });
+        u32::try_from(self.runs.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
@@ -155,7 +158,7 @@ impl<'a> Compiler<'a> {
         let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
         if !groups.is_empty() || told_otherwise {
             let runs = last.index.runs.iter().enumerate();
-            let old = runs.filter(|(_, run)| is_old(&self.compiled.runs[**run as usize].placed.profile));
+            let old = runs.filter(|(_, run)| is_old(&self.runs[**run as usize].placed.profile));
             again.extend(old.map(|(number, _)| number));
         }
         again
@@ -171,9 +174,9 @@ impl<'a> Compiler<'a> {
         let known = self.by_groups.get(&groups).map(Arc::clone);
         let profile = known.unwrap_or_else(|| {
             let mut profile = self.compile_profile(state, &groups, unresolved);
-            profile.number = self.compiled.profiles.len();
+            profile.number = self.profiles.len();
             let profile = Arc::new(profile);
-            self.compiled.profiles.push(Arc::clone(&profile));
+            self.profiles.push(Arc::clone(&profile));
             self.by_groups.insert(groups, Arc::clone(&profile));
             profile
         });

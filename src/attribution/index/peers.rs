@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use ipnet::IpNet;
 
 use super::super::address::{AddressClasses, LookUp, Members, PeerIndex};
@@ -32,38 +33,25 @@ pub(super) struct Peers<'a> {
 
 impl<'a> Peers<'a> {
     pub(super) fn of(timeline: &'a Timeline, own: Vec<IpNet>) -> Self {
-        let mut peers = Self {
-            known: HashMap::new(),
-            moving: Vec::new(),
-            ranges: Vec::new(),
-            carried: BTreeSet::new(),
-            moved: false,
-            tables: 0,
-            members: Members::of(0),
-        };
+        let mut known = HashMap::new();
+        let mut moving = Vec::new();
+        let mut ranges = Vec::new();
         for rule in &timeline.rules {
-            let next = peers.ranges.len();
-            let index = PeerIndex::try_from(next).unwrap_or(PeerIndex::MAX);
-            if peers.known.insert(&rule.peer, index).is_some_and(|known| {
-                peers.known.insert(&rule.peer, known);
-                true
-            }) {
-                continue;
+            let Entry::Vacant(entry) = known.entry(&rule.peer) else { continue };
+            entry.insert(PeerIndex::try_from(ranges.len()).unwrap_or(PeerIndex::MAX));
+            if let Peer::Group(_) | Peer::PrefixList(_) = rule.peer {
+                moving.push((&rule.peer, ranges.len()));
             }
-            peers.ranges.push(match &rule.peer {
+            ranges.push(match &rule.peer {
                 Peer::Cidr(range) => vec![*range],
-                Peer::BadCidr(_) => Vec::new(),
-                Peer::Group(_) | Peer::PrefixList(_) => {
-                    peers.moving.push((&rule.peer, next));
-                    Vec::new()
-                }
+                Peer::BadCidr(_) | Peer::Group(_) | Peer::PrefixList(_) => Vec::new(),
             });
         }
         // Besides the peers of rules, two things are asked of every address.
-        peers.ranges.push(scope::internal_ranges());
-        peers.ranges.push(own);
-        peers.members = Members::of(peers.ranges.len());
-        peers
+        ranges.push(scope::internal_ranges());
+        ranges.push(own);
+        let members = Members::of(ranges.len());
+        Self { known, moving, ranges, carried: BTreeSet::new(), moved: false, tables: 0, members }
     }
 
     pub(super) fn index(&self, peer: &Peer) -> PeerIndex {

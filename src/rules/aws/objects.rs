@@ -102,6 +102,20 @@ impl RuleDocument {
 }
 
 impl Objects {
+    /// Whether nothing is said, not even that there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_none()
+            && self.rules.is_empty()
+            && !self.rules_described
+            && self.interfaces.is_none()
+            && self.prefix_lists.is_empty()
+            && self.acls.is_none()
+            && self.subnets.is_none()
+            && self.flow_logs.is_empty()
+            && self.vpcs.is_empty()
+            && self.extent == Extent::Whole
+    }
+
     /// Takes in what other documents of the same time say.
     pub fn add_up(&mut self, other: Self) {
         fn extend<T: Clone>(into: &mut Option<List<T>>, from: Option<List<T>>) {
@@ -109,11 +123,11 @@ impl Objects {
                 into.get_or_insert_default().add_up(from);
             }
         }
-        if *self == Self::default() {
+        if self.is_empty() {
             *self = other;
             return;
         }
-        if other.extent == Extent::Whole && other != Self::default() {
+        if other.extent == Extent::Whole && !other.is_empty() {
             self.extent = Extent::Whole;
         }
         extend(&mut self.groups, other.groups);

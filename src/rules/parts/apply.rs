@@ -13,6 +13,7 @@ use crate::flow::Direction;
 use crate::rules::Rule;
 use crate::rules::aws::RuleDocument;
 use crate::rules::change::{Change, Life, ModifiedRule, Resource, ResourceKind, What};
+use crate::rules::state::Interface;
 
 /// What the ids of rules are known to have meant, by time.
 #[derive(Debug, Default)]
@@ -55,9 +56,8 @@ impl RuleIds {
 
     /// What the id meant just before a time, else what it meant first.
     fn before(&self, id: &str, at: i64) -> Option<&Rule> {
-        let said = self.contents.get(id)?;
-        let earlier = said.iter().rev().find(|(when, _)| when.is_none_or(|when| when < at));
-        earlier.or(said.first()).map(|(_, rule)| rule)
+        let first = || self.contents.get(id)?.first().map(|(_, rule)| rule);
+        self.strictly_before(id, at).or_else(first)
     }
 
     /// What the id meant just before a time, by what was said before it alone.
@@ -91,11 +91,11 @@ impl Parts {
                 self.remove(ResourceKind::Acl, id);
                 true
             }
-            What::RulesAuthorized { group_id, rules } => self.with_rules(group_id, |held| held.add(rules)),
+            What::RulesAuthorized { group_id, rules } => self.rules.update(group_id, |held| held.add(rules)),
             What::RulesRevoked { group_id, rules, rule_ids } => {
                 let by_id = |id: &String| known.rule_ids.before(id, change.at).cloned();
                 let mut unknown = 0;
-                let applied = self.with_rules(group_id, |held| {
+                let applied = self.rules.update(group_id, |held| {
                     held.remove(rules.iter().map(|document| document.rule.clone()));
                     for id in rule_ids {
                         if !held.unknown.remove(id) {
@@ -111,19 +111,19 @@ impl Parts {
             }
             What::RuleModified(modified) => self.modify(modified, change, known),
             What::InterfaceGroups { interface_id, group_ids } => {
-                self.with_interface(interface_id, |held| held.join(group_ids))
+                self.interfaces.update(interface_id, |held| held.join(group_ids))
             }
             What::InstanceGroups { instance_id, group_ids } => {
                 let interfaces = self.interfaces_of(instance_id);
                 if let [only] = interfaces.as_slice() {
-                    self.with_interface(only, |held| held.join(group_ids))
+                    self.interfaces.update(only, |held| held.join(group_ids))
                 } else {
                     self.forget_groups(&interfaces);
                     false
                 }
             }
             What::InterfaceAddresses { interface_id, added, removed } => {
-                self.with_interface(interface_id, |held| held.readdress(added, removed))
+                self.interfaces.update(interface_id, |held| held.readdress(added, removed))
             }
             What::PrefixListEntries { prefix_list_id, added, removed } => {
                 self.with_prefix_list(prefix_list_id, added, removed)
@@ -143,11 +143,11 @@ impl Parts {
             // What it was like nobody says.
             What::Gone(..) => {}
             What::RulesAuthorized { group_id, rules } => {
-                self.with_rules(group_id, |held| held.remove(rules.iter().map(|it| it.rule.clone())));
+                self.rules.update(group_id, |held| held.remove(rules.iter().map(|it| it.rule.clone())));
             }
             What::RulesRevoked { group_id, rules, rule_ids } => {
                 let by_id = |id: &String| known.rule_ids.before(id, change.at);
-                self.with_rules(group_id, |held| {
+                self.rules.update(group_id, |held| {
                     held.add(rules);
                     for id in rule_ids {
                         match by_id(id) {
@@ -162,7 +162,7 @@ impl Parts {
             What::RuleModified(modified) => {
                 let id = modified.rule_id.as_str();
                 let old = known.rule_ids.strictly_before(id, change.at);
-                self.with_rules(&modified.group_id, |held| {
+                self.rules.update(&modified.group_id, |held| {
                     // A snapshot of that second may show what it was, beside what it was made to be.
                     let labelled = held.documents.iter().filter(|it| it.rule_id.as_deref() == Some(id));
                     let mut made: Vec<Rule> = labelled.map(|document| document.rule.clone()).collect();
@@ -182,11 +182,11 @@ impl Parts {
             }
             What::AclChanged(id) => self.remove(ResourceKind::Acl, id),
             What::InterfaceGroups { interface_id, .. } => {
-                self.with_interface(interface_id, |held| held.groups = Groups::Unknown);
+                self.interfaces.update(interface_id, |held| held.groups = Groups::Unknown);
             }
             What::InstanceGroups { instance_id, .. } => self.forget_groups(&self.interfaces_of(instance_id)),
             What::InterfaceAddresses { interface_id, added, removed } => {
-                self.with_interface(interface_id, |held| held.readdress(removed, added));
+                self.interfaces.update(interface_id, |held| held.readdress(removed, added));
             }
             What::PrefixListEntries { prefix_list_id, added, removed } => {
                 self.with_prefix_list(prefix_list_id, removed, added);
@@ -203,8 +203,8 @@ impl Parts {
             Resource::Group(group, rules) => {
                 let scope = scope(&group.vpc_id, &group.owner_id, &group.region);
                 let documents = rules.iter().cloned().map(Arc::new).collect();
-                let held = HeldRules { documents, unknown: BTreeSet::new() };
-                self.rules.put(&group.id, Placed { scope: scope.clone(), object: Arc::new(held) });
+                let held = Arc::new(HeldRules::told(documents));
+                self.rules.put(&group.id, Placed { scope: scope.clone(), object: held });
                 self.groups.put(&group.id, Placed { scope, object: Arc::new(group.clone()) });
             }
             Resource::Interface(interface) => {
@@ -227,8 +227,8 @@ impl Parts {
                     }
                 }
                 let id = interface.id.clone();
-                let held = HeldInterface { interface: Arc::new(interface), groups: Groups::Known };
-                self.interfaces.put(&id, Placed { scope, object: Arc::new(held) });
+                let held = Arc::new(HeldInterface::told(interface));
+                self.interfaces.put(&id, Placed { scope, object: held });
             }
             Resource::Acl(acl) => {
                 let scope = scope(&acl.vpc_id, &acl.owner_id, "");
@@ -257,23 +257,6 @@ impl Parts {
         }
     }
 
-    /// False: nobody describes the group.
-    fn with_rules(&mut self, group: &str, change: impl FnOnce(&mut HeldRules)) -> bool {
-        let Some(held) = self.rules.get(group) else { return false };
-        let mut held = held.clone();
-        change(&mut held);
-        self.rules.change(group, held);
-        true
-    }
-
-    pub(super) fn with_interface(&mut self, id: &str, change: impl FnOnce(&mut HeldInterface)) -> bool {
-        let Some(held) = self.interfaces.get(id) else { return false };
-        let mut held = held.clone();
-        change(&mut held);
-        self.interfaces.change(id, held);
-        true
-    }
-
     fn with_prefix_list(&mut self, id: &str, added: &[IpNet], removed: &[IpNet]) -> bool {
         let Some(nets) = self.prefix_lists.get(id) else { return false };
         let kept = nets.iter().filter(|net| !removed.contains(net)).copied();
@@ -286,7 +269,7 @@ impl Parts {
     fn modify(&mut self, modified: &ModifiedRule, change: &Change, known: Known<'_>) -> bool {
         let id = modified.rule_id.as_str();
         let mut found = true;
-        let applied = self.with_rules(&modified.group_id, |held| {
+        let applied = self.rules.update(&modified.group_id, |held| {
             let meant = || known.rule_ids.before(id, change.at).cloned();
             let old = held.labelled(id).cloned().or_else(meant);
             let direction = old.as_ref().map(|old| old.direction).or(known.rule_ids.direction(id));
@@ -316,12 +299,17 @@ impl Parts {
     /// Where an instance has several interfaces, the groups of one of them changed, and nobody says which.
     fn forget_groups(&mut self, interfaces: &[String]) {
         for id in interfaces {
-            self.with_interface(id, |held| held.groups = Groups::Unknown);
+            self.interfaces.update(id, |held| held.groups = Groups::Unknown);
         }
     }
 }
 
 impl HeldRules {
+    /// All of them are told.
+    pub(super) fn told(documents: Vec<Arc<RuleDocument>>) -> Self {
+        Self { documents, unknown: BTreeSet::new() }
+    }
+
     /// The content of the rule with this id, where a document says so.
     pub(super) fn labelled(&self, id: &str) -> Option<&Rule> {
         let labelled = |document: &&Arc<RuleDocument>| document.rule_id.as_deref() == Some(id);
@@ -346,10 +334,15 @@ impl HeldRules {
 }
 
 impl HeldInterface {
+    /// Its groups are those written.
+    pub(super) fn told(interface: Interface) -> Self {
+        Self { interface: Arc::new(interface), groups: Groups::Known }
+    }
+
     fn join(&mut self, group_ids: &[String]) {
         let mut interface = (*self.interface).clone();
         interface.group_ids = group_ids.to_vec();
-        *self = Self { interface: Arc::new(interface), groups: Groups::Known };
+        *self = Self::told(interface);
     }
 
     fn readdress(&mut self, added: &[IpNet], removed: &[IpNet]) {

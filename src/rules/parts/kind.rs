@@ -72,10 +72,26 @@ impl<T: PartialEq + Clone> Kind<T> {
         self.all.get(id).map(|placed| &*placed.object)
     }
 
-    /// Puts another object in the place of one that is there.
-    pub(super) fn change(&mut self, id: &str, object: T) {
-        if let Some(scope) = self.all.get(id).map(|placed| placed.scope.clone()) {
-            self.put(id, Placed { scope, object: Arc::new(object) });
+    /// Changes an object that is there. False: it is not.
+    pub(super) fn update(&mut self, id: &str, change: impl FnOnce(&mut T)) -> bool {
+        let Some(Placed { scope, object }) = self.all.get(id).cloned() else { return false };
+        let mut object = T::clone(&object);
+        change(&mut object);
+        self.put(id, Placed { scope, object: Arc::new(object) });
+        true
+    }
+
+    /// What is known of it where that is the same, so that states share it; else the new one.
+    pub(super) fn known_or(
+        &self,
+        id: &str,
+        scope: Scope,
+        is_same: impl FnOnce(&T) -> bool,
+        new: impl FnOnce() -> T,
+    ) -> Placed<T> {
+        match self.all.get(id) {
+            Some(known) if known.scope == scope && is_same(&known.object) => known.clone(),
+            _ => Placed { scope, object: Arc::new(new()) },
         }
     }
 
@@ -107,9 +123,7 @@ pub(super) fn placed<'a, T: PartialEq + Clone>(
 ) -> Option<BTreeMap<String, Placed<T>>> {
     let placed = |item| {
         let (id, scope, object) = place(item);
-        let same = known.all.get(id).filter(|known| known.scope == scope && *known.object == *object);
-        let placed = same.cloned().unwrap_or_else(|| Placed { scope, object: Arc::new(object.clone()) });
-        (id.clone(), placed)
+        (id.clone(), known.known_or(id, scope, |known| known == object, || object.clone()))
     };
     Some(given?.iter().map(placed).collect())
 }

@@ -17,7 +17,7 @@ impl Parts {
         let (late, others) = self.late_revocations(changes, known);
         others.into_iter().chain(late).for_each(|change| self.apply(change, known));
         for id in set_twice(changes) {
-            self.with_interface(id, |held| held.groups = Groups::Unknown);
+            self.interfaces.update(id, |held| held.groups = Groups::Unknown);
         }
     }
 

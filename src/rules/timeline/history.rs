@@ -100,7 +100,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
 fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> BTreeMap<Seconds, Parts> {
     let mut sinces = early(moments, trail, known);
     let mut before: BTreeMap<Seconds, Parts> = BTreeMap::new();
-    let Some(first) = sinces.keys().min().copied() else { return before };
+    let Some(first) = sinces.first_key_value().map(|(since, _)| *since) else { return before };
     let mut parts = Parts::default();
     let keep = |parts: &Parts, since: Seconds, scopes: &BTreeSet<Scope>, before: &mut BTreeMap<_, _>| {
         let mut then = parts.clone();
