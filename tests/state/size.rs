@@ -254,7 +254,7 @@ fn a_small_account_is_a_small_state() {
 
 /// `cargo test --test state -- --ignored --nocapture` prints what is behind the figures in the README.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "half a minute in a debug build; .ci/run runs it after the others"]
 fn ninety_days_of_five_hundred_interfaces_stay_under_fifty_megabytes() {
     // So many probes of each public interface fill nearly every row with as many peers as are ever kept.
     let estate = Estate {
@@ -283,7 +283,7 @@ fn peers(state: &State) -> usize {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "prints what the README says of sizes; .ci/run runs it after the others"]
 fn what_a_state_grows_with() {
     let quiet = Estate {
         days: 90,
