@@ -4,9 +4,12 @@
 //! objects, written as describe-* answers, one file per kind.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -176,11 +179,15 @@ pub(crate) fn documents(objects: &[Object]) -> BTreeMap<&'static str, Value> {
 #[derive(Debug)]
 pub(crate) struct Fixture {
     folder: TempDir,
+    /// When the next file was written. Each has a second of its own, as deliveries have: files of one name, size and time
+    /// are copies of each other, and two writes may fall into one tick of the clock.
+    next: Mutex<SystemTime>,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        Self { folder: TempDir::new().unwrap(), next: Mutex::new(yesterday) }
     }
 
     /// With the rows as `log` and the objects as `snap`, analyzed at once.
@@ -198,7 +205,11 @@ impl Fixture {
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
+        let mut file = File::create(path).unwrap();
+        file.write_all(bytes.as_ref()).unwrap();
+        let mut next = self.next.lock().unwrap();
+        file.set_modified(*next).unwrap();
+        *next += Duration::from_secs(1);
     }
 
     /// A log of the default format.
