@@ -253,9 +253,14 @@ fn read_once_or_twice(
 /// A folder may hold logs beside the snapshot, the state and the last run's report, which are no logs that could not be
 /// read.
 fn leave_out<'a>(sources: &mut Vec<Source>, files: impl Iterator<Item = &'a Path>) {
-    let paths: BTreeSet<_> = files.filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+    // Where each of thousands really lies takes long to ask; a link ends as its file does.
+    let endings: BTreeSet<_> = sources.iter().filter_map(|it| Some(it.path.as_ref()?.extension())).collect();
+    let files: Vec<&Path> = files.filter(|path| endings.contains(&path.extension())).collect();
+    let paths: BTreeSet<_> = files.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+    let endings: BTreeSet<_> = files.iter().map(|path| path.extension()).collect();
     sources.retain(|source| {
-        let path = source.path.as_ref().and_then(|path| std::fs::canonicalize(path).ok());
+        let path = source.path.as_ref().filter(|path| endings.contains(&path.extension()));
+        let path = path.and_then(|path| std::fs::canonicalize(path).ok());
         path.is_none_or(|path| !paths.contains(&path))
     });
 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::flow::Seconds;
 use crate::time;
 pub use contents::{Contents, Origin};
-use document::Document;
+use document::{Buffer, Document, Text, text_of};
 use pieces::Pieces;
 
 /// One file of a snapshot and whether it was understood.
@@ -160,15 +160,16 @@ type Namesakes = BTreeMap<PathBuf, Namesake>;
 
 /// A file of the last folder.
 struct Namesake {
-    document: Document,
+    text: Text,
     contents: Arc<Contents>,
-    pieces: Pieces,
+    /// None: it is read as a whole.
+    pieces: Option<Pieces>,
 }
 
-/// A file that has been read: its document and pieces where they are not those of its namesake.
+/// A file that has been read, and what it is as a namesake, where it is another one.
 struct FileRead {
-    fresh: Option<(Document, Pieces)>,
     contents: Arc<Contents>,
+    namesake: Option<Namesake>,
 }
 
 /// So many folders are read side by side.
@@ -178,12 +179,19 @@ impl Found {
     /// Adds the folders named by times below a folder, each as a snapshot. What lies beside them belongs to none, unless
     /// it tells of changes, which have times of their own.
     fn add_dated(&mut self, path: &Path) -> Result<(), Error> {
-        for entry in entries(path)? {
+        let find = |entry: PathBuf| {
+            let mut found = Self::default();
             match folder_time(&entry).filter(|_| entry.is_dir()) {
-                Some(at) => self.add(Some(at), &entry)?,
-                None if holds_dated_folders(&entry, 0)? => self.add_dated(&entry)?,
-                None => self.beside.extend(files(&entry)?),
+                Some(at) => found.add(Some(at), &entry)?,
+                None if holds_dated_folders(&entry, 0)? => found.add_dated(&entry)?,
+                None => found.beside = files(&entry)?,
             }
+            Ok(found)
+        };
+        let found: Vec<Self> = entries(path)?.into_par_iter().map(find).collect::<Result<_, Error>>()?;
+        for Self { folders, beside } in found {
+            self.folders.extend(folders);
+            self.beside.extend(beside);
         }
         Ok(())
     }
@@ -200,28 +208,34 @@ impl Found {
         let mut namesakes = Namesakes::new();
         let mut last: Option<Shared> = None;
         let mut folders = self.folders.as_slice();
-        let series = if folders.len() > 1 { Series::OfMany } else { Series::Alone };
         // The first one alone, so that the next ones have namesakes.
         let mut step = 1;
         while !folders.is_empty() {
             let (now, later) = folders.split_at(step.min(folders.len()));
-            let read: Vec<Vec<FileRead>> = now
-                .par_iter()
-                .map(|folder| {
-                    folder.files.par_iter().map(|file| read_file(file, &namesakes, series)).collect()
+            // Of those read side by side, the last one is the one that the next are compared with.
+            let is_last =
+                |at: usize| if at + 1 == now.len() && !later.is_empty() { Keep::It } else { Keep::Nothing };
+            let files: Vec<_> =
+                (0..).zip(now).flat_map(|(at, it)| it.files.iter().map(move |file| (at, file))).collect();
+            let read: Vec<FileRead> = files
+                .into_par_iter()
+                .map_init(Buffer::default, |buffer, (at, file)| {
+                    read_file(file, &namesakes, is_last(at), buffer)
                 })
                 .collect::<Result<_, Error>>()?;
-            for (folder, files) in now.iter().zip(read) {
+            let mut read = read.into_iter();
+            for folder in now {
+                let files = read.by_ref().take(folder.files.len()).collect();
                 last = Some(loaded.add_folder(folder, files, last.take(), &mut namesakes));
             }
             (folders, step) = (later, (step * 2).min(SIDE_BY_SIDE));
         }
         for path in self.beside {
-            let file = read_file(&(PathBuf::new(), path.clone()), &Namesakes::new(), Series::Alone)?;
+            let file = (PathBuf::new(), path.clone());
+            let file = read_file(&file, &Namesakes::new(), Keep::Nothing, &mut Buffer::default())?;
             let mut contents = Arc::unwrap_or_clone(file.contents);
             if !contents.objects.is_empty() || contents.origins.is_empty() {
-                let why = "beside folders named by times, so in none of them".to_owned();
-                contents = Contents { left_aside: Some(why), ..Contents::default() };
+                contents = Contents::left_aside("beside folders named by times, so in none of them");
             }
             loaded.note(None, &path, &Arc::new(contents));
         }
@@ -251,9 +265,8 @@ impl Loaded {
         }
         let contents: Vec<Arc<Contents>> = files.iter().map(|file| Arc::clone(&file.contents)).collect();
         for ((within, _), file) in folder.files.iter().zip(files) {
-            if let Some((document, pieces)) = file.fresh {
-                let contents = file.contents;
-                namesakes.insert(within.clone(), Namesake { document, contents, pieces });
+            if let Some(namesake) = file.namesake {
+                namesakes.insert(within.clone(), namesake);
             }
         }
         let same = |last: &Shared| {
@@ -314,32 +327,39 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
+/// Whether a file is kept to compare the next ones with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    It,
+    Nothing,
+}
+
+/// Reads a file.
 fn read_file(
     (within, path): &(PathBuf, PathBuf),
     namesakes: &Namesakes,
-    series: Series,
+    keep: Keep,
+    buffer: &mut Buffer,
 ) -> Result<FileRead, Error> {
-    let namesake = namesakes.get(within);
-    if let Some(known) = namesake
-        && known.document.is_in(path)
-    {
-        return Ok(FileRead { fresh: None, contents: Arc::clone(&known.contents) });
+    if let Document::LeftAside(why) = Document::read(path, buffer)? {
+        return Ok(FileRead { contents: Arc::new(Contents::left_aside(why)), namesake: None });
     }
-    let document = Document::read(path)?;
-    if series == Series::Alone {
-        return Ok(FileRead { fresh: None, contents: Arc::new(Contents::read(path, &document)?) });
+    let known = namesakes.get(within);
+    if let Some(known) = known.filter(|known| known.text.bytes() == buffer.bytes()) {
+        return Ok(FileRead { contents: Arc::clone(&known.contents), namesake: None });
     }
-    let nothing = Pieces::new();
-    let known = namesake.map_or(&nothing, |known| &known.pieces);
-    let (contents, pieces) = Contents::read_known(path, &document, known)?;
-    Ok(FileRead { fresh: Some((document, pieces)), contents: Arc::new(contents) })
-}
-
-/// Whether a folder has others beside it that may say the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Series {
-    Alone,
-    OfMany,
+    let text = text_of(buffer.bytes());
+    let next = known.and_then(|known| known.pieces.as_ref()?.next(&known.text.read(), &text));
+    let pieces = next.or_else(|| (keep == Keep::It).then(|| Pieces::of(&text)).flatten());
+    let contents = match &pieces {
+        Some(pieces) => Contents::described(pieces.objects.clone()),
+        None => Contents::read(path, &text)?,
+    };
+    let contents = Arc::new(contents);
+    let text = || Text::of(buffer.bytes().to_vec());
+    let namesake =
+        (keep == Keep::It).then(|| Namesake { text: text(), contents: Arc::clone(&contents), pieces });
+    Ok(FileRead { contents, namesake })
 }
 
 #[cfg(test)]

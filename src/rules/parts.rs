@@ -5,6 +5,7 @@
 
 mod apply;
 mod kind;
+mod replace;
 mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,13 +14,14 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::aws::{Extent, GroupDocument, List, Objects, RuleDocument};
+use super::aws::{GroupDocument, List, Objects, RuleDocument};
 use super::change::{Change, Resource, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
 use super::timeline::{Snapshot, distinct};
 
 pub(super) use apply::{Known, RuleIds};
-use kind::{Kind, Placed, Spoken, placed};
+use kind::{Kind, Placed};
+pub(super) use replace::speak_of_the_same;
 
 /// Account and region; an empty part is unknown and fits any.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,17 +51,16 @@ pub(super) struct Scopes {
 impl Scopes {
     pub(super) fn of(snapshots: &[Snapshot], changes: &BTreeSet<Change>) -> Self {
         let mut scopes = Self::default();
-        let mut interfaces: Option<&List<Interface>> = None;
+        let mut last = &Objects::default();
         for objects in distinct(snapshots) {
-            objects.groups.iter().flatten().for_each(|group| scopes.learn_group(group));
-            if let Some(list) = &objects.interfaces
-                && interfaces.is_none_or(|last| !last.is_shared_with(list))
-            {
-                list.iter().for_each(|it| scopes.learn_interface(it));
-                interfaces = Some(list);
-            }
-            objects.acls.iter().flatten().for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));
-            objects.subnets.iter().flatten().for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
+            beyond(objects.groups.as_ref(), last.groups.as_ref()).for_each(|group| scopes.learn_group(group));
+            beyond(objects.interfaces.as_ref(), last.interfaces.as_ref())
+                .for_each(|it| scopes.learn_interface(it));
+            beyond(objects.acls.as_ref(), last.acls.as_ref())
+                .for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));
+            beyond(objects.subnets.as_ref(), last.subnets.as_ref())
+                .for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
+            last = objects;
         }
         for change in changes {
             let What::Is(_, resource) = &change.what else { continue };
@@ -132,6 +133,18 @@ impl Scopes {
     }
 }
 
+/// What a list holds beyond that of the snapshot before.
+fn beyond<'a, T: Ord>(
+    new: Option<&'a List<T>>,
+    old: Option<&'a List<T>>,
+) -> impl Iterator<Item = &'a Arc<T>> {
+    let (some, all) = match (new, old) {
+        (Some(new), Some(old)) => (old.difference(new).1, None),
+        (new, _) => (Vec::new(), new),
+    };
+    some.into_iter().chain(all.into_iter().flatten())
+}
+
 /// The rules of a group, as documents say them: several may say the same rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct HeldRules {
@@ -200,102 +213,6 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The documents of one snapshot take the place of the older ones of their kind, account and region. `shown`: what
-    /// the last snapshot said, if nothing has changed since; what it said alike need not be looked at again.
-    pub(super) fn replace(&mut self, objects: &Objects, shown: Option<&Objects>, scopes: &Scopes) {
-        let shown = shown.filter(|shown| shown.extent == objects.extent);
-        let alike = |same: &dyn Fn(&Objects) -> bool| shown.is_some_and(same);
-        let extent = objects.extent;
-        let mut all = Spoken { scopes: BTreeSet::new(), objects, of: scopes };
-        let rules_given = objects.groups.is_some() || objects.rules_described;
-        let same_groups = alike(&|shown| {
-            shown.groups == objects.groups
-                && shown.rules == objects.rules
-                && shown.rules_described == objects.rules_described
-        });
-        if !same_groups {
-            let groups = placed(objects.groups.as_ref(), &self.groups, |group| {
-                let scope = scopes.scope(&group.vpc_id, &group.owner_id, &group.region);
-                (&group.id, scope, group)
-            });
-            if rules_given {
-                // Either answer holds all rules; a group that the answers about groups do not name again is gone.
-                let rules = self.rules_by_group(objects, groups.as_ref(), scopes);
-                self.rules.replace(Some(rules), extent, &mut all);
-            }
-            self.groups.replace(groups, extent, &mut all);
-        }
-        if !alike(&|shown| shown.interfaces == objects.interfaces) {
-            let interfaces = self.placed_interfaces(objects, scopes);
-            self.interfaces.replace(interfaces, extent, &mut all);
-        }
-        if !alike(&|shown| shown.acls == objects.acls) {
-            let acls = placed(objects.acls.as_ref(), &self.acls, |it| {
-                (&it.id, scopes.scope(&it.vpc_id, &it.owner_id, ""), it)
-            });
-            self.acls.replace(acls, extent, &mut all);
-        }
-        if !alike(&|shown| shown.subnets == objects.subnets) {
-            let subnets = placed(objects.subnets.as_ref(), &self.subnets, |it| {
-                (&it.id, scopes.scope(&it.vpc_id, &it.owner_id, ""), it)
-            });
-            self.subnets.replace(subnets, extent, &mut all);
-        }
-        self.replace_prefix_lists(&objects.prefix_lists);
-    }
-
-    fn placed_interfaces(
-        &self,
-        objects: &Objects,
-        scopes: &Scopes,
-    ) -> Option<BTreeMap<String, Placed<HeldInterface>>> {
-        let place = |it: &Interface| {
-            let scope = scopes.scope(&it.vpc_id, &it.owner_id, &it.region);
-            let is_same = |held: &HeldInterface| held.groups == Groups::Known && *held.interface == *it;
-            let new = || HeldInterface::told(it.clone());
-            (it.id.clone(), self.interfaces.known_or(&it.id, scope, is_same, new))
-        };
-        Some(objects.interfaces.as_ref()?.iter().map(place).collect())
-    }
-
-    /// The rules of every group that a snapshot speaks of. Rules lie where their group lies.
-    fn rules_by_group(
-        &self,
-        objects: &Objects,
-        groups: Option<&BTreeMap<String, Placed<GroupDocument>>>,
-        scopes: &Scopes,
-    ) -> BTreeMap<String, Placed<HeldRules>> {
-        let mut said: BTreeMap<&String, (Scope, Vec<&RuleDocument>)> = BTreeMap::new();
-        for (id, group) in groups.into_iter().flatten() {
-            said.insert(id, (group.scope.clone(), Vec::new()));
-        }
-        // Sorted, the rules of a group stand together.
-        for rules in objects.rules.chunk_by(|a, b| a.rule.group_id == b.rule.group_id) {
-            let [first, ..] = rules else { continue };
-            let own = || scopes.scope(&first.vpc_id, &first.owner_id, &first.region);
-            let (_, documents) = said.entry(&first.rule.group_id).or_insert_with(|| (own(), Vec::new()));
-            documents.extend(rules);
-        }
-        let described = |id: &String| groups.is_some_and(|groups| groups.contains_key(id));
-        let place = |(id, (scope, documents)): (&String, (Scope, Vec<&RuleDocument>))| {
-            // Of a group that Terraform does not describe, these are some of its rules.
-            if let (Extent::Part, false, Some(known)) = (objects.extent, described(id), self.rules.get(id)) {
-                let mut held = known.clone();
-                for rule in documents {
-                    held.add(std::slice::from_ref(rule));
-                }
-                return (id.clone(), Placed { scope, object: Arc::new(held) });
-            }
-            let documents = || documents.iter().copied();
-            let is_same = |held: &HeldRules| {
-                held.unknown.is_empty() && held.documents.iter().map(AsRef::as_ref).eq(documents())
-            };
-            let new = || HeldRules::told(documents().cloned().map(Arc::new).collect());
-            (id.clone(), self.rules.known_or(id, scope, is_same, new))
-        };
-        said.into_iter().map(place).collect()
-    }
-
     /// Entries come one list per answer, so a list that is not given again stays as it was. Pages add up.
     fn replace_prefix_lists(&mut self, given: &[(String, Vec<IpNet>)]) {
         let mut lists: BTreeMap<&String, Vec<IpNet>> = BTreeMap::new();

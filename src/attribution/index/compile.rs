@@ -5,9 +5,10 @@
 //! and a class has the same members in every state. So what was judged under one state holds under the next.
 
 use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use ipnet::IpNet;
 
 use super::super::address::Members;
@@ -26,6 +27,9 @@ pub(super) struct Compiler<'a> {
     peers: Peers<'a>,
     /// The profiles of the last state, by their groups.
     by_groups: HashMap<Vec<String>, Arc<Profile>>,
+    /// All profiles there ever were.
+    by_content: HashTable<Arc<Profile>>,
+    hasher: DefaultHashBuilder,
     /// By number.
     profiles: Vec<Arc<Profile>>,
     /// By number.
@@ -62,6 +66,8 @@ impl<'a> Compiler<'a> {
             keepers,
             peers: Peers::of(timeline, own),
             by_groups: HashMap::new(),
+            by_content: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
             runs: Vec::new(),
             last: None,
@@ -173,10 +179,8 @@ impl<'a> Compiler<'a> {
         groups.dedup();
         let known = self.by_groups.get(&groups).map(Arc::clone);
         let profile = known.unwrap_or_else(|| {
-            let mut profile = self.compile_profile(state, &groups, unresolved);
-            profile.number = self.profiles.len();
-            let profile = Arc::new(profile);
-            self.profiles.push(Arc::clone(&profile));
+            let profile = self.compile_profile(state, &groups, unresolved);
+            let profile = self.numbered(profile);
             self.by_groups.insert(groups, Arc::clone(&profile));
             profile
         });
@@ -188,6 +192,20 @@ impl<'a> Compiler<'a> {
             acl: state.acls.get(&interface.subnet_id).cloned(),
             subnet: state.subnets.get(&interface.subnet_id).cloned(),
         })
+    }
+
+    /// The same profile as before where it has been there: a change may be taken back.
+    fn numbered(&mut self, mut profile: Profile) -> Arc<Profile> {
+        let hash = |profile: &Profile| self.hasher.hash_one(profile.content());
+        let is_same = |known: &Arc<Profile>| known.content() == profile.content();
+        if let Some(known) = self.by_content.find(hash(&profile), is_same) {
+            return Arc::clone(known);
+        }
+        profile.number = self.profiles.len();
+        let profile = Arc::new(profile);
+        self.profiles.push(Arc::clone(&profile));
+        self.by_content.insert_unique(hash(&profile), Arc::clone(&profile), |known| hash(known));
+        profile
     }
 
     fn compile_profile(&self, state: &State, groups: &[String], unresolved: &[bool]) -> Profile {

@@ -1,5 +1,7 @@
 //! The rules of a list of groups, ready to be tested.
 
+use std::hash::Hash;
+
 use super::super::address::PeerIndex;
 use crate::flow::Direction;
 use crate::rules::RuleIndex;
@@ -19,6 +21,11 @@ pub(in crate::attribution) struct Profile {
 }
 
 impl Profile {
+    /// Everything but its number.
+    pub(super) fn content(&self) -> impl Hash + Eq {
+        (&self.groups, &self.ingress, &self.egress, self.lacks_group)
+    }
+
     pub(super) fn peers(&self) -> impl Iterator<Item = PeerIndex> {
         self.ingress.iter().chain(&self.egress).map(|rule| rule.peer)
     }
@@ -42,7 +49,7 @@ impl Profile {
 }
 
 /// One rule, ready to be tested.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::attribution) struct CompiledRule {
     pub(super) protocols: Protocols,
     pub(super) from: u16,
@@ -52,7 +59,7 @@ pub(in crate::attribution) struct CompiledRule {
     pub(in crate::attribution) proof: PeerProof,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Protocols {
     All,
     One(u8),
@@ -60,7 +67,7 @@ pub(super) enum Protocols {
 }
 
 /// What a packet that fits the rule in all but the peer says about the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::attribution) struct PeerProof {
     /// The peer is a group or list that the state does not resolve.
     pub(in crate::attribution) unresolved: bool,
@@ -69,7 +76,7 @@ pub(in crate::attribution) struct PeerProof {
 }
 
 /// Which peers could have used a rule although its peer does not hold them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::attribution) enum Doubt {
     /// Address ranges hold who they hold.
     Nobody,

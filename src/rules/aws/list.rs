@@ -1,12 +1,13 @@
-//! A list that snapshots share: what two of them hold alike is there once.
+//! A list that snapshots share: what two of them hold alike is there once, the list as well as each item.
 
+use std::cmp::Ordering;
 use std::ops::Deref;
 use std::sync::Arc;
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct List<T> {
-    items: Arc<Vec<T>>,
+    items: Arc<Vec<Arc<T>>>,
     order: Order,
 }
 
@@ -15,6 +16,12 @@ pub struct List<T> {
 enum Order {
     Any,
     Tidy,
+}
+
+impl<T> Clone for List<T> {
+    fn clone(&self) -> Self {
+        Self { items: Arc::clone(&self.items), order: self.order }
+    }
 }
 
 impl<T: Eq> PartialEq for List<T> {
@@ -32,39 +39,45 @@ impl<T> Default for List<T> {
 }
 
 impl<T> Deref for List<T> {
-    type Target = [T];
+    type Target = [Arc<T>];
 
-    fn deref(&self) -> &[T] {
+    fn deref(&self) -> &[Arc<T>] {
         &self.items
     }
 }
 
 impl<T> From<Vec<T>> for List<T> {
     fn from(items: Vec<T>) -> Self {
-        Self { items: Arc::new(items), order: Order::Any }
+        items.into_iter().collect()
     }
 }
 
 impl<T> FromIterator<T> for List<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        items.into_iter().collect::<Vec<T>>().into()
+        Self { items: Arc::new(items.into_iter().map(Arc::new).collect()), order: Order::Any }
+    }
+}
+
+impl<T> FromIterator<Arc<T>> for List<T> {
+    fn from_iter<I: IntoIterator<Item = Arc<T>>>(items: I) -> Self {
+        Self { items: Arc::new(items.into_iter().collect()), order: Order::Any }
     }
 }
 
 impl<'a, T> IntoIterator for &'a List<T> {
-    type Item = &'a T;
-    type IntoIter = std::slice::Iter<'a, T>;
+    type Item = &'a Arc<T>;
+    type IntoIter = std::slice::Iter<'a, Arc<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.items.iter()
     }
 }
 
-impl<T: Clone> List<T> {
+impl<T> List<T> {
     /// Adds one.
     pub fn push(&mut self, item: T) {
         self.order = Order::Any;
-        Arc::make_mut(&mut self.items).push(item);
+        Arc::make_mut(&mut self.items).push(Arc::new(item));
     }
 
     /// Adds those of another list.
@@ -77,13 +90,20 @@ impl<T: Clone> List<T> {
         }
     }
 
-    /// The items, on their own.
-    pub fn into_vec(self) -> Vec<T> {
-        Arc::unwrap_or_clone(self.items)
+    /// Whether it is the same list, without a look inside.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.items, &other.items)
     }
 }
 
-impl<T: Ord + Clone> List<T> {
+impl<T: Clone> List<T> {
+    /// The items, on their own.
+    pub fn into_vec(self) -> Vec<T> {
+        Arc::unwrap_or_clone(self.items).into_iter().map(Arc::unwrap_or_clone).collect()
+    }
+}
+
+impl<T: Ord> List<T> {
     /// Ascending, each once.
     pub fn tidy(&mut self) {
         if !self.is_tidy() {
@@ -98,11 +118,49 @@ impl<T: Ord + Clone> List<T> {
     pub fn is_tidy(&self) -> bool {
         self.order == Order::Tidy || self.items.is_sorted_by(|a, b| a < b)
     }
-}
 
-impl<T> List<T> {
-    /// Whether it is the same list, without a look inside.
-    pub fn is_shared_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.items, &other.items)
+    /// The tidy list without some of its items, and with others. None: it is not known to be tidy, lacks one of those that
+    /// go, or has one of those that come.
+    pub fn exchanged(&self, gone: &[Arc<T>], new: &[Arc<T>]) -> Option<Self> {
+        if self.order != Order::Tidy {
+            return None;
+        }
+        if gone.is_empty() && new.is_empty() {
+            return Some(self.clone());
+        }
+        let mut items: Vec<Arc<T>> = self.items.to_vec();
+        for item in gone {
+            items.remove(items.binary_search(item).ok()?);
+        }
+        for item in new {
+            let place = items.binary_search(item).err()?;
+            items.insert(place, Arc::clone(item));
+        }
+        Some(Self { items: Arc::new(items), order: Order::Tidy })
+    }
+
+    /// What one tidy list has and the next one lacks, and the other way round, each ascending.
+    pub fn difference<'a>(&'a self, next: &'a Self) -> (Vec<&'a Arc<T>>, Vec<&'a Arc<T>>) {
+        let (mut gone, mut new) = (Vec::new(), Vec::new());
+        if self.is_shared_with(next) {
+            return (gone, new);
+        }
+        let (mut olds, mut news) = (self.items.as_slice(), next.items.as_slice());
+        while let ([old, later_olds @ ..], [now, later_news @ ..]) = (olds, news) {
+            match if Arc::ptr_eq(old, now) { Ordering::Equal } else { old.cmp(now) } {
+                Ordering::Equal => (olds, news) = (later_olds, later_news),
+                Ordering::Less => {
+                    gone.push(old);
+                    olds = later_olds;
+                }
+                Ordering::Greater => {
+                    new.push(now);
+                    news = later_news;
+                }
+            }
+        }
+        gone.extend(olds);
+        new.extend(news);
+        (gone, new)
     }
 }

@@ -1,6 +1,7 @@
 //! What the documents of one snapshot hold, in our nouns, and how documents add up.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,33 @@ impl Objects {
         self.prefix_lists.extend(other.prefix_lists);
         self.flow_logs.extend(other.flow_logs);
         self.vpcs.extend(other.vpcs);
+    }
+
+    /// How many groups, rules and interfaces there are.
+    pub(in crate::rules) fn listed(&self) -> usize {
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.len());
+        groups + self.rules.len() + self.interfaces.as_ref().map_or(0, |interfaces| interfaces.len())
+    }
+
+    /// Sorted groups, rules and interfaces, each said once, without what some objects say, and with what others say. None: some of it is said
+    /// twice, so that all must be added up.
+    pub(in crate::rules) fn exchanged(&self, gone: &[&Self], new: &[&Self]) -> Option<Self> {
+        type Picked<'a, T> = fn(&'a Objects) -> Option<&'a List<T>>;
+        fn pick<'a, T>(from: &[&'a Objects], list: Picked<'a, T>) -> Vec<Arc<T>> {
+            from.iter().filter_map(|objects| list(objects)).flatten().map(Arc::clone).collect()
+        }
+        let mut objects = self.clone();
+        if let Some(groups) = &mut objects.groups {
+            let of: Picked<'_, _> = |objects| objects.groups.as_ref();
+            *groups = groups.exchanged(&pick(gone, of), &pick(new, of))?;
+        }
+        if let Some(interfaces) = &mut objects.interfaces {
+            let of: Picked<'_, _> = |objects| objects.interfaces.as_ref();
+            *interfaces = interfaces.exchanged(&pick(gone, of), &pick(new, of))?;
+        }
+        let of: Picked<'_, _> = |objects| Some(&objects.rules);
+        objects.rules = objects.rules.exchanged(&pick(gone, of), &pick(new, of))?;
+        Some(objects)
     }
 
     /// Puts everything in an order of its own, once each. Pages of one list add up.

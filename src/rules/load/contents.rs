@@ -6,8 +6,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::document::{Document, text_of};
-use super::pieces::{self, Pieces};
 use crate::error::Error;
 use crate::rules::aws::{Extent, Objects, Recognised};
 use crate::rules::change::{Change, Resource, Told, Watched, watch};
@@ -62,35 +60,22 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads what a file holds; `known` are the pieces of its namesake.
-    pub(super) fn read_known(
-        path: &Path,
-        document: &Document,
-        known: &Pieces,
-    ) -> Result<(Self, Pieces), Error> {
-        if let Document::Json(bytes) = document
-            && let Some((mut objects, pieces)) = pieces::read(&text_of(bytes), known)
-        {
-            objects.sort();
-            let origins = BTreeSet::from([Origin::Describe]);
-            return Ok((Self { origins, objects, ..Self::default() }, pieces));
-        }
-        Ok((Self::read(path, document)?, Pieces::new()))
+    /// A file that was not read.
+    pub(super) fn left_aside(why: &str) -> Self {
+        Self { left_aside: Some(why.to_owned()), ..Self::default() }
+    }
+
+    /// What a single answer of describe-* says.
+    pub(super) fn described(objects: Objects) -> Self {
+        Self { origins: BTreeSet::from([Origin::Describe]), objects, ..Self::default() }
     }
 
     /// Reads what a file holds.
-    pub(super) fn read(path: &Path, document: &Document) -> Result<Self, Error> {
-        let bytes = match document {
-            Document::Json(bytes) => bytes,
-            Document::LeftAside(why) => {
-                return Ok(Self { left_aside: Some((*why).to_owned()), ..Self::default() });
-            }
-        };
-        let text = text_of(bytes);
+    pub(super) fn read(path: &Path, text: &str) -> Result<Self, Error> {
         let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
         let mut contents = Self::default();
         // Pages written one after the other into one file are a stream of documents.
-        for document in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+        for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             let document = document.map_err(|error| broken(path, &error))?;
             contents
                 .add(&document, list_id)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,66 +10,114 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::Error;
 
 /// No document comes near this size; a compressed one that unpacks to more is refused.
-const LARGEST_DOCUMENT: u64 = 1 << 30;
-/// How much of a file is looked at at once.
-const CHUNK: usize = 16 * 1024;
-/// How much of a file is read to tell what it is.
-const HEAD: u64 = 64 * 1024;
+const LARGEST_DOCUMENT: usize = 1 << 30;
+/// The first room for a document; twice as much whenever it is full.
+const CHUNK: usize = 64 * 1024;
 
-/// The bytes of a file that may be JSON, or why it is left aside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Document {
-    Json(Vec<u8>),
+    /// It begins as JSON does.
+    Json,
     LeftAside(&'static str),
 }
 
 impl Document {
-    /// Reads a document, unpacked. What does not begin as JSON is not read to its end: a log may lie beside the snapshot.
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+    /// Reads a document, unpacked, in place of what was in `bytes`. What does not begin as JSON is not read to its end: a
+    /// log may lie beside the snapshot.
+    pub(super) fn read(path: &Path, bytes: &mut Buffer) -> Result<Self, Error> {
         let unreadable = |source| Error::Read { path: path.to_owned(), source };
-        let mut reader = open(path).map_err(unreadable)?;
-        let mut bytes = Vec::new();
-        let head = reader.by_ref().take(HEAD).read_to_end(&mut bytes);
-        match first(&bytes) {
+        bytes.filled = 0;
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mut head = bytes.read_some(&mut file);
+        let mut rest: Box<dyn Read> = Box::new(file);
+        if bytes.bytes().starts_with(&[0x1f, 0x8b]) {
+            let packed = Cursor::new(bytes.bytes().to_vec()).chain(rest);
+            rest = Box::new(MultiGzDecoder::new(BufReader::new(packed)));
+            bytes.filled = 0;
+            head = bytes.read_some(&mut rest);
+        }
+        match first(bytes.bytes()) {
             Some('{' | '[') => {}
             Some(_) => return Ok(Self::LeftAside("not JSON")),
             None if head.is_ok() => return Ok(Self::LeftAside("empty")),
             None => {}
         }
-        head.and_then(|_| reader.take(LARGEST_DOCUMENT).read_to_end(&mut bytes)).map_err(unreadable)?;
-        if bytes.len() as u64 >= LARGEST_DOCUMENT {
+        let mut end = head.map_err(unreadable)?;
+        while end == End::NotYet && bytes.filled < LARGEST_DOCUMENT {
+            end = bytes.read_some(&mut rest).map_err(unreadable)?;
+        }
+        if bytes.filled >= LARGEST_DOCUMENT {
             let message =
                 format!("expected a snapshot of less than {} MiB, found more", LARGEST_DOCUMENT >> 20);
             return Err(Error::Snapshot { path: path.display().to_string(), message });
         }
-        Ok(Self::Json(bytes))
-    }
-
-    /// Whether a file holds this document: looked at piece by piece, so that nothing is kept of it. An unreadable one
-    /// does not.
-    pub(super) fn is_in(&self, path: &Path) -> bool {
-        let Self::Json(bytes) = self else { return false };
-        let (Ok(mut reader), mut rest) = (open(path), bytes.as_slice()) else { return false };
-        let mut chunk = [0; CHUNK];
-        loop {
-            match reader.read(&mut chunk) {
-                Ok(0) => return rest.is_empty(),
-                Ok(count) => match rest.split_at_checked(count) {
-                    Some((same, behind)) if *same == chunk[..count] => rest = behind,
-                    _ => return false,
-                },
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return false,
-            }
-        }
+        Ok(Self::Json)
     }
 }
 
-/// A file, unpacked.
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    let mut file = BufReader::with_capacity(CHUNK, File::open(path)?);
-    let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+/// Room for one document after the other.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    room: Vec<u8>,
+    filled: usize,
+}
+
+/// Whether all has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Reached,
+    NotYet,
+}
+
+impl Buffer {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.room[..self.filled]
+    }
+
+    /// Fills the room that there is; makes some first where it is full.
+    fn read_some(&mut self, reader: &mut impl Read) -> io::Result<End> {
+        if self.filled == self.room.len() {
+            self.room.resize((self.filled * 2).max(CHUNK), 0);
+        }
+        while self.filled < self.room.len() {
+            match reader.read(&mut self.room[self.filled..]) {
+                Ok(0) => return Ok(End::Reached),
+                Ok(count) => self.filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(End::NotYet)
+    }
+}
+
+/// The text of a document that has been read, known to be UTF-8 where it is.
+#[derive(Debug)]
+pub(super) enum Text {
+    Utf8(String),
+    Other(Vec<u8>),
+}
+
+impl Text {
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|not| Self::Other(not.into_bytes()), Self::Utf8)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Utf8(text) => text.as_bytes(),
+            Self::Other(bytes) => bytes,
+        }
+    }
+
+    /// As [`text_of`] reads it.
+    pub(super) fn read(&self) -> Cow<'_, str> {
+        match self {
+            Self::Utf8(text) => Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)),
+            Self::Other(bytes) => text_of(bytes),
+        }
+    }
 }
 
 /// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.

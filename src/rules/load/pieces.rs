@@ -1,9 +1,11 @@
 //! What two snapshots of the same account say alike, object by object: only what is new is parsed.
 //!
-//! An answer is a list of objects. One whose text is that of an object in the file of the same name in the folder before
-//! says the same. Whatever is not such a list is left to the slow way, which is the definition.
+//! An answer is a list of objects. Where its text stands as in the file of the same name in a folder before, with some
+//! objects otherwise, added or left out, only those are read. Whatever is not such a list is left to the slow way, which
+//! is the definition.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -11,33 +13,187 @@ use serde_json::value::RawValue;
 
 use crate::rules::aws::Objects;
 
-/// Objects by their text.
-pub(super) type Pieces = HashMap<Box<str>, Arc<Objects>>;
-
 /// Answers worth it: lists of many or large objects.
 const LISTS: [&str; 3] = ["SecurityGroups", "SecurityGroupRules", "NetworkInterfaces"];
 
-/// What a document says, with its pieces; `known` are those of its namesake. None: it is not a single answer of this kind,
-/// or something in it is odd.
-pub(super) fn read(text: &str, known: &Pieces) -> Option<(Objects, Pieces)> {
-    let map: BTreeMap<&str, &RawValue> = serde_json::from_str(text).ok()?;
-    let wrapper = LISTS.into_iter().find(|wrapper| map.contains_key(wrapper))?;
-    if map.keys().any(|key| *key != wrapper && Objects::may_tell(key)) {
-        return None;
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    wrapper: &'static str,
+    /// Where its list begins in its text, behind the bracket, and where it ends, in front of the other one.
+    list: Range<usize>,
+    /// In the order of the text.
+    items: Vec<Piece>,
+    /// What all of them say, sorted.
+    pub(super) objects: Objects,
+    repeats: Repeats,
+}
+
+/// Whether two pieces say the same: then what goes with the one stays with the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    Some,
+    None,
+}
+
+#[derive(Debug)]
+struct Piece {
+    /// Where it stands in the text.
+    place: Range<usize>,
+    says: Arc<Objects>,
+}
+
+impl Piece {
+    fn moved_to(&self, start: usize) -> Self {
+        Self { place: start..start + self.place.len(), says: Arc::clone(&self.says) }
     }
-    let items: Vec<&RawValue> = serde_json::from_str(map.get(wrapper)?.get()).ok()?;
-    let mut objects = Objects::of_list(wrapper, &[]).ok()??;
-    let mut pieces = Pieces::with_capacity(items.len());
-    for item in items {
-        let text = item.get();
-        let piece = match known.get(text) {
-            Some(piece) => Arc::clone(piece),
-            None => Arc::new(Objects::of_list(wrapper, &[serde_json::from_str(text).ok()?]).ok()??),
+}
+
+impl Pieces {
+    /// Takes an answer apart. None: it is not a single answer of this kind, or something in it is odd.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        let map: BTreeMap<&str, &RawValue> = serde_json::from_str(text).ok()?;
+        let wrapper = LISTS.into_iter().find(|wrapper| map.contains_key(wrapper))?;
+        if map.keys().any(|key| *key != wrapper && Objects::may_tell(key)) {
+            return None;
+        }
+        let list = map.get(wrapper)?.get();
+        let place = |part: &str| {
+            let start = part.as_ptr().addr() - text.as_ptr().addr();
+            start..start + part.len()
         };
-        objects.add_up((*piece).clone());
-        pieces.insert(text.into(), piece);
+        let values: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+        let mut items = Vec::with_capacity(values.len());
+        for value in values {
+            let says = Arc::new(Objects::of_list(wrapper, &[serde_json::from_str(value.get()).ok()?]).ok()??);
+            items.push(Piece { place: place(value.get()), says });
+        }
+        let Range { start, end } = place(list);
+        let (objects, repeats) = sum(wrapper, &items)?;
+        Some(Self { wrapper, list: start + 1..end - 1, items, objects, repeats })
     }
-    Some((objects, pieces))
+
+    /// Takes an answer apart that is `known`, the text of these pieces, with some objects otherwise. None: it is not.
+    pub(super) fn next(&self, known: &str, text: &str) -> Option<Self> {
+        let (head, tail) = (&known[..self.list.start], &known[self.list.end..]);
+        let rest = text.strip_prefix(head)?;
+        let list = head.len()..head.len() + rest.strip_suffix(tail)?.len();
+        let mut walk = Walk {
+            pieces: self,
+            known,
+            text,
+            end: list.end,
+            used: vec![false; self.items.len()],
+            by_text: None,
+        };
+        let (items, new) = walk.items(list.start)?;
+        let gone = self.items.iter().zip(&walk.used).filter(|(_, used)| !**used).map(|(piece, _)| piece);
+        let gone: Vec<&Objects> = gone.map(|piece| piece.says.as_ref()).collect();
+        let new: Vec<&Objects> = new.iter().map(AsRef::as_ref).collect();
+        let exchanged = match self.repeats {
+            Repeats::None => self.objects.exchanged(&gone, &new),
+            Repeats::Some => None,
+        };
+        let (objects, repeats) = match exchanged {
+            Some(objects) => (objects, Repeats::None),
+            None => sum(self.wrapper, &items)?,
+        };
+        Some(Self { wrapper: self.wrapper, list, items, objects, repeats })
+    }
+}
+
+/// What all pieces say, sorted.
+fn sum(wrapper: &str, items: &[Piece]) -> Option<(Objects, Repeats)> {
+    let mut objects = Objects::of_list(wrapper, &[]).ok()??;
+    for piece in items {
+        objects.add_up((*piece.says).clone());
+    }
+    let said = objects.listed();
+    objects.sort();
+    let repeats = if objects.listed() == said { Repeats::None } else { Repeats::Some };
+    Some((objects, repeats))
+}
+
+/// A walk along the list of a new text beside that of the known one.
+struct Walk<'a> {
+    pieces: &'a Pieces,
+    known: &'a str,
+    text: &'a str,
+    /// Where its list ends.
+    end: usize,
+    /// Which of the known pieces stand in the new text.
+    used: Vec<bool>,
+    /// Known pieces by their text, for those that are not where they are looked for.
+    by_text: Option<HashMap<&'a str, usize>>,
+}
+
+impl Walk<'_> {
+    /// The pieces of the new text, and what those say that are not known, or stand there more often than before.
+    fn items(&mut self, start: usize) -> Option<(Vec<Piece>, Vec<Arc<Objects>>)> {
+        let (mut items, mut new) = (Vec::with_capacity(self.pieces.items.len() + 1), Vec::new());
+        let mut expected = 0;
+        let mut at = self.behind_space(start);
+        while at < self.end {
+            let known = self.known_at(at, expected);
+            let piece = match known {
+                Some(index) => self.pieces.items[index].moved_to(at),
+                None => self.parsed_at(at)?,
+            };
+            if known.is_none_or(|index| std::mem::replace(&mut self.used[index], true)) {
+                new.push(Arc::clone(&piece.says));
+            }
+            expected = known.unwrap_or(expected) + 1;
+            at = self.behind_space(piece.place.end);
+            items.push(piece);
+            if at < self.end {
+                let comma = self.text.as_bytes()[at] == b',';
+                at = self.behind_space(at + 1);
+                // A comma with nothing behind it is not JSON.
+                (comma && at < self.end).then_some(())?;
+            }
+        }
+        Some((items, new))
+    }
+
+    /// The known piece that stands here: the one expected, one of its neighbours, or another one. An object that is
+    /// another one's beginning cannot be: its last brace closes it.
+    fn known_at(&mut self, at: usize, expected: usize) -> Option<usize> {
+        let rest = &self.text.as_bytes()[at..self.end];
+        let known = self.known.as_bytes();
+        let stands = |index: usize| {
+            let piece = self.pieces.items.get(index).filter(|piece| known[piece.place.start] == b'{');
+            piece.is_some_and(|piece| rest.starts_with(&known[piece.place.clone()]))
+        };
+        // Left out, or put in between.
+        let near = [Some(expected), expected.checked_add(1), expected.checked_sub(1)];
+        if let Some(index) = near.into_iter().flatten().find(|index| stands(*index)) {
+            return Some(index);
+        }
+        let value = value_at(&self.text[at..self.end])?;
+        let by_text = self.by_text.get_or_insert_with(|| {
+            let pieces = self.pieces.items.iter().enumerate();
+            pieces.map(|(index, piece)| (&self.known[piece.place.clone()], index)).collect()
+        });
+        by_text.get(value).copied()
+    }
+
+    fn parsed_at(&self, at: usize) -> Option<Piece> {
+        let text = value_at(&self.text[at..self.end])?;
+        let item = serde_json::from_str(text).ok()?;
+        let says = Arc::new(Objects::of_list(self.pieces.wrapper, &[item]).ok()??);
+        Some(Piece { place: at..at + text.len(), says })
+    }
+
+    fn behind_space(&self, at: usize) -> usize {
+        let rest = &self.text.as_bytes()[at..self.end];
+        at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+    }
+}
+
+/// The JSON value that a text begins with.
+fn value_at(text: &str) -> Option<&str> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    values.next()?.ok().map(RawValue::get)
 }
 
 #[cfg(test)]
@@ -55,42 +211,40 @@ mod tests {
         Some(objects)
     }
 
+    fn group(id: &str, port: u16) -> String {
+        format!(
+            r#"{{"GroupId":"{id}","OwnerId":"111122223333","IpPermissions":[{{"IpProtocol":"tcp","FromPort":{port},
+            "ToPort":{port},"IpRanges":[{{"CidrIp":"192.0.2.0/24"}}]}}],"IpPermissionsEgress":[]}}"#
+        )
+    }
+
+    fn answer(groups: &[String]) -> String {
+        format!("{{\n \"SecurityGroups\" : [ {} ] }}\n", groups.join(" ,\n"))
+    }
+
+    const INTERFACE: &str =
+        r#"{"NetworkInterfaceId":"eni-1","PrivateIpAddress":"192.0.2.5","Groups":[{"GroupId":"sg-1"}]}"#;
+
     #[test]
     fn pieces_say_what_the_whole_says() {
-        let group = |id: &str, port: u16| {
-            format!(
-                r#"{{"GroupId":"{id}","OwnerId":"111122223333","IpPermissions":[{{"IpProtocol":"tcp","FromPort":{port},
-                "ToPort":{port},"IpRanges":[{{"CidrIp":"192.0.2.0/24"}}]}}],"IpPermissionsEgress":[]}}"#
-            )
-        };
-        let interface =
-            r#"{"NetworkInterfaceId":"eni-1","PrivateIpAddress":"192.0.2.5","Groups":[{"GroupId":"sg-1"}]}"#;
+        let (a, b) = (group("sg-2", 22), group("sg-1", 443));
         let taken = [
-            format!(r#"{{"SecurityGroups":[{},{}]}}"#, group("sg-2", 22), group("sg-1", 443)),
-            format!(r#"{{"SecurityGroups":[{},{}],"NextToken":null}}"#, group("sg-2", 22), group("sg-1", 80)),
-            format!(r#"{{ "NetworkInterfaces" : [ {interface}, {interface} ] }}"#),
+            answer(&[a.clone(), b.clone()]),
+            answer(&[a.clone(), a.clone(), b.clone()]),
+            format!(r#"{{"SecurityGroups":[{a},{b}],"NextToken":null}}"#),
+            format!(r#"{{ "NetworkInterfaces" : [ {INTERFACE}, {INTERFACE} ] }}"#),
             r#"{"SecurityGroups":[]}"#.to_owned(),
             r#"{"SecurityGroupRules":[{"GroupId":"sg-1","IsEgress":true,"IpProtocol":"-1","CidrIpv4":"0.0.0.0/0"}]}"#
                 .to_owned(),
         ];
-        let mut known = Pieces::new();
         for text in &taken {
-            let (mut objects, pieces) = read(text, &known).unwrap();
-            objects.sort();
-            assert_eq!(Some(objects), whole(text), "{text}");
-            known.extend(pieces);
-        }
-        // With all pieces known, the same.
-        for text in &taken {
-            let (mut objects, _) = read(text, &known).unwrap();
-            objects.sort();
-            assert_eq!(Some(objects), whole(text), "{text}");
+            assert_eq!(Some(Pieces::of(text).unwrap().objects), whole(text), "{text}");
         }
         let left = [
-            format!("[{}]", group("sg-1", 22)),
-            group("sg-1", 22),
-            format!(r#"{{"SecurityGroups":[{}]}} {{}}"#, group("sg-1", 22)),
-            format!(r#"{{"SecurityGroups":[{}],"NetworkInterfaces":[{interface}]}}"#, group("sg-1", 22)),
+            format!("[{a}]"),
+            a.clone(),
+            format!(r#"{{"SecurityGroups":[{a}]}} {{}}"#),
+            format!(r#"{{"SecurityGroups":[{a}],"NetworkInterfaces":[{INTERFACE}]}}"#),
             r#"{"SecurityGroups":null}"#.to_owned(),
             r#"{"SecurityGroups":[{"GroupName":"no id"}]}"#.to_owned(),
             r#"{"SecurityGroups":[7]}"#.to_owned(),
@@ -101,7 +255,65 @@ mod tests {
             String::new(),
         ];
         for text in left {
-            assert!(read(&text, &known).is_none(), "{text}");
+            assert!(Pieces::of(&text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_next_answer_says_what_its_whole_says() {
+        let [a, b, c, d] =
+            [("sg-4", 22), ("sg-1", 443), ("sg-3", 80), ("sg-2", 25)].map(|(id, port)| group(id, port));
+        let other = group("sg-1", 8443);
+        let courses: [(&str, Vec<&String>); 13] = [
+            ("the same", vec![&a, &b, &c, &d]),
+            ("one is otherwise", vec![&a, &other, &c, &d]),
+            ("the first is gone", vec![&b, &c, &d]),
+            ("two are gone", vec![&a, &d]),
+            ("the last is gone", vec![&a, &b, &c]),
+            ("all are gone", vec![]),
+            ("one more in front", vec![&other, &a, &b, &c, &d]),
+            ("one more between", vec![&a, &b, &other, &c, &d]),
+            ("one more behind", vec![&a, &b, &c, &d, &other]),
+            ("another order", vec![&d, &b, &a, &c]),
+            ("one twice", vec![&a, &b, &b, &c, &d]),
+            ("one otherwise, once more as it was", vec![&a, &other, &b, &c, &d, &b]),
+            ("all others", vec![&other]),
+        ];
+        for (_, before) in &courses {
+            let before = answer(&before.iter().map(|it| (*it).clone()).collect::<Vec<_>>());
+            let pieces = Pieces::of(&before).unwrap();
+            for (name, after) in &courses {
+                let after = answer(&after.iter().map(|it| (*it).clone()).collect::<Vec<_>>());
+                // Spaces within the brackets are not told from spaces between the objects.
+                let Some(next) = pieces.next(&before, &after) else { panic!("{name}: {before} {after}") };
+                assert_eq!(Some(&next.objects), whole(&after).as_ref(), "{name}: {before} {after}");
+                let once_more = next.next(&after, &before).unwrap();
+                assert_eq!(Some(&once_more.objects), whole(&before).as_ref(), "{name}: {before} {after}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_left_to_the_slow_way() {
+        let (a, b) = (group("sg-2", 22), group("sg-1", 443));
+        let before = format!(r#"{{"SecurityGroups":[{a},{b}],"Next":1}}"#);
+        let pieces = Pieces::of(&before).unwrap();
+        let left = [
+            format!(r#"{{"SecurityGroups":[{a},{b}],"Next":2}}"#),
+            format!(r#"{{"SecurityGroups":[{a},{b},],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[,{a},{b}],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a}{b}],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a};{b}],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a},{b}]],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a},7],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a},{{"GroupName":"no id"}}],"Next":1}}"#),
+            format!(r#"{{"SecurityGroups":[{a},{}],"Next":1}}"#, &b[..b.len() - 1]),
+            format!(r#"{{"SecurityGroups":[{a}, "],"Next":1}}"#),
+            before[1..].to_owned(),
+            String::new(),
+        ];
+        for text in left {
+            assert!(pieces.next(&before, &text).is_none(), "{text}");
         }
     }
 }

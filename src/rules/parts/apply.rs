@@ -227,7 +227,7 @@ impl Parts {
                     }
                 }
                 let id = interface.id.clone();
-                let held = Arc::new(HeldInterface::told(interface));
+                let held = Arc::new(HeldInterface::told(Arc::new(interface)));
                 self.interfaces.put(&id, Placed { scope, object: held });
             }
             Resource::Acl(acl) => {
@@ -335,14 +335,14 @@ impl HeldRules {
 
 impl HeldInterface {
     /// Its groups are those written.
-    pub(super) fn told(interface: Interface) -> Self {
-        Self { interface: Arc::new(interface), groups: Groups::Known }
+    pub(super) fn told(interface: Arc<Interface>) -> Self {
+        Self { interface, groups: Groups::Known }
     }
 
     fn join(&mut self, group_ids: &[String]) {
         let mut interface = (*self.interface).clone();
         interface.group_ids = group_ids.to_vec();
-        *self = Self::told(interface);
+        *self = Self::told(Arc::new(interface));
     }
 
     fn readdress(&mut self, added: &[IpNet], removed: &[IpNet]) {

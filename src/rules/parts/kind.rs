@@ -33,13 +33,8 @@ impl<T> Default for Kind<T> {
 impl<T: PartialEq + Clone> Kind<T> {
     /// The new objects replace the older ones of every scope they speak of; an empty answer speaks of what the rest of
     /// its snapshot speaks of.
-    pub(super) fn replace(
-        &mut self,
-        given: Option<BTreeMap<String, Placed<T>>>,
-        extent: Extent,
-        snapshot: &mut Spoken<'_>,
-    ) {
-        let Some(new) = given else { return };
+    pub(super) fn replace(&mut self, new: BTreeMap<String, Placed<T>>, snapshot: &mut Spoken<'_>) {
+        let extent = snapshot.objects.extent;
         let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
         let spoken = if spoken.is_empty() { snapshot.scopes() } else { &spoken };
         let is_gone =
@@ -87,12 +82,21 @@ impl<T: PartialEq + Clone> Kind<T> {
         id: &str,
         scope: Scope,
         is_same: impl FnOnce(&T) -> bool,
-        new: impl FnOnce() -> T,
+        new: impl FnOnce() -> Arc<T>,
     ) -> Placed<T> {
         match self.all.get(id) {
             Some(known) if known.scope == scope && is_same(&known.object) => known.clone(),
-            _ => Placed { scope, object: Arc::new(new()) },
+            _ => Placed { scope, object: new() },
         }
+    }
+
+    /// A document with its place; what is known already is taken as it is.
+    pub(super) fn placed<D: Document>(&self, document: &Arc<D>, scopes: &Scopes) -> Placed<T>
+    where
+        T: Held<D>,
+    {
+        let is_same = |known: &T| known.says(document);
+        self.known_or(document.id(), document.scope(scopes), is_same, || T::of(document))
     }
 
     /// What others know, where nothing is known.
@@ -115,27 +119,51 @@ impl<T: PartialEq + Clone> Kind<T> {
     }
 }
 
-/// Objects with their places; what is known already is taken as it is.
-pub(super) fn placed<'a, T: PartialEq + Clone>(
-    given: Option<&'a List<T>>,
+/// An object of an answer; answers are in order of ids.
+pub(super) trait Document: Ord {
+    fn id(&self) -> &str;
+    fn scope(&self, scopes: &Scopes) -> Scope;
+}
+
+/// What is kept of a document.
+pub(super) trait Held<D> {
+    /// Whether it is what the document says.
+    fn says(&self, document: &D) -> bool;
+    fn of(document: &Arc<D>) -> Arc<Self>;
+}
+
+/// Mostly, the document itself.
+impl<D: PartialEq> Held<D> for D {
+    fn says(&self, document: &D) -> bool {
+        self == document
+    }
+
+    fn of(document: &Arc<D>) -> Arc<D> {
+        Arc::clone(document)
+    }
+}
+
+/// Objects with their places, by id.
+pub(super) fn placed<D: Document, T: Held<D> + PartialEq + Clone>(
+    given: &List<D>,
     known: &Kind<T>,
-    place: impl Fn(&'a T) -> (&'a String, Scope, &'a T),
-) -> Option<BTreeMap<String, Placed<T>>> {
-    let placed = |item| {
-        let (id, scope, object) = place(item);
-        (id.clone(), known.known_or(id, scope, |known| known == object, || object.clone()))
-    };
-    Some(given?.iter().map(placed).collect())
+    scopes: &Scopes,
+) -> BTreeMap<String, Placed<T>> {
+    given.iter().map(|document| (document.id().to_owned(), known.placed(document, scopes))).collect()
 }
 
 /// The scopes that a snapshot speaks of, looked for only where an answer is empty.
 pub(super) struct Spoken<'a> {
-    pub(super) scopes: BTreeSet<Scope>,
-    pub(super) objects: &'a Objects,
+    scopes: BTreeSet<Scope>,
+    objects: &'a Objects,
     pub(super) of: &'a Scopes,
 }
 
-impl Spoken<'_> {
+impl<'a> Spoken<'a> {
+    pub(super) fn by(objects: &'a Objects, of: &'a Scopes) -> Self {
+        Self { scopes: BTreeSet::new(), objects, of }
+    }
+
     pub(super) fn scopes(&mut self) -> &BTreeSet<Scope> {
         if self.scopes.is_empty() {
             self.scopes = self.of.of_objects(self.objects).collect();

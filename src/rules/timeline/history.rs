@@ -14,7 +14,7 @@ use super::{Label, Look, Snapshot};
 use crate::flow::Seconds;
 use crate::rules::aws::{List, Objects};
 use crate::rules::change::{Change, Life, Resource, Trail, Unapplied, What};
-use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes};
+use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes, speak_of_the_same};
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::{Rule, RuleIndex};
 
@@ -170,7 +170,7 @@ fn looks(snapshots: &[Snapshot], scopes: &Scopes) -> Vec<Look> {
     for Snapshot { at, objects } in snapshots {
         let Some(interfaces) = &objects.interfaces else { continue };
         let scopes = match looks.last() {
-            Some(look) if last.is_some_and(|last| last.is_shared_with(interfaces)) => {
+            Some(look) if last.is_some_and(|last| speak_of_the_same(last, interfaces, scopes)) => {
                 Arc::clone(&look.scopes)
             }
             _ => Arc::new(interfaces.iter().map(|it| scopes.of_interface(it)).collect()),

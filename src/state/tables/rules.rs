@@ -103,17 +103,22 @@ fn answered(objects: &Objects) -> Vec<&'static str> {
 
 /// Every object as its kind and its content.
 fn lines(objects: &Objects) -> Vec<(&'static str, String)> {
+    // Objects are plain text and numbers: they always have a JSON form.
+    fn text<T: Serialize>(object: &T) -> String {
+        serde_json::to_string(object).unwrap_or_default()
+    }
     fn all<T: Serialize>(kind: &'static str, objects: &[T]) -> Vec<(&'static str, String)> {
-        // Objects are plain text and numbers: they always have a JSON form.
-        let text = |object| serde_json::to_string(object).unwrap_or_default();
         objects.iter().map(|object| (kind, text(object))).collect()
     }
-    let mut lines = all("group", objects.groups.as_deref().unwrap_or_default());
-    lines.extend(all("rule", &objects.rules));
-    lines.extend(all("interface", objects.interfaces.as_deref().unwrap_or_default()));
+    fn listed<T: Serialize>(kind: &'static str, list: Option<&List<T>>) -> Vec<(&'static str, String)> {
+        list.into_iter().flatten().map(|object| (kind, text(object.as_ref()))).collect()
+    }
+    let mut lines = listed("group", objects.groups.as_ref());
+    lines.extend(listed("rule", Some(&objects.rules)));
+    lines.extend(listed("interface", objects.interfaces.as_ref()));
     lines.extend(all("prefix_list", &objects.prefix_lists));
-    lines.extend(all("acl", objects.acls.as_deref().unwrap_or_default()));
-    lines.extend(all("subnet", objects.subnets.as_deref().unwrap_or_default()));
+    lines.extend(listed("acl", objects.acls.as_ref()));
+    lines.extend(listed("subnet", objects.subnets.as_ref()));
     lines.extend(all("flow_log", &objects.flow_logs));
     lines.extend(all("vpc", &objects.vpcs));
     lines
