@@ -17,14 +17,14 @@ use hashbrown::HashSet;
 use ipnet::IpNet;
 
 use super::acl::{self, AclVerdict};
-use super::address::{AddressClasses, Members};
+use super::address::{AddressClasses, Atoms, Members};
 use super::port_classes::PortClasses;
 use super::seat::Seat;
 use crate::flow::{Direction, InterfaceHandle, TCP, UDP};
 use crate::rules::Rule;
 use crate::rules::state::{Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::{Lives, Timeline};
-use compile::{Compiled, Compiler};
+use compile::{Compiled, Compiler, Draft};
 use interface_ids::InterfaceIds;
 pub(super) use profile::{CompiledRule, Doubt, Profile};
 use profile::{PeerProof, Protocols};
@@ -51,19 +51,19 @@ impl InterfaceNumber {
     }
 }
 
-/// So many states get tables of addresses of their own.
-const MOST_TABLES: usize = 16;
-
 /// The compiled timeline.
 #[derive(Debug)]
 pub struct Index {
     ids: InterfaceIds,
     pub(super) states: Vec<StateIndex>,
-    /// Times in which nothing about an interface changed.
+    /// What interfaces are for a time, or several times.
     pub(super) runs: Vec<Run>,
+    /// By interface number: its runs, by the state that each begins with.
+    spans: Vec<Vec<Span>>,
     /// By run.
     pub(super) seats: Vec<Seat>,
     profiles: usize,
+    pub(super) atoms: Atoms,
     /// Of the classes of all states.
     pub(super) members: Members,
     /// Per profile that folds classes of addresses: what the classes are called.
@@ -125,22 +125,28 @@ impl MayWait {
 /// One state. What is the same as in the state before is shared with it.
 #[derive(Debug, Clone)]
 pub(super) struct StateIndex {
-    pub(super) classes: Arc<AddressClasses>,
+    pub(super) classes: AddressClasses,
     /// The state that the classes are of since.
-    pub(super) classes_since: usize,
+    classes_since: usize,
     /// By interface number: its run.
     pub(super) runs: Arc<Vec<u32>>,
 }
 
-/// A time in which nothing about an interface changed.
+/// What an interface is while nothing about it changes, and again where a change is taken back.
 #[derive(Debug)]
 pub(super) struct Run {
     /// The interface.
     pub(super) number: u32,
-    /// The state it begins with.
-    pub(super) since: usize,
     /// What it is.
     pub(super) placed: Placed,
+}
+
+/// A time in which an interface is in one run.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// The state it begins with.
+    since: usize,
+    run: u32,
 }
 
 /// Number of a run: what is counted of an interface while nothing about it changes is counted together.
@@ -158,7 +164,7 @@ impl RunNumber {
 pub(super) struct Placed {
     pub(super) interface: Arc<Interface>,
     /// Its IPv4 addresses, for the commonest question.
-    pub(super) v4: Vec<u32>,
+    pub(super) v4: Arc<[u32]>,
     pub(super) origin: Origin,
     pub(super) profile: Arc<Profile>,
     pub(super) acl: Option<Arc<NetworkAcl>>,
@@ -217,15 +223,23 @@ impl Index {
         let keepers = groups_that_keep_client_addresses(&lives);
         let own = OwnAddresses::of(&lives);
         let mut compiler = Compiler::new(timeline, &lives, &keepers, own.ranges());
-        let states: Vec<StateIndex> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
-        let Compiled { profiles, runs, members } = compiler.finish();
+        let drafts: Vec<Draft> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
+        let Compiled { profiles, runs, spans, addresses } = compiler.finish();
+        let (atoms, classes, members) = addresses.finish();
+        let state = |Draft { changes, classes_since, runs }| StateIndex {
+            classes: AddressClasses::clone(&classes[changes]),
+            classes_since,
+            runs,
+        };
         let Seating { kin, port_classes, seats } = Seating::of(&runs, &profiles, &members);
         let mut index = Self {
             ids: InterfaceIds::of(lives.ids().map(str::as_bytes)),
-            states,
+            states: drafts.into_iter().map(state).collect(),
             runs,
+            spans,
             seats,
             profiles: profiles.len(),
+            atoms,
             members,
             kin,
             port_classes,
@@ -254,6 +268,14 @@ impl Index {
     #[inline]
     pub(super) fn placed(&self, state: usize, number: InterfaceNumber) -> &Placed {
         &self.runs[self.states[state].runs[number.index()] as usize].placed
+    }
+
+    /// The first of the states up to this one that know the same of the interface and of all addresses.
+    pub(super) fn since(&self, state: usize, number: InterfaceNumber) -> usize {
+        let spans = &self.spans[number.index()];
+        let begun = spans.partition_point(|span| span.since <= state);
+        let since = spans[..begun].last().map_or(0, |span| span.since);
+        since.max(self.states[state].classes_since)
     }
 
     /// Whether the state itself has the interface.

@@ -261,10 +261,7 @@ impl<'a> Judge<'a> {
         let index = self.index;
         let lacking = index.placed(at, number).origin == Origin::Neighbour;
         // Of states that know the same of the interface and of all addresses, one is asked.
-        let since = |at: usize| {
-            let state = &index.states[at];
-            index.runs[state.runs[number.index()] as usize].since.max(state.classes_since)
-        };
+        let since = |at: usize| index.since(at, number);
         let earlier = std::iter::successors(since(at).checked_sub(1), |before| since(*before).checked_sub(1));
         // A snapshot that shows the same again is the next one, and explains no more.
         let confirmed = self.timeline.states[at].confirmed;
@@ -288,8 +285,8 @@ impl<'a> Judge<'a> {
 
     /// The rules matching the forward and the reply reading.
     fn readings(&mut self, case: &Case<'_>) -> (SetId, SetId) {
-        let classes = &case.state.classes;
-        let members = self.index.members.members(classes.class(case.peer));
+        let class = self.index.atoms.class(case.peer, &case.state.classes);
+        let members = self.index.members.members(class);
         let traffic = case.traffic;
         let forward = self.matching(case.profile, case.direction, traffic.protocol, traffic.dstport, members);
         let reply = self.matching(

@@ -77,7 +77,8 @@ impl Index {
         }
         let situated = &mut situated[..records.len().min(SIDE_BY_SIDE)];
         let mut classes = [Class(0); SIDE_BY_SIDE];
-        self.states[state].classes.classes_v4(situated.iter().map(|situated| situated.peer), &mut classes);
+        let peers = situated.iter().map(|situated| situated.peer);
+        self.atoms.classes_v4(peers, &self.states[state].classes, &mut classes);
         for ((V4Record { flow, .. }, situated), class) in records.iter().zip(situated).zip(classes) {
             if situated.situation != Situation::NONE {
                 let seat = &self.seats[situated.run.index()];

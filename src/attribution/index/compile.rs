@@ -8,16 +8,19 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use ipnet::IpNet;
 
-use super::super::address::Members;
+use super::super::address::AddressHistory;
 use super::peers::Peers;
-use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, Run, StateIndex, v4};
+use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, Run, Span, v4};
 use crate::flow::Direction;
 use crate::rules::state::State;
 use crate::rules::timeline::{Lives, Timeline, changed};
 use crate::rules::{Peer, RuleProtocol};
+
+/// How far back it is looked whether an interface was the same before.
+const MOST_LOOKED_BACK: usize = 8;
 
 /// Compiles states, each with what it shares with the one before.
 pub(super) struct Compiler<'a> {
@@ -34,6 +37,8 @@ pub(super) struct Compiler<'a> {
     profiles: Vec<Arc<Profile>>,
     /// By number.
     runs: Vec<Run>,
+    /// By interface number: its runs by the state that they begin with.
+    spans: Vec<Vec<Span>>,
     last: Option<Last>,
 }
 
@@ -43,12 +48,23 @@ pub(super) struct Compiled {
     pub(super) profiles: Vec<Arc<Profile>>,
     /// By number.
     pub(super) runs: Vec<Run>,
-    pub(super) members: Members,
+    /// By interface number.
+    pub(super) spans: Vec<Vec<Span>>,
+    pub(super) addresses: AddressHistory,
+}
+
+/// A state whose classes of addresses are not known yet.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    /// How often the classes have changed until then.
+    pub(super) changes: usize,
+    pub(super) classes_since: usize,
+    pub(super) runs: Arc<Vec<u32>>,
 }
 
 /// The state before the next one.
 struct Last {
-    index: StateIndex,
+    draft: Draft,
     /// By peer: whether the state does not tell what it means.
     unresolved: Vec<bool>,
 }
@@ -70,53 +86,45 @@ impl<'a> Compiler<'a> {
             hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
             runs: Vec::new(),
+            spans: vec![Vec::new(); lives.len()],
             last: None,
         }
     }
 
     pub(super) fn finish(self) -> Compiled {
-        Compiled { profiles: self.profiles, runs: self.runs, members: self.peers.members }
+        let addresses = self.peers.finish();
+        Compiled { profiles: self.profiles, runs: self.runs, spans: self.spans, addresses }
     }
 
     /// Compiles the state at this place of the timeline, the one after the last.
-    pub(super) fn compile(&mut self, at: usize) -> StateIndex {
+    pub(super) fn compile(&mut self, at: usize) -> Draft {
         let state = &self.timeline.states[at];
         let before = at.checked_sub(1).map(|before| &self.timeline.states[before]);
-        let same_members = before.is_some_and(|before| {
-            before.interfaces.ptr_eq(&state.interfaces) && before.prefix_lists.ptr_eq(&state.prefix_lists)
-        });
-        if !same_members {
-            self.peers.resolve(state);
-        }
+        let changes = self.peers.resolve(before, state, self.timeline);
         let unresolved = self.peers.unresolved(state);
         let last = self.last.take();
-        let (classes, classes_since) = match &last {
-            Some(Last { index, .. }) if same_members || !self.peers.moved => {
-                (Arc::clone(&index.classes), index.classes_since)
-            }
-            _ => (self.peers.classes(), at),
+        let classes_since = match &last {
+            Some(Last { draft, .. }) if draft.changes == changes => draft.classes_since,
+            _ => at,
         };
         let runs = match (before, &last) {
             (Some(before), Some(last)) => {
                 let again = self.affected(before, state, last, &unresolved);
-                let mut runs = Arc::clone(&last.index.runs);
+                let mut runs = Arc::clone(&last.draft.runs);
                 for number in again {
-                    let run = runs[number];
-                    let placed = self.place(at, number, &unresolved);
-                    let (Some(placed), same) = (placed, &self.runs[run as usize].placed) else {
-                        continue;
-                    };
-                    if !placed.is_same(same) {
-                        Arc::make_mut(&mut runs)[number] = self.begin(at, number, placed);
+                    let Some(placed) = self.place(at, number, &unresolved) else { continue };
+                    let run = self.begin(at, number, placed);
+                    if runs[number] != run {
+                        Arc::make_mut(&mut runs)[number] = run;
                     }
                 }
                 runs
             }
             _ => Arc::new(self.first(at, &unresolved)),
         };
-        let index = StateIndex { classes, classes_since, runs };
-        self.last = Some(Last { index: index.clone(), unresolved });
-        index
+        let draft = Draft { changes, classes_since, runs };
+        self.last = Some(Last { draft: draft.clone(), unresolved });
+        draft
     }
 
     /// The runs of the first state.
@@ -130,10 +138,20 @@ impl<'a> Compiler<'a> {
         runs
     }
 
+    /// The number of the run that an interface is in from a state on: an earlier one where a change is taken back.
     fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        self.runs.push(Run { number, since, placed });
-        u32::try_from(self.runs.len() - 1).unwrap_or(u32::MAX)
+        let spans = &mut self.spans[number];
+        let is_same = |span: &&Span| self.runs[span.run as usize].placed.is_same(&placed);
+        let known = spans.iter().rev().take(MOST_LOOKED_BACK).find(is_same).map(|span| span.run);
+        let run = known.unwrap_or_else(|| {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            self.runs.push(Run { number, placed });
+            u32::try_from(self.runs.len() - 1).unwrap_or(u32::MAX)
+        });
+        if spans.last().is_none_or(|last| last.run != run) {
+            spans.push(Span { since, run });
+        }
+        run
     }
 
     /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
@@ -155,7 +173,14 @@ impl<'a> Compiler<'a> {
                         .peers()
                         .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
         };
-        self.by_groups.retain(|_, profile| !is_old(profile));
+        let mut old = HashSet::new();
+        self.by_groups.retain(|_, profile| {
+            let is_old = is_old(profile);
+            if is_old {
+                old.insert(profile.number);
+            }
+            !is_old
+        });
         let everything = !before.acls.ptr_eq(&state.acls) || !before.subnets.ptr_eq(&state.subnets);
         if everything {
             return (0..self.lives.len()).collect();
@@ -163,8 +188,9 @@ impl<'a> Compiler<'a> {
         let moved = changed(&before.interfaces, &state.interfaces);
         let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
         if !groups.is_empty() || told_otherwise {
-            let runs = last.index.runs.iter().enumerate();
-            let old = runs.filter(|(_, run)| is_old(&self.runs[**run as usize].placed.profile));
+            let runs = last.draft.runs.iter().enumerate();
+            let profile = |run: u32| self.runs[run as usize].placed.profile.number;
+            let old = runs.filter(|(_, run)| old.contains(&profile(**run)));
             again.extend(old.map(|(number, _)| number));
         }
         again
@@ -174,24 +200,40 @@ impl<'a> Compiler<'a> {
     fn place(&mut self, at: usize, number: usize, unresolved: &[bool]) -> Option<Placed> {
         let state = &self.timeline.states[at];
         let (found, interface) = self.lives.at(number, at)?;
-        let mut groups = interface.group_ids.clone();
-        groups.sort_unstable();
-        groups.dedup();
-        let known = self.by_groups.get(&groups).map(Arc::clone);
-        let profile = known.unwrap_or_else(|| {
-            let profile = self.compile_profile(state, &groups, unresolved);
-            let profile = self.numbered(profile);
-            self.by_groups.insert(groups, Arc::clone(&profile));
-            profile
-        });
+        // What it was last is mostly what it still is, but for its rules.
+        let last = self.spans[number].last().map(|span| &self.runs[span.run as usize].placed);
+        let (profile, v4) = match last {
+            Some(last) if Arc::ptr_eq(&last.interface, interface) => {
+                let (profile, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
+                (self.profile(state, &profile.groups, unresolved), v4)
+            }
+            _ => {
+                let mut groups = interface.group_ids.clone();
+                groups.sort_unstable();
+                groups.dedup();
+                let v4 = interface.addresses.iter().filter_map(v4).collect();
+                (self.profile(state, &groups, unresolved), v4)
+            }
+        };
         Some(Placed {
             interface: Arc::clone(interface),
-            v4: interface.addresses.iter().filter_map(v4).collect(),
+            v4,
             origin: if found { Origin::State } else { Origin::Neighbour },
             profile,
             acl: state.acls.get(&interface.subnet_id).cloned(),
             subnet: state.subnets.get(&interface.subnet_id).cloned(),
         })
+    }
+
+    /// The profile of these groups in a state.
+    fn profile(&mut self, state: &State, groups: &[String], unresolved: &[bool]) -> Arc<Profile> {
+        if let Some(known) = self.by_groups.get(groups) {
+            return Arc::clone(known);
+        }
+        let profile = self.compile_profile(state, groups, unresolved);
+        let profile = self.numbered(profile);
+        self.by_groups.insert(groups.to_vec(), Arc::clone(&profile));
+        profile
     }
 
     /// The same profile as before where it has been there: a change may be taken back.

@@ -1,57 +1,51 @@
 //! The distinct peers of all states, and which addresses each one means.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::super::address::{AddressClasses, LookUp, Members, PeerIndex};
-use super::MOST_TABLES;
+use super::super::address::{AddressHistory, PeerIndex, Ranges};
 use crate::rules::Peer;
-use crate::rules::state::State;
-use crate::rules::timeline::Timeline;
+use crate::rules::state::{Interface, State};
+use crate::rules::timeline::{Timeline, changed};
 use crate::tally::scope;
 
 /// The distinct peers of all states, and the ranges each one means in the last state looked at.
 pub(super) struct Peers<'a> {
     known: HashMap<&'a Peer, PeerIndex>,
-    /// Peers that mean something else in other states, by their numbers.
-    moving: Vec<(&'a Peer, usize)>,
+    /// Groups that are peers: their numbers.
+    groups: HashMap<&'a str, PeerIndex>,
+    /// Prefix lists that are peers: their numbers.
+    lists: HashMap<&'a str, PeerIndex>,
     /// By number; behind those of the rules, what is internal, and what is our own.
-    ranges: Vec<Vec<IpNet>>,
-    /// Groups that some interface carries.
-    carried: BTreeSet<String>,
-    /// Whether the last look changed any range.
-    pub(super) moved: bool,
-    /// Look-up tables of addresses made so far.
-    tables: usize,
-    /// Of the classes so far.
-    pub(super) members: Members,
+    ranges: Vec<Ranges>,
+    /// By number: how many interfaces carry the group.
+    carried: Vec<usize>,
+    /// None before the first state.
+    addresses: Option<AddressHistory>,
 }
 
 impl<'a> Peers<'a> {
     pub(super) fn of(timeline: &'a Timeline, own: Vec<IpNet>) -> Self {
         let mut known = HashMap::new();
-        let mut moving = Vec::new();
+        let (mut groups, mut lists) = (HashMap::new(), HashMap::new());
         let mut ranges = Vec::new();
         for rule in &timeline.rules {
             let Entry::Vacant(entry) = known.entry(&rule.peer) else { continue };
-            entry.insert(PeerIndex::try_from(ranges.len()).unwrap_or(PeerIndex::MAX));
-            if let Peer::Group(_) | Peer::PrefixList(_) = rule.peer {
-                moving.push((&rule.peer, ranges.len()));
+            let number = *entry.insert(PeerIndex::try_from(ranges.len()).unwrap_or(PeerIndex::MAX));
+            ranges.push(Ranges::default());
+            match &rule.peer {
+                Peer::Cidr(range) => ranges[number as usize].add(*range),
+                Peer::BadCidr(_) => {}
+                Peer::Group(id) => _ = groups.insert(id.as_str(), number),
+                Peer::PrefixList(id) => _ = lists.insert(id.as_str(), number),
             }
-            ranges.push(match &rule.peer {
-                Peer::Cidr(range) => vec![*range],
-                Peer::BadCidr(_) | Peer::Group(_) | Peer::PrefixList(_) => Vec::new(),
-            });
         }
         // Besides the peers of rules, two things are asked of every address.
-        ranges.push(scope::internal_ranges());
-        ranges.push(own);
-        let members = Members::of(ranges.len());
-        Self { known, moving, ranges, carried: BTreeSet::new(), moved: false, tables: 0, members }
+        ranges.push(scope::internal_ranges().into_iter().collect());
+        ranges.push(own.into_iter().collect());
+        Self { known, groups, lists, carried: vec![0; ranges.len()], ranges, addresses: None }
     }
 
     pub(super) fn index(&self, peer: &Peer) -> PeerIndex {
@@ -59,48 +53,90 @@ impl<'a> Peers<'a> {
         self.known.get(peer).copied().unwrap_or(PeerIndex::MAX)
     }
 
-    /// Looks up what the peers mean in a state.
-    pub(super) fn resolve(&mut self, state: &State) {
-        let mut members: HashMap<&str, Vec<IpNet>> = HashMap::new();
-        for interface in state.interfaces.values() {
-            for group in &interface.group_ids {
-                let ranges = members.entry(group).or_default();
-                ranges.extend(interface.addresses.iter().copied().map(IpNet::from));
-                ranges.extend(&interface.prefixes);
+    /// Looks up what the peers mean in the next state. Returns how often the classes of addresses have changed.
+    pub(super) fn resolve(&mut self, before: Option<&State>, state: &State, timeline: &Timeline) -> usize {
+        let nothing = State::default();
+        let mut touched = Vec::new();
+        self.turn(before.unwrap_or(&nothing), state, &mut touched);
+        let addresses = self.addresses.get_or_insert_with(|| {
+            touched.clear();
+            // What a group means, some interface has, so that it is our own.
+            AddressHistory::of(&self.ranges, entries(&self.lists, timeline).into_iter())
+        });
+        if !touched.is_empty() {
+            addresses.change(&touched, &self.ranges);
+        }
+        addresses.changes()
+    }
+
+    /// The classes of addresses in all states looked at.
+    pub(super) fn finish(self) -> AddressHistory {
+        self.addresses.unwrap_or_else(|| AddressHistory::of(&self.ranges, std::iter::empty()))
+    }
+
+    /// Takes the ranges from one state to the next; notes those that are touched.
+    fn turn(&mut self, before: &State, state: &State, touched: &mut Vec<(PeerIndex, IpNet)>) {
+        for (id, now) in changed(&before.interfaces, &state.interfaces) {
+            if let Some(old) = before.interfaces.get(id) {
+                for peer in carried(&self.groups, old) {
+                    self.carried[peer as usize] -= 1;
+                    addresses(old).for_each(|net| self.ranges[peer as usize].remove(net));
+                    touched.extend(addresses(old).map(|net| (peer, net)));
+                }
+            }
+            if let Some(now) = now {
+                for peer in carried(&self.groups, now) {
+                    self.carried[peer as usize] += 1;
+                    addresses(now).for_each(|net| self.ranges[peer as usize].add(net));
+                    touched.extend(addresses(now).map(|net| (peer, net)));
+                }
             }
         }
-        self.moved = false;
-        for (peer, number) in &self.moving {
-            let ranges = match peer {
-                Peer::Group(id) => members.get(id.as_str()).map(Vec::as_slice),
-                Peer::PrefixList(id) => state.prefix_lists.get(id).map(|nets| nets.as_slice()),
-                Peer::Cidr(_) | Peer::BadCidr(_) => None,
-            };
-            let (ranges, own) = (ranges.unwrap_or_default(), &mut self.ranges[*number]);
-            if own != ranges {
-                ranges.clone_into(own);
-                self.moved = true;
-            }
+        for (id, now) in changed(&before.prefix_lists, &state.prefix_lists) {
+            let Some(peer) = self.lists.get(id.as_str()).copied() else { continue };
+            let ranges = &mut self.ranges[peer as usize];
+            let old = before.prefix_lists.get(id).into_iter().flat_map(|nets| nets.iter().copied());
+            let now = now.into_iter().flat_map(|nets| nets.iter().copied());
+            old.clone().for_each(|net| ranges.remove(net));
+            now.clone().for_each(|net| ranges.add(net));
+            touched.extend(old.chain(now).map(|net| (peer, net)));
         }
-        self.carried = members.into_keys().map(str::to_owned).collect();
     }
 
     /// By number: whether the state does not tell what a peer means.
     pub(super) fn unresolved(&self, state: &State) -> Vec<bool> {
         let mut unresolved = vec![false; self.ranges.len()];
-        for (peer, number) in &self.moving {
-            unresolved[*number] = match peer {
-                Peer::Group(id) => !self.carried.contains(id) && !state.groups.contains_key(id),
-                Peer::PrefixList(id) => !state.prefix_lists.contains_key(id),
-                Peer::Cidr(_) | Peer::BadCidr(_) => false,
-            };
+        for (id, peer) in &self.groups {
+            let peer = *peer as usize;
+            unresolved[peer] = self.carried[peer] == 0 && !state.groups.contains_key(*id);
+        }
+        for (id, peer) in &self.lists {
+            unresolved[*peer as usize] = !state.prefix_lists.contains_key(*id);
         }
         unresolved
     }
+}
 
-    pub(super) fn classes(&mut self) -> Arc<AddressClasses> {
-        let look_up = if self.tables < MOST_TABLES { LookUp::Table } else { LookUp::Search };
-        self.tables += 1;
-        Arc::new(AddressClasses::build(&self.ranges, look_up, &mut self.members))
+/// The groups of an interface that are peers.
+fn carried(groups: &HashMap<&str, PeerIndex>, interface: &Interface) -> impl Iterator<Item = PeerIndex> {
+    interface.group_ids.iter().filter_map(|id| groups.get(id.as_str()).copied())
+}
+
+/// What an interface adds to its groups.
+fn addresses(interface: &Interface) -> impl Iterator<Item = IpNet> {
+    let addresses = interface.addresses.iter().copied().map(IpNet::from);
+    addresses.chain(interface.prefixes.iter().copied())
+}
+
+/// Every entry of these prefix lists in any state.
+fn entries(lists: &HashMap<&str, PeerIndex>, timeline: &Timeline) -> Vec<IpNet> {
+    let nothing = OrdMap::new();
+    let mut entries = Vec::new();
+    let mut last = &nothing;
+    for state in &timeline.states {
+        let told = changed(last, &state.prefix_lists).filter(|(id, _)| lists.contains_key(id.as_str()));
+        entries.extend(told.filter_map(|(_, nets)| nets).flat_map(|nets| nets.iter().copied()));
+        last = &state.prefix_lists;
     }
+    entries
 }

@@ -10,6 +10,7 @@ mod translate;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Peer, Rule, RuleProtocol, parse_net};
@@ -82,17 +83,35 @@ impl Objects {
         WRAPPERS.contains(&key) || SINGLE.iter().any(|(single, _)| *single == key)
     }
 
-    /// What the items of an answer say. None: they are not what its name says.
-    ///
-    /// # Errors
-    /// As [`Objects::add`].
-    pub(super) fn of_list(wrapper: &str, items: &[Value]) -> Result<Option<Self>, String> {
-        if !holds(wrapper, items) {
-            return Ok(None);
-        }
+    /// An answer that there is nothing.
+    pub(super) fn answer(wrapper: &str) -> Self {
         let mut objects = Self::default();
-        objects.add_list(wrapper, items, None)?;
-        Ok(Some(objects))
+        match wrapper {
+            "SecurityGroups" => objects.groups = Some(List::default()),
+            "SecurityGroupRules" => objects.rules_described = true,
+            "NetworkInterfaces" => objects.interfaces = Some(List::default()),
+            _ => {}
+        }
+        objects
+    }
+
+    /// What one item of an answer says, straight from its text. None: it is odd, or of an answer that is read as a whole.
+    pub(super) fn of_item(wrapper: &str, text: &str) -> Option<Self> {
+        fn object<T: DeserializeOwned>(text: &str, id: impl Fn(&T) -> &str) -> Option<T> {
+            let object = serde_json::from_str(text).ok().filter(|_| text.starts_with('{'));
+            object.filter(|object| !id(object).is_empty())
+        }
+        let mut objects = Self::answer(wrapper);
+        match wrapper {
+            "SecurityGroups" => objects.add_group(object(text, |it: &GroupJson| &it.group_id)?).ok()?,
+            "SecurityGroupRules" => objects.add_rule(object(text, |it: &RuleJson| &it.group_id)?).ok()?,
+            "NetworkInterfaces" => {
+                let interface = object(text, |it: &InterfaceJson| &it.network_interface_id)?;
+                objects.interfaces = Some(List::from(vec![interface.translate().ok()?]));
+            }
+            _ => return None,
+        }
+        Some(objects)
     }
 
     fn add_object(&mut self, document: &Value, list_id: Option<&str>) -> Result<Recognised, String> {

@@ -65,11 +65,11 @@ impl Pieces {
         let values: Vec<&RawValue> = serde_json::from_str(list).ok()?;
         let mut items = Vec::with_capacity(values.len());
         for value in values {
-            let says = Arc::new(Objects::of_list(wrapper, &[serde_json::from_str(value.get()).ok()?]).ok()??);
+            let says = Arc::new(Objects::of_item(wrapper, value.get())?);
             items.push(Piece { place: place(value.get()), says });
         }
         let Range { start, end } = place(list);
-        let (objects, repeats) = sum(wrapper, &items)?;
+        let (objects, repeats) = sum(wrapper, &items);
         Some(Self { wrapper, list: start + 1..end - 1, items, objects, repeats })
     }
 
@@ -96,22 +96,22 @@ impl Pieces {
         };
         let (objects, repeats) = match exchanged {
             Some(objects) => (objects, Repeats::None),
-            None => sum(self.wrapper, &items)?,
+            None => sum(self.wrapper, &items),
         };
         Some(Self { wrapper: self.wrapper, list, items, objects, repeats })
     }
 }
 
 /// What all pieces say, sorted.
-fn sum(wrapper: &str, items: &[Piece]) -> Option<(Objects, Repeats)> {
-    let mut objects = Objects::of_list(wrapper, &[]).ok()??;
+fn sum(wrapper: &str, items: &[Piece]) -> (Objects, Repeats) {
+    let mut objects = Objects::answer(wrapper);
     for piece in items {
         objects.add_up((*piece.says).clone());
     }
     let said = objects.listed();
     objects.sort();
     let repeats = if objects.listed() == said { Repeats::None } else { Repeats::Some };
-    Some((objects, repeats))
+    (objects, repeats)
 }
 
 /// A walk along the list of a new text beside that of the known one.
@@ -179,8 +179,7 @@ impl Walk<'_> {
 
     fn parsed_at(&self, at: usize) -> Option<Piece> {
         let text = value_at(&self.text[at..self.end])?;
-        let item = serde_json::from_str(text).ok()?;
-        let says = Arc::new(Objects::of_list(self.pieces.wrapper, &[item]).ok()??);
+        let says = Arc::new(Objects::of_item(self.pieces.wrapper, text)?);
         Some(Piece { place: at..at + text.len(), says })
     }
 
