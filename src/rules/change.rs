@@ -257,6 +257,22 @@ impl Resource {
 }
 
 impl Change {
+    /// What kind of resource it was made to.
+    pub fn kind(&self) -> ResourceKind {
+        match &self.what {
+            What::Is(_, resource) => resource.id().0,
+            What::Gone(kind, _) => *kind,
+            What::AclChanged(_) => ResourceKind::Acl,
+            What::RulesAuthorized { .. } | What::RulesRevoked { .. } | What::RuleModified(_) => {
+                ResourceKind::Group
+            }
+            What::InterfaceGroups { .. } | What::InstanceGroups { .. } | What::InterfaceAddresses { .. } => {
+                ResourceKind::Interface
+            }
+            What::PrefixListEntries { .. } => ResourceKind::PrefixList,
+        }
+    }
+
     /// Every address range in it.
     pub fn nets(&self) -> impl Iterator<Item = IpNet> {
         fn peer(document: &RuleDocument) -> Option<IpNet> {

@@ -15,7 +15,7 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 
 use super::aws::{GroupDocument, List, Objects, RuleDocument};
-use super::change::{Change, Resource, Unapplied, What};
+use super::change::{Change, Resource, ResourceKind, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
 use super::timeline::{Snapshot, distinct};
 
@@ -102,16 +102,23 @@ impl Scopes {
         }
     }
 
-    /// The accounts and regions that a snapshot speaks of.
-    pub(super) fn of_objects<'a>(&'a self, objects: &'a Objects) -> impl Iterator<Item = Scope> {
+    /// The accounts and regions that a snapshot speaks of, by the kind of what it names there.
+    pub(super) fn of_objects<'a>(
+        &'a self,
+        objects: &'a Objects,
+    ) -> impl Iterator<Item = (ResourceKind, Scope)> {
         let groups = objects.groups.iter().flatten();
         let groups = groups.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
         let rules = objects.rules.iter().map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
+        let groups = groups.chain(rules).map(|scope| (ResourceKind::Group, scope));
         let interfaces = objects.interfaces.iter().flatten();
-        let interfaces = interfaces.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
-        let acls = objects.acls.iter().flatten().map(|it| self.scope(&it.vpc_id, &it.owner_id, ""));
-        let subnets = objects.subnets.iter().flatten().map(|it| self.scope(&it.vpc_id, &it.owner_id, ""));
-        groups.chain(rules).chain(interfaces).chain(acls).chain(subnets)
+        let interfaces =
+            interfaces.map(|it| (ResourceKind::Interface, self.scope(&it.vpc_id, &it.owner_id, &it.region)));
+        let acls = objects.acls.iter().flatten();
+        let acls = acls.map(|it| (ResourceKind::Acl, self.scope(&it.vpc_id, &it.owner_id, "")));
+        let subnets = objects.subnets.iter().flatten();
+        let subnets = subnets.map(|it| (ResourceKind::Subnet, self.scope(&it.vpc_id, &it.owner_id, "")));
+        groups.chain(interfaces).chain(acls).chain(subnets)
     }
 
     /// Account and region of an interface.
@@ -244,13 +251,16 @@ impl Parts {
         }
     }
 
-    /// Only what lies in these scopes; prefix lists have none and stay.
-    pub(super) fn retain(&mut self, scopes: &BTreeSet<Scope>) {
-        self.groups.retain(scopes);
-        self.rules.retain(scopes);
-        self.interfaces.retain(scopes);
-        self.acls.retain(scopes);
-        self.subnets.retain(scopes);
+    /// Only what lies in these scopes, kind by kind; prefix lists have none and stay.
+    pub(super) fn retain(&mut self, scopes: &BTreeSet<(ResourceKind, Scope)>) {
+        let of = |kind: ResourceKind| -> Vec<&Scope> {
+            scopes.iter().filter(|(of, _)| *of == kind).map(|(_, scope)| scope).collect()
+        };
+        self.groups.retain(&of(ResourceKind::Group));
+        self.rules.retain(&of(ResourceKind::Group));
+        self.interfaces.retain(&of(ResourceKind::Interface));
+        self.acls.retain(&of(ResourceKind::Acl));
+        self.subnets.retain(&of(ResourceKind::Subnet));
     }
 
     /// What the documents in force amount to. What is the same as the last time is shared with that.

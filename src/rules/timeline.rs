@@ -4,6 +4,7 @@
 //! which a kind is missing, leaves the older one in force. A rule is its content; its id is a label, known everywhere
 //! once it is known somewhere.
 
+mod backwards;
 mod history;
 mod lives;
 
@@ -16,6 +17,7 @@ use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Group, Interface, State};
 use super::{Rule, RuleIndex};
 use crate::flow::Seconds;
+pub(crate) use backwards::QUIET;
 pub use lives::{Lives, Span};
 pub(crate) use lives::{changed, told_groups};
 

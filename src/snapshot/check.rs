@@ -13,7 +13,7 @@ use crate::rules::aws::Objects;
 use crate::rules::change::Watched;
 use crate::rules::load::{Contents, DocumentNote};
 use crate::rules::state::{Interface, State};
-use crate::rules::timeline::Timeline;
+use crate::rules::timeline::{Look, QUIET, Timeline};
 use crate::time;
 
 /// Everything that `check` says.
@@ -149,7 +149,7 @@ pub fn check(history: &History) -> Check {
         first: timeline.states.first().and_then(|state| state.from).map(time::format),
         newest: timeline.newest().and_then(|state| state.from).map(time::format),
         holds: timeline.newest().map(holds).unwrap_or_default(),
-        missing: timeline.newest().map(|newest| missing(timeline, newest)).unwrap_or_default(),
+        missing: timeline.newest().map(|it| missing(history, it)).unwrap_or_default(),
     }
 }
 
@@ -215,7 +215,8 @@ fn holds(state: &State) -> Vec<Holding> {
 /// Ids shown of those that are missing.
 const SHOWN: usize = 5;
 
-fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
+fn missing(history: &History, state: &State) -> Vec<Missing> {
+    let timeline = &history.timeline;
     let mut missing = Vec::new();
     let mut note = |ids: BTreeSet<&str>, what: &str, remedy: &str| {
         if !ids.is_empty() {
@@ -288,7 +289,35 @@ fn missing(timeline: &Timeline, state: &State) -> Vec<Missing> {
         "no flow logs: whether an interface without records is logged at all is not known",
         "aws ec2 describe-flow-logs",
     );
+    let untold = untold(timeline, &history.loaded.trail.watched);
+    note(
+        untold.iter().map(String::as_str).collect(),
+        "times between a trail and a snapshot: what changed then is taken to have changed at the snapshot, or not at all",
+        "the CloudTrail files of that time",
+    );
     missing
+}
+
+/// Times longer than a quiet day between the end of a trail and the next snapshot, and between a snapshot and the trail
+/// that begins after it.
+fn untold(timeline: &Timeline, watched: &Watched) -> BTreeSet<String> {
+    let mut untold = BTreeSet::new();
+    for ((account, region), (first, last)) in watched {
+        let fits = |said: &str, known: &str| said.is_empty() || known.is_empty() || said == known;
+        let is_here = |look: &&Look| look.scopes.iter().any(|(a, r)| fits(a, account) && fits(r, region));
+        let mut before = None;
+        let mut after = None;
+        for at in timeline.looks.iter().filter(is_here).filter_map(|look| look.at) {
+            before = if at < *first { Some(at) } else { before };
+            after = after.or((at > *last).then_some(at));
+        }
+        let gaps = [before.map(|at| (at, *first)), after.map(|at| (*last, at))];
+        for (from, to) in gaps.into_iter().flatten().filter(|(from, to)| to - from > QUIET) {
+            let (from, to) = (time::format(from), time::format(to));
+            untold.insert(format!("{account} {region} {from} to {to}"));
+        }
+    }
+    untold
 }
 
 /// For people.

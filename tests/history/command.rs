@@ -96,7 +96,7 @@ all/2026-01-02/NetworkInterfaces.json: describe-*, in force from 2026-01-02T00:0
 all/2026-01-02/SecurityGroups.json: describe-*, in force from 2026-01-02T00:00:00Z
   5 rules, 2 security groups
 
-2 snapshots and 3 changes make 4 states: the first in force from 2026-01-01T00:00:00Z, the newest from 2026-01-02T00:00:00Z
+2 snapshots and 3 changes make 4 states: the first in force from 2025-12-31T23:00:00Z, the newest from 2026-01-02T00:00:00Z
 CloudTrail tells of changes in 111111111111 eu-west-1 from 2025-12-31T23:00:00Z to 2026-01-01T04:00:00Z
 Changes made to resources that nothing describes: 1
 
@@ -174,7 +174,7 @@ fn check_says_what_is_there_from_when_to_when_and_what_is_missing() {
                 "from": "2025-12-31T23:00:00Z",
                 "to": "2026-01-01T04:00:00Z",
             }],
-            "states": 4, "first": "2026-01-01T00:00:00Z", "newest": "2026-01-02T00:00:00Z",
+            "states": 4, "first": "2025-12-31T23:00:00Z", "newest": "2026-01-02T00:00:00Z",
             "holds": [{ "account_id": ACCOUNT, "region": REGION, "groups": 2, "rules": 5, "interfaces": 2 }],
             "missing": [
                 missing(

@@ -10,6 +10,7 @@
 
 #[path = "../common/account.rs"]
 mod account;
+mod backwards;
 mod command;
 mod course;
 mod differences;

@@ -109,7 +109,7 @@ impl<T: PartialEq + Clone> Kind<T> {
     }
 
     /// Only what lies in these scopes.
-    pub(super) fn retain(&mut self, scopes: &BTreeSet<Scope>) {
+    pub(super) fn retain(&mut self, scopes: &[&Scope]) {
         let outside = |placed: &Placed<T>| !scopes.iter().any(|scope| scope.fits(&placed.scope));
         let gone: Vec<String> =
             self.all.iter().filter(|(_, it)| outside(it)).map(|(id, _)| id.clone()).collect();
@@ -166,7 +166,7 @@ impl<'a> Spoken<'a> {
 
     pub(super) fn scopes(&mut self) -> &BTreeSet<Scope> {
         if self.scopes.is_empty() {
-            self.scopes = self.of.of_objects(self.objects).collect();
+            self.scopes = self.of.of_objects(self.objects).map(|(_, scope)| scope).collect();
         }
         if self.scopes.is_empty() {
             self.scopes.insert(Scope::default());

@@ -1,7 +1,7 @@
 //! One walk through time: snapshots replace, changes change, and what is in force after each moment is a state.
 //!
-//! Where a trail tells of changes before the first snapshot of their account and region, a walk backwards undoes them
-//! first, and the walk forwards takes in what was there when the trail began.
+//! Where a trail begins before the first snapshot of its account and region, a walk backwards undoes what it tells first,
+//! and the walk forwards takes in what was there when the trail began.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use hashbrown::HashMap;
 use imbl::OrdMap;
 
 use super::lives::changed;
-use super::{Label, Look, Snapshot};
+use super::{Label, Look, Snapshot, backwards};
 use crate::flow::Seconds;
 use crate::rules::aws::{List, Objects};
-use crate::rules::change::{Change, Life, Resource, Trail, Unapplied, What};
-use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes, speak_of_the_same};
+use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
+use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scopes, speak_of_the_same};
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::{Rule, RuleIndex};
 
@@ -30,9 +30,9 @@ pub(super) struct History {
 /// What happens at one time. A snapshot shows what is there, so changes of its second come after it; one that it shows
 /// already changes nothing.
 #[derive(Default)]
-struct Moment<'a> {
-    snapshot: Option<&'a Snapshot>,
-    changes: Vec<&'a Change>,
+pub(super) struct Moment<'a> {
+    pub(super) snapshot: Option<&'a Snapshot>,
+    pub(super) changes: Vec<&'a Change>,
 }
 
 /// A time in which nothing changed.
@@ -43,7 +43,7 @@ struct Span {
     content: Content,
 }
 
-type Moments<'a> = BTreeMap<Option<Seconds>, Moment<'a>>;
+pub(super) type Moments<'a> = BTreeMap<Option<Seconds>, Moment<'a>>;
 
 /// The history of these snapshots (by time) and changes.
 pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
@@ -57,7 +57,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     for change in &trail.changes {
         moments.entry(Some(change.at)).or_default().changes.push(change);
     }
-    let mut before = before(&moments, trail, known);
+    let mut before = backwards::before(&moments, trail, known);
     for since in before.keys() {
         moments.entry(Some(*since)).or_default();
     }
@@ -93,74 +93,6 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     let (rules, labels) = catalogue(&contents, &rule_ids);
     let looks = looks(snapshots, known.scopes);
     History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
-}
-
-/// What was there when trails began, of accounts and regions that no snapshot describes before they change, by when that
-/// was.
-fn before(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> BTreeMap<Seconds, Parts> {
-    let mut sinces = early(moments, trail, known);
-    let mut before: BTreeMap<Seconds, Parts> = BTreeMap::new();
-    let Some(first) = sinces.first_key_value().map(|(since, _)| *since) else { return before };
-    let mut parts = Parts::default();
-    let keep = |parts: &Parts, since: Seconds, scopes: &BTreeSet<Scope>, before: &mut BTreeMap<_, _>| {
-        let mut then = parts.clone();
-        then.retain(scopes);
-        before.insert(since, then);
-    };
-    for (at, moment) in moments.range(Some(first)..).rev() {
-        while let Some((since, scopes)) = sinces.last_key_value().filter(|(since, _)| Some(**since) > *at) {
-            keep(&parts, *since, scopes, &mut before);
-            sinces.pop_last();
-        }
-        if let Some(snapshot) = moment.snapshot {
-            parts.replace(&snapshot.objects, None, known.scopes);
-        }
-        // After the snapshot of their second: it may show them already, and if not, there is nothing to undo.
-        parts.undo_all(&moment.changes, known);
-    }
-    for (since, scopes) in &sinces {
-        keep(&parts, *since, scopes, &mut before);
-    }
-    before
-}
-
-/// Accounts and regions that change before any snapshot describes them, by the time since when every change is told.
-fn early(moments: &Moments<'_>, trail: &Trail, known: Known<'_>) -> BTreeMap<Seconds, BTreeSet<Scope>> {
-    let mut sinces: BTreeMap<Seconds, BTreeSet<Scope>> = BTreeMap::new();
-    if trail.changes.is_empty() {
-        return sinces;
-    }
-    let mut described: BTreeSet<Scope> = BTreeSet::new();
-    let mut shown: Option<&Arc<Objects>> = None;
-    let mut early: BTreeMap<Scope, Option<Seconds>> = BTreeMap::new();
-    for moment in moments.values() {
-        if let Some(Snapshot { objects, .. }) = moment.snapshot
-            && shown.is_none_or(|shown| !Arc::ptr_eq(shown, objects))
-        {
-            described.extend(known.scopes.of_objects(objects));
-            shown = Some(objects);
-        }
-        // What a resource is from some time on says nothing of the time before.
-        let is_early = |change: &&Change| {
-            !matches!(change.what, What::Is(Life::GoesOn, _))
-                && !described.iter().any(|scope| scope.fits(&Scope::of(change)))
-        };
-        for change in moment.changes.iter().filter(|change| is_early(change)) {
-            // What a first change was made to was there just before.
-            let told = !matches!(change.what, What::Is(..) | What::Gone(..));
-            let just_before = told.then(|| change.at.saturating_sub(1));
-            let since = early.entry(Scope::of(change)).or_default();
-            *since = since.or(just_before);
-        }
-    }
-    for (scope, just_before) in early {
-        let place = (scope.account.clone(), scope.region.clone());
-        let watched = trail.watched.get(&place).map(|(since, _)| *since);
-        if let Some(since) = watched.into_iter().chain(just_before).min() {
-            sinces.entry(since).or_default().insert(scope);
-        }
-    }
-    sinces
 }
 
 /// Which snapshots describe interfaces, and of which accounts and regions.
