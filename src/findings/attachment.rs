@@ -158,10 +158,10 @@ impl<'a> Attachments<'a> {
         }
     }
 
-    /// The hours in which a state was in force within the window.
-    fn hours_in_force(&self, state: usize) -> Option<(i64, i64)> {
+    /// The hours in which these states, one after the other, were in force within the window.
+    fn hours_in_force(&self, states: &Range<usize>) -> Option<(i64, i64)> {
         let window = self.window?.hours();
-        let (from, to) = (self.begins(state, window), self.begins(state + 1, window));
+        let (from, to) = (self.begins(states.start, window), self.begins(states.end, window));
         (from < to).then_some((from, to))
     }
 
@@ -170,12 +170,15 @@ impl<'a> Attachments<'a> {
         self.in_window.clone()
     }
 
-    /// Interface-hours in which an interface carried the rule: from and to, once for every interface and state.
+    /// Interface-hours in which an interface carried the rule: from and to, once for every time that it did.
     fn carried(&self, rule: RuleIndex) -> impl Iterator<Item = (&'a Interface, i64, i64)> {
-        let group = &self.timeline.rules[rule.index()].group_id;
-        let held = self.held_in_window(rule).flatten();
-        held.filter_map(|at| Some((at, self.hours_in_force(at)?))).flat_map(move |(at, (from, to))| {
-            self.interfaces_at(group, at).map(move |interface| (interface, from, to))
+        let group = self.timeline.rules[rule.index()].group_id.as_str();
+        let carried = self.by_group.get(group).map(Vec::as_slice).unwrap_or_default();
+        self.held_in_window(rule).flat_map(move |held| {
+            carried.iter().filter_map(move |(states, interface)| {
+                let (from, to) = self.hours_in_force(&common(states, &held))?;
+                Some((*interface, from, to))
+            })
         })
     }
 

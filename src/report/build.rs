@@ -1,5 +1,7 @@
 //! A finished run → its report.
 
+use rayon::prelude::*;
+
 use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, Window, rows};
 use crate::findings::attachment::Attachments;
 use crate::findings::cadence::Cadence;
@@ -54,8 +56,8 @@ pub fn report(run: &Run<'_>) -> Report {
     let attachments = Attachments::of(timeline, tally);
     let unread = Unread { failed_files: run.failures.len() as u64, cadences: run.cadences };
     let bench = Bench::new(timeline, tally, &attachments, run.settings, unread);
-    let judged: Vec<Judged> =
-        uses.iter().zip(0..).map(|(uses, at)| bench.judge(RuleIndex(at), uses)).collect();
+    let each = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap_or(u32::MAX)), uses);
+    let judged: Vec<Judged> = uses.par_iter().enumerate().map(each).collect();
     let (findings, (blocked_rows, blocked_summary)) = rayon::join(
         || findings(run, &uses, &judged, &bench, &attachments),
         || {

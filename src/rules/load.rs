@@ -7,10 +7,10 @@ mod contents;
 mod document;
 mod pieces;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::aws::Objects;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::flow::Seconds;
 use crate::time;
 pub use contents::{Contents, Origin};
-use document::{Buffer, Document, Text, text_of};
+use document::{Buffer, Document, Text, text_of, without_mark};
 use pieces::Pieces;
 
 /// One file of a snapshot and whether it was understood.
@@ -136,7 +136,8 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
             entries.push(entry.path());
         }
     }
-    entries.sort();
+    // As their names are ordered: they have all else in common.
+    entries.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(entries)
 }
 
@@ -156,7 +157,7 @@ struct Found {
 }
 
 /// By path within their folder: what the files of the last folder held.
-type Namesakes = BTreeMap<PathBuf, Namesake>;
+type Namesakes = HashMap<PathBuf, Namesake>;
 
 /// A file of the last folder.
 struct Namesake {
@@ -348,17 +349,20 @@ fn read_file(
     if let Some(known) = known.filter(|known| known.text.bytes() == buffer.bytes()) {
         return Ok(FileRead { contents: Arc::clone(&known.contents), namesake: None });
     }
-    let text = text_of(buffer.bytes());
-    let next = known.and_then(|known| known.pieces.as_ref()?.next(&known.text.read(), &text));
-    let pieces = next.or_else(|| (keep == Keep::It).then(|| Pieces::of(&text)).flatten());
+    let text = || text_of(buffer.bytes());
+    let next =
+        known.and_then(|known| known.pieces.as_ref()?.next(&known.text.read(), without_mark(buffer.bytes())));
+    let pieces = next.or_else(|| (keep == Keep::It).then(|| Pieces::of(&text())).flatten());
     let contents = match &pieces {
         Some(pieces) => Contents::described(pieces.objects.clone()),
-        None => Contents::read(path, &text)?,
+        None => Contents::read(path, &text())?,
     };
     let contents = Arc::new(contents);
-    let text = || Text::of(buffer.bytes().to_vec());
-    let namesake =
-        (keep == Keep::It).then(|| Namesake { text: text(), contents: Arc::clone(&contents), pieces });
+    let namesake = (keep == Keep::It).then(|| Namesake {
+        text: Text::of(buffer.bytes().to_vec()),
+        contents: Arc::clone(&contents),
+        pieces,
+    });
     Ok(FileRead { contents, namesake })
 }
 

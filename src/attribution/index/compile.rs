@@ -30,6 +30,8 @@ pub(super) struct Compiler<'a> {
     peers: Peers<'a>,
     /// The profiles of the last state, by their groups.
     by_groups: HashMap<Vec<String>, Arc<Profile>>,
+    /// By number, where a profile was met in this state: the one of the same groups now.
+    after: HashMap<usize, Arc<Profile>>,
     /// All profiles there ever were.
     by_content: HashTable<Arc<Profile>>,
     hasher: DefaultHashBuilder,
@@ -82,6 +84,7 @@ impl<'a> Compiler<'a> {
             keepers,
             peers: Peers::of(timeline, own),
             by_groups: HashMap::new(),
+            after: HashMap::new(),
             by_content: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
@@ -111,6 +114,7 @@ impl<'a> Compiler<'a> {
             (Some(before), Some(last)) => {
                 let again = self.affected(before, state, last, &unresolved);
                 let mut runs = Arc::clone(&last.draft.runs);
+                self.after.clear();
                 for number in again {
                     let Some(placed) = self.place(at, number, &unresolved) else { continue };
                     let run = self.begin(at, number, placed);
@@ -204,8 +208,11 @@ impl<'a> Compiler<'a> {
         let last = self.spans[number].last().map(|span| &self.runs[span.run as usize].placed);
         let (profile, v4) = match last {
             Some(last) if Arc::ptr_eq(&last.interface, interface) => {
-                let (profile, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
-                (self.profile(state, &profile.groups, unresolved), v4)
+                let (before, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
+                let known = self.after.get(&before.number).map(Arc::clone);
+                let profile = known.unwrap_or_else(|| self.profile(state, &before.groups, unresolved));
+                self.after.insert(before.number, Arc::clone(&profile));
+                (profile, v4)
             }
             _ => {
                 let mut groups = interface.group_ids.clone();

@@ -26,12 +26,13 @@ impl Seating {
         let folding = Folding::of(members);
         let room = MOST_FOLDED / members.count().max(1);
         let (fold, _) = profiles.split_at(room.min(profiles.len()));
-        let folded: Vec<Vec<u16>> = fold.par_iter().map(|profile| folding.fold(profile)).collect();
+        let mut port_sets = PortSets::default();
+        let (folded, ports): (Vec<Vec<u16>>, Vec<Option<PortNumbers>>) = rayon::join(
+            || fold.par_iter().map(|profile| folding.fold(profile)).collect(),
+            || profiles.iter().map(|profile| number_ports(profile, &mut port_sets)).collect(),
+        );
         let kins = (0..folded.len()).map(|number| Kin::folded(number * members.count()));
         let kins: Vec<Kin> = kins.collect();
-        let mut port_sets = PortSets::default();
-        let ports: Vec<Option<[[usize; 2]; 2]>> =
-            profiles.iter().map(|profile| number_ports(profile, &mut port_sets)).collect();
         let (port_classes, places) = port_sets.build();
         let seat = |Run { placed, .. }: &Run| {
             let number = placed.profile.number;
@@ -42,8 +43,11 @@ impl Seating {
     }
 }
 
-/// By transport and direction. None: its records are judged one by one.
-fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<[[usize; 2]; 2]> {
+/// Sets of ports by transport and direction.
+type PortNumbers = [[usize; 2]; 2];
+
+/// None: its records are judged one by one.
+fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<PortNumbers> {
     let mut numbers = [[0; 2]; 2];
     for (protocol, of_transport) in [TCP, UDP].into_iter().zip(&mut numbers) {
         for direction in [Direction::Ingress, Direction::Egress] {

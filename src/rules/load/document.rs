@@ -120,6 +120,11 @@ impl Text {
     }
 }
 
+/// Without the byte-order mark of UTF-8.
+pub(super) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// UTF-8 with or without a byte-order mark, or the UTF-16 that PowerShell's `>` writes.
 pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     let wide = |read: fn([u8; 2]) -> u16| {

@@ -73,8 +73,10 @@ impl Pieces {
         Some(Self { wrapper, list: start + 1..end - 1, items, objects, repeats })
     }
 
-    /// Takes an answer apart that is `known`, the text of these pieces, with some objects otherwise. None: it is not.
-    pub(super) fn next(&self, known: &str, text: &str) -> Option<Self> {
+    /// Takes an answer apart that is `known`, the text of these pieces, with some objects otherwise. None: it is not. What
+    /// is the same as in a text is text, so that only the rest must be looked at.
+    pub(super) fn next(&self, known: &str, text: &[u8]) -> Option<Self> {
+        let known = known.as_bytes();
         let (head, tail) = (&known[..self.list.start], &known[self.list.end..]);
         let rest = text.strip_prefix(head)?;
         let list = head.len()..head.len() + rest.strip_suffix(tail)?.len();
@@ -117,14 +119,14 @@ fn sum(wrapper: &str, items: &[Piece]) -> (Objects, Repeats) {
 /// A walk along the list of a new text beside that of the known one.
 struct Walk<'a> {
     pieces: &'a Pieces,
-    known: &'a str,
-    text: &'a str,
+    known: &'a [u8],
+    text: &'a [u8],
     /// Where its list ends.
     end: usize,
     /// Which of the known pieces stand in the new text.
     used: Vec<bool>,
     /// Known pieces by their text, for those that are not where they are looked for.
-    by_text: Option<HashMap<&'a str, usize>>,
+    by_text: Option<HashMap<&'a [u8], usize>>,
 }
 
 impl Walk<'_> {
@@ -134,64 +136,74 @@ impl Walk<'_> {
         let mut expected = 0;
         let mut at = self.behind_space(start);
         while at < self.end {
-            let known = self.known_at(at, expected);
-            let piece = match known {
-                Some(index) => self.pieces.items[index].moved_to(at),
-                None => self.parsed_at(at)?,
-            };
+            let (piece, known) = self.piece_at(at, expected)?;
             if known.is_none_or(|index| std::mem::replace(&mut self.used[index], true)) {
                 new.push(Arc::clone(&piece.says));
             }
             expected = known.unwrap_or(expected) + 1;
-            at = self.behind_space(piece.place.end);
+            at = piece.place.end;
             items.push(piece);
-            if at < self.end {
-                let comma = self.text.as_bytes()[at] == b',';
-                at = self.behind_space(at + 1);
-                // A comma with nothing behind it is not JSON.
-                (comma && at < self.end).then_some(())?;
-            }
+            at = self.behind_comma(at)?;
         }
         Some((items, new))
     }
 
-    /// The known piece that stands here: the one expected, one of its neighbours, or another one. An object that is
-    /// another one's beginning cannot be: its last brace closes it.
-    fn known_at(&mut self, at: usize, expected: usize) -> Option<usize> {
-        let rest = &self.text.as_bytes()[at..self.end];
-        let known = self.known.as_bytes();
-        let stands = |index: usize| {
-            let piece = self.pieces.items.get(index).filter(|piece| known[piece.place.start] == b'{');
-            piece.is_some_and(|piece| rest.starts_with(&known[piece.place.clone()]))
-        };
+    /// What stands here, and which of the known pieces it is: the one expected, one of its neighbours, or another one.
+    fn piece_at(&mut self, at: usize, expected: usize) -> Option<(Piece, Option<usize>)> {
         // Left out, or put in between.
         let near = [Some(expected), expected.checked_add(1), expected.checked_sub(1)];
-        if let Some(index) = near.into_iter().flatten().find(|index| stands(*index)) {
-            return Some(index);
-        }
-        let value = value_at(&self.text[at..self.end])?;
-        let by_text = self.by_text.get_or_insert_with(|| {
-            let pieces = self.pieces.items.iter().enumerate();
-            pieces.map(|(index, piece)| (&self.known[piece.place.clone()], index)).collect()
+        let near = near.into_iter().flatten().find(|index| self.stands(*index, at));
+        let text = match near {
+            Some(_) => "",
+            None => value_at(&self.text[at..self.end])?,
+        };
+        let known = near.or_else(|| {
+            // One that is otherwise, and all goes on behind it as it did.
+            let goes_on =
+                self.behind_comma(at + text.len()).is_some_and(|next| self.stands(expected + 1, next));
+            if goes_on { None } else { self.by_text().get(text.as_bytes()).copied() }
         });
-        by_text.get(value).copied()
+        let piece = if let Some(index) = known {
+            self.pieces.items[index].moved_to(at)
+        } else {
+            let says = Arc::new(Objects::of_item(self.pieces.wrapper, text)?);
+            Piece { place: at..at + text.len(), says }
+        };
+        Some((piece, known))
     }
 
-    fn parsed_at(&self, at: usize) -> Option<Piece> {
-        let text = value_at(&self.text[at..self.end])?;
-        let says = Arc::new(Objects::of_item(self.pieces.wrapper, text)?);
-        Some(Piece { place: at..at + text.len(), says })
+    /// Whether a known piece stands here. An object that is another one's beginning cannot: its last brace closes it.
+    fn stands(&self, index: usize, at: usize) -> bool {
+        let piece = self.pieces.items.get(index).filter(|piece| self.known[piece.place.start] == b'{');
+        piece.is_some_and(|piece| self.text[at..self.end].starts_with(&self.known[piece.place.clone()]))
+    }
+
+    fn by_text(&mut self) -> &HashMap<&[u8], usize> {
+        self.by_text.get_or_insert_with(|| {
+            let pieces = self.pieces.items.iter().enumerate();
+            pieces.map(|(index, piece)| (&self.known[piece.place.clone()], index)).collect()
+        })
+    }
+
+    /// Where the next object begins behind one, or the list ends. None: that is not JSON.
+    fn behind_comma(&self, at: usize) -> Option<usize> {
+        let comma = self.behind_space(at);
+        if comma == self.end {
+            return Some(comma);
+        }
+        let next = self.behind_space(comma + 1);
+        (self.text[comma] == b',' && next < self.end).then_some(next)
     }
 
     fn behind_space(&self, at: usize) -> usize {
-        let rest = &self.text.as_bytes()[at..self.end];
+        let rest = &self.text[at..self.end];
         at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
     }
 }
 
 /// The JSON value that a text begins with.
-fn value_at(text: &str) -> Option<&str> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+fn value_at(text: &[u8]) -> Option<&str> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     values.next()?.ok().map(RawValue::get)
 }
 
@@ -284,9 +296,11 @@ mod tests {
             for (name, after) in &courses {
                 let after = answer(&after.iter().map(|it| (*it).clone()).collect::<Vec<_>>());
                 // Spaces within the brackets are not told from spaces between the objects.
-                let Some(next) = pieces.next(&before, &after) else { panic!("{name}: {before} {after}") };
+                let Some(next) = pieces.next(&before, after.as_bytes()) else {
+                    panic!("{name}: {before} {after}")
+                };
                 assert_eq!(Some(&next.objects), whole(&after).as_ref(), "{name}: {before} {after}");
-                let once_more = next.next(&after, &before).unwrap();
+                let once_more = next.next(&after, before.as_bytes()).unwrap();
                 assert_eq!(Some(&once_more.objects), whole(&before).as_ref(), "{name}: {before} {after}");
             }
         }
@@ -312,7 +326,7 @@ mod tests {
             String::new(),
         ];
         for text in left {
-            assert!(pieces.next(&before, &text).is_none(), "{text}");
+            assert!(pieces.next(&before, text.as_bytes()).is_none(), "{text}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use ipnet::IpNet;
 use parquet::errors::ParquetError;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use crate::rules::change::Change;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, RuleIndex};
-use crate::tally::Tally;
+use crate::tally::{Tally, unordered};
 
 pub(super) fn write<W: Write + Send>(
     state: &State,
@@ -51,20 +52,35 @@ pub(super) fn write<W: Write + Send>(
 }
 
 fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>) -> Result<(), ParquetError> {
-    let mut texts: BTreeMap<(&str, String), Vec<Option<Seconds>>> = BTreeMap::new();
+    let mut texts: HashMap<(&str, String), usize> = HashMap::new();
+    // By number of a text: the snapshots that hold it.
+    let mut times: Vec<Vec<Option<Seconds>>> = Vec::new();
+    let mut last: Option<(&Arc<Objects>, Written)> = None;
     for (at, objects) in &snapshots.by_time {
-        let described = lines(objects);
-        sheet
-            .row("snapshot")?
-            .number_if(Number::At, *at)
-            .text(Text::Kind, &answered(objects).join(" "))
-            .text(Text::Detail, &fingerprint(objects, &described));
-        for line in described {
-            texts.entry(line).or_default().push(*at);
+        let written = match last.take() {
+            Some((same, written)) if Arc::ptr_eq(same, objects) => written,
+            _ => {
+                let described = lines(objects);
+                let (kinds, fingerprint) = (answered(objects).join(" "), fingerprint(objects, &described));
+                let number = |line| {
+                    let next = texts.len();
+                    *texts.entry(line).or_insert(next)
+                };
+                Written { kinds, fingerprint, texts: described.into_iter().map(number).collect() }
+            }
+        };
+        let row = sheet.row("snapshot")?.number_if(Number::At, *at).text(Text::Kind, &written.kinds);
+        row.text(Text::Detail, &written.fingerprint);
+        times.resize(texts.len(), Vec::new());
+        for number in &written.texts {
+            times[*number].push(*at);
         }
+        last = Some((objects, written));
     }
-    for ((kind, text), times) in &texts {
-        for at in times {
+    let mut texts: Vec<_> = unordered(texts).collect();
+    texts.sort_unstable();
+    for ((kind, text), number) in &texts {
+        for at in &times[*number] {
             sheet.row("object")?.number_if(Number::At, *at).text(Text::Kind, kind).text(Text::Json, text);
         }
     }
@@ -86,6 +102,14 @@ fn write_snapshots<W: Write + Send>(snapshots: &Snapshots, sheet: &mut Sheet<W>)
             .text_if(Text::Kind, note.missed.as_deref());
     }
     Ok(())
+}
+
+/// A snapshot, ready to be written.
+struct Written {
+    kinds: String,
+    fingerprint: String,
+    /// Its lines by their numbers.
+    texts: Vec<usize>,
 }
 
 /// Which questions a snapshot answers, also where the answer is that there is nothing.
