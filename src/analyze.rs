@@ -19,7 +19,7 @@ use crate::state::merge::Merged;
 use crate::state::rolling::{Continue, Keeper, News};
 use crate::state::snapshots::Contradiction;
 use crate::state::{Snapshots, State, Terms, sum_deliveries};
-use crate::tally::counter::{Brief, Gathering, Progress, Services};
+use crate::tally::counter::{Brief, Progress, Services};
 use crate::tally::coverage::{Deliveries, InterfaceTally};
 use crate::tally::flow_logs::FlowLogs;
 use crate::tally::selection::{self, Selection};
@@ -179,7 +179,6 @@ fn read(
             window,
             selection,
             services,
-            gathering: Gathering::fit(&index),
             progress: &progress,
         };
         Ok(pipeline::run(&sources, pick, &of_source, &options, &brief))

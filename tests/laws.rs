@@ -15,7 +15,7 @@ use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::Tally;
-use flowaudit::tally::counter::{Brief, Counter, Gathering, Progress, Services};
+use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
 use flowaudit::time::Window;
@@ -33,8 +33,6 @@ fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn
         window: Window::ALL,
         selection: &selection,
         services: Services::WhereNeeded,
-        // One worker alone takes them as they come.
-        gathering: if workers == 1 { Gathering::AsTheyCome } else { Gathering::ByInterface(100) },
         progress: &progress,
     };
     let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();

@@ -19,7 +19,7 @@ use flowaudit::ingest::text::RowParser;
 use flowaudit::ingest::{Layout, Misread, Place, ReadOptions, Sink, find, plan, read};
 use flowaudit::rules::load;
 use flowaudit::rules::timeline::Timeline;
-use flowaudit::tally::counter::{Brief, Counter, Gathering, Progress, Services};
+use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
 use flowaudit::time::Window;
@@ -142,7 +142,6 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
         window: Window::ALL,
         selection: &selection,
         services: Services::WhereNeeded,
-        gathering: Gathering::AsTheyCome,
         progress: &progress,
     };
     let mut kept = Kept::default();

@@ -5,7 +5,6 @@
 
 mod alone;
 mod by_situation;
-mod shelf;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,7 +26,6 @@ use crate::ingest::{Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
-use shelf::Shelf;
 
 /// What a run judges by: shared by all workers.
 #[derive(Debug)]
@@ -44,8 +42,6 @@ pub struct Brief<'a> {
     pub selection: &'a Selection,
     /// Which services are counted.
     pub services: Services,
-    /// In which order records are judged.
-    pub gathering: Gathering,
     /// Bytes and records so far, for the progress bar.
     pub progress: &'a Progress,
 }
@@ -57,29 +53,6 @@ pub enum Services {
     WhereNeeded,
     /// On all: the tally may be merged with one that knows another snapshot.
     Everywhere,
-}
-
-/// In which order records are judged, which makes no difference to the tally.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gathering {
-    /// As they come.
-    AsTheyCome,
-    /// So many at a time, those of an interface together.
-    ByInterface(usize),
-}
-
-impl Gathering {
-    /// What is faster.
-    pub fn fit(index: &Index) -> Self {
-        if index.interfaces() > MANY_INTERFACES { Self::ByInterface(shelf::ROOM) } else { Self::AsTheyCome }
-    }
-
-    fn room(self) -> usize {
-        match self {
-            Self::AsTheyCome => SIDE_BY_SIDE,
-            Self::ByInterface(room) => room.max(SIDE_BY_SIDE),
-        }
-    }
 }
 
 /// How far a run is; only ever shown.
@@ -127,9 +100,6 @@ struct Seen {
 
 const NO_SLOT: u32 = u32::MAX;
 
-/// What is kept of so many interfaces stays at hand in the processor's caches; of more, records are put in order first.
-const MANY_INTERFACES: usize = 4_000;
-
 impl Seen {
     const NOTHING: Self = Self {
         slot: NO_SLOT,
@@ -174,15 +144,10 @@ pub struct Counter<'a> {
     now: Now,
     /// By number.
     seen: Vec<Seen>,
-    /// By number: whether it has a slot. Asked of every record, so it is kept small.
-    listed: Vec<bool>,
     /// By slot. None: no snapshot has the interface.
     numbers: Vec<Option<InterfaceNumber>>,
-    /// Records of the present state, yet to be judged.
+    /// Records that came one by one, yet to be judged.
     gathered: Vec<V4Record>,
-    /// So many are gathered, at most.
-    room: usize,
-    shelf: Shelf,
     /// Refused ones, judged and yet to be counted.
     refused: Vec<Refused>,
     /// Whether records may come by [`Sink::v4`].
@@ -208,11 +173,8 @@ impl<'a> Counter<'a> {
             cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
-            listed: vec![false; brief.index.interfaces()],
             numbers: Vec::new(),
-            gathered: Vec::new(),
-            room: brief.gathering.room(),
-            shelf: Shelf::default(),
+            gathered: Vec::with_capacity(SIDE_BY_SIDE),
             refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
             delivered: Vec::new(),
@@ -301,7 +263,6 @@ impl<'a> Counter<'a> {
         if slot as usize == self.numbers.len() {
             let number = self.brief.index.number(id);
             if let Some(number) = number {
-                self.listed[number.index()] = true;
                 let seen = &mut self.seen[number.index()];
                 seen.slot = slot;
                 seen.may_wait = match self.brief.services {
@@ -339,7 +300,7 @@ impl Sink for Counter<'_> {
         }
         // An interface that no snapshot has is listed only if a record of it counts.
         let number = self.brief.index.number(interface_id)?;
-        if !self.listed[number.index()] {
+        if self.seen[number.index()].slot == NO_SLOT {
             self.slot(interface_id);
         }
         Some(number.handle())
@@ -348,7 +309,13 @@ impl Sink for Counter<'_> {
     #[inline]
     fn v4(&mut self, records: &[V4Record]) {
         for records in records.chunks(SIDE_BY_SIDE) {
-            self.gather_together(records);
+            if records.iter().fold(true, |all, record| all & self.now.holds(record.flow.start)) {
+                self.credit_together(records);
+            } else {
+                for record in records {
+                    self.gather(record);
+                }
+            }
         }
     }
 

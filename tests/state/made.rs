@@ -17,7 +17,7 @@ use flowaudit::rules::load::{DocumentNote, Loaded};
 use flowaudit::rules::timeline::Snapshot;
 use flowaudit::state::merge::{Counted, Merged, Part, merge};
 use flowaudit::state::{Snapshots, State, Terms, file};
-use flowaudit::tally::counter::{Brief, Counter, Gathering, Progress, Services};
+use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::flow_logs::FlowLogs;
 use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
@@ -70,7 +70,6 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         window: Window::ALL,
         selection: &selection,
         services,
-        gathering: Gathering::ByInterface(150),
         progress: &progress,
     };
     let mut logs: Vec<&Log> = logs.iter().collect();

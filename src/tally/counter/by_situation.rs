@@ -68,43 +68,21 @@ impl Counter<'_> {
         true
     }
 
-    /// Takes in records that came together, up to [`SIDE_BY_SIDE`] of them.
-    pub(super) fn gather_together(&mut self, records: &[V4Record]) {
-        if !records.iter().fold(true, |all, record| all & self.now.holds(record.flow.start)) {
-            for record in records {
-                self.gather(record);
-            }
-        } else if self.room == SIDE_BY_SIDE {
-            self.credit_together(records);
-        } else {
-            if self.gathered.len() + records.len() > self.room {
-                self.credit_gathered();
-            }
-            self.gathered.extend_from_slice(records);
-        }
-    }
-
     /// Takes in a record that came alone.
     pub(super) fn gather(&mut self, record: &V4Record) {
         if !self.now.holds(record.flow.start) && !self.turn_to(record.flow.start) {
             return;
         }
-        if self.gathered.len() == self.room {
+        self.gathered.push(*record);
+        if self.gathered.len() == SIDE_BY_SIDE {
             self.credit_gathered();
         }
-        self.gathered.push(*record);
     }
 
     /// Judges and credits the records that have been gathered.
     pub(super) fn credit_gathered(&mut self) {
         let gathered = std::mem::take(&mut self.gathered);
-        if gathered.len() <= SIDE_BY_SIDE {
-            self.credit_together(&gathered);
-        } else {
-            let mut ordered = std::mem::take(&mut self.shelf);
-            ordered.by_interface(&gathered, self.seen.len(), |records| self.credit_together(records));
-            self.shelf = ordered;
-        }
+        self.credit_together(&gathered);
         self.gathered = gathered;
         self.gathered.clear();
     }
