@@ -352,7 +352,7 @@ fn read_file(
     let text = || text_of(buffer.bytes());
     let next =
         known.and_then(|known| known.pieces.as_ref()?.next(&known.text.read(), without_mark(buffer.bytes())));
-    let pieces = next.or_else(|| (keep == Keep::It).then(|| Pieces::of(&text())).flatten());
+    let pieces = next.or_else(|| Pieces::of(&text()));
     let contents = match &pieces {
         Some(pieces) => Contents::described(pieces.objects.clone()),
         None => Contents::read(path, &text())?,

@@ -144,6 +144,8 @@ pub struct Counter<'a> {
     now: Now,
     /// By number.
     seen: Vec<Seen>,
+    /// By number: whether it has a slot. Asked of every record, so it is kept small.
+    listed: Vec<bool>,
     /// By slot. None: no snapshot has the interface.
     numbers: Vec<Option<InterfaceNumber>>,
     /// Records that came one by one, yet to be judged.
@@ -173,6 +175,7 @@ impl<'a> Counter<'a> {
             cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
+            listed: vec![false; brief.index.interfaces()],
             numbers: Vec::new(),
             gathered: Vec::with_capacity(SIDE_BY_SIDE),
             refused: Vec::with_capacity(blocked::GATHERED),
@@ -263,6 +266,7 @@ impl<'a> Counter<'a> {
         if slot as usize == self.numbers.len() {
             let number = self.brief.index.number(id);
             if let Some(number) = number {
+                self.listed[number.index()] = true;
                 let seen = &mut self.seen[number.index()];
                 seen.slot = slot;
                 seen.may_wait = match self.brief.services {
@@ -300,7 +304,7 @@ impl Sink for Counter<'_> {
         }
         // An interface that no snapshot has is listed only if a record of it counts.
         let number = self.brief.index.number(interface_id)?;
-        if self.seen[number.index()].slot == NO_SLOT {
+        if !self.listed[number.index()] {
             self.slot(interface_id);
         }
         Some(number.handle())

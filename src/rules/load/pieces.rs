@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::rules::aws::Objects;
@@ -63,11 +64,11 @@ impl Pieces {
             start..start + part.len()
         };
         let values: Vec<&RawValue> = serde_json::from_str(list).ok()?;
-        let mut items = Vec::with_capacity(values.len());
-        for value in values {
+        let piece = |value: &&RawValue| {
             let says = Arc::new(Objects::of_item(wrapper, value.get())?);
-            items.push(Piece { place: place(value.get()), says });
-        }
+            Some(Piece { place: place(value.get()), says })
+        };
+        let items: Vec<Piece> = values.par_iter().map(piece).collect::<Option<_>>()?;
         let Range { start, end } = place(list);
         let (objects, repeats) = sum(wrapper, &items);
         Some(Self { wrapper, list: start + 1..end - 1, items, objects, repeats })
