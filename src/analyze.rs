@@ -53,6 +53,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let mut found = ingest::find(&arguments.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
     let own = arguments.report.output.as_deref().into_iter().chain(keeper.as_ref().map(Keeper::path));
+    let met = found.sources.len();
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
     let all = found.sources.len();
     // Taken before the files are read: what is written later is a change.
@@ -68,7 +69,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let mut ledger = read(arguments, &terms, &timeline, news, known, kept)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);
-    refuse_nothing(arguments, all, &ledger, known)?;
+    refuse_nothing(arguments, (met, all), &ledger, known)?;
     let report = match keeper {
         None => conclude(&timeline, &documents, ledger, &terms)?,
         Some(keeper) => {
@@ -330,14 +331,16 @@ fn fields(arguments: &Analyze) -> Result<Option<Layout>, Error> {
 /// Nothing to report on is an error, and says what was found instead.
 fn refuse_nothing(
     arguments: &Analyze,
-    found: usize,
+    (met, taken): (usize, usize),
     ledger: &Ledger,
     known: Option<&Ledger>,
 ) -> Result<(), Error> {
     let advice = "expected VPC Flow Logs: text, gz or Parquet as delivered to S3 \
                   (AWSLogs/<account>/vpcflowlogs/…), CloudWatch Logs exports, or Athena CSV";
-    if found == 0 && ledger.failures.is_empty() {
-        return Err(Error::Input(format!("{}: holds no files; {advice}", arguments.logs.join(", "))));
+    if taken == 0 && ledger.failures.is_empty() {
+        let holds =
+            if met == 0 { "no files" } else { "no other files than the snapshot's and this run's own" };
+        return Err(Error::Input(format!("{}: holds {holds}; {advice}", arguments.logs.join(", "))));
     }
     let speaks = |ledger: &Ledger| {
         let counts = &ledger.tally.records;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::recorders::Recorders;
 use crate::flow::Seconds;
 use crate::rules::RuleIndex;
 use crate::rules::state::{Interface, State};
@@ -46,6 +47,8 @@ pub struct Attachments<'a> {
     slots: BTreeMap<&'a [u8], usize>,
     /// By slot: hours that the logs speak of.
     covered: Vec<Hours>,
+    /// Interfaces whose ACCEPTs nobody records, as far as is known.
+    blind: BTreeSet<&'a str>,
 }
 
 /// Interface-hours of a rule: how many, and of how many the logs hold something.
@@ -81,6 +84,13 @@ impl<'a> Attachments<'a> {
             (Some(first), Some(last)) => Some(Window { first, last: last.max(first) }),
             _ => None,
         };
+        let slots: BTreeMap<&[u8], usize> =
+            tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect();
+        let recorders = Recorders::of(timeline);
+        let accepts =
+            |id: &str| slots.get(id.as_bytes()).is_some_and(|it| tally.interfaces[*it].accepted > 0);
+        let is_blind = |it: &&Interface| recorders.record_refusals_alone(it) && !accepts(&it.id);
+        let blind = lives.interfaces().filter(is_blind).map(|it| it.id.as_str()).collect();
         Self {
             timeline,
             tally,
@@ -90,7 +100,8 @@ impl<'a> Attachments<'a> {
             attached: by_group.iter().map(|(group, carried)| (*group, union(carried))).collect(),
             by_group,
             ever,
-            slots: tally.slots.ids().iter().enumerate().map(|(slot, id)| (id.as_ref(), slot)).collect(),
+            slots,
+            blind,
             covered: tally.interfaces.iter().map(InterfaceTally::covered).collect(),
         }
     }
@@ -201,7 +212,16 @@ impl<'a> Attachments<'a> {
         uncovered.sum()
     }
 
+    /// Whether every flow log that is known to record the interface records REJECTs alone, and no ACCEPT says otherwise:
+    /// what is read of it shows no use.
+    pub fn is_blind(&self, interface_id: &str) -> bool {
+        self.blind.contains(interface_id)
+    }
+
     fn covered_hours(&self, interface_id: &str, from: i64, to: i64) -> u64 {
+        if self.is_blind(interface_id) {
+            return 0;
+        }
         let slot = self.slots.get(interface_id.as_bytes());
         slot.map_or(0, |slot| self.covered[*slot].count(from, to))
     }

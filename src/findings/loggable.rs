@@ -82,13 +82,29 @@ pub fn loggable(
         }
         _ => None,
     };
+    let egress_to = match &rule.peer {
+        Peer::Cidr(net) if rule.direction == Direction::Egress && rule.is_specific() => Some(net),
+        _ => None,
+    };
+    let wide = egress_to.filter(|net| net.prefix_len() < net.max_prefix_len());
+    let unknown_vpc = || interfaces.iter().any(|interface| !timeline.vpcs.contains_key(&interface.vpc_id));
+    // The resolver has an address of the VPC, and the same one in every VPC.
+    let resolver_among = wide.is_some_and(|net| {
+        (from..=to).contains(&53)
+            && (holds_local(net) || scope::of(net.addr()) == PeerScope::Internal && unknown_vpc())
+    });
+    // Instance metadata, and activation of Windows.
+    let local_among = wide.is_some_and(|net| {
+        let ports = if rule.protocol == RuleProtocol::Number(TCP) { &[80, 1688][..] } else { &[] };
+        holds_local(net) && ports.iter().any(|port| (from..=to).contains(port))
+    });
     // Without the VPC's range its resolver is not known; port 53 to one private address may be it.
     let may_be_resolver = matches!(&rule.peer, Peer::Cidr(net) if rule.direction == Direction::Egress
         && net.prefix_len() == net.max_prefix_len()
         && scope::of(net.addr()) == PeerScope::Internal)
         && rule.protocol.tests_ports()
         && (from, to) == (53, 53)
-        && interfaces.iter().any(|interface| !timeline.vpcs.contains_key(&interface.vpc_id));
+        && unknown_vpc();
     let time_sync = udp
         && rule.direction == Direction::Egress
         && rule.is_specific()
@@ -101,8 +117,18 @@ pub fn loggable(
             Loggable::Never(Unlogged::Resolver)
         }
         Some(_) => Loggable::Partly(Unlogged::Resolver),
+        None if resolver_among => Loggable::Partly(Unlogged::MaybeResolver),
+        None if local_among => Loggable::Partly(Unlogged::LinkLocal),
         None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly(Unlogged::Dhcp),
         None => Loggable::Always,
+    }
+}
+
+/// Whether a range holds the addresses inside every VPC, and others.
+fn holds_local(net: &IpNet) -> bool {
+    match net {
+        IpNet::V4(net) => net.contains(&LINK_LOCAL),
+        IpNet::V6(net) => net.contains(&EC2_LOCAL),
     }
 }
 

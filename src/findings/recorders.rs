@@ -34,6 +34,13 @@ impl<'a> Recorders<'a> {
         recorders.any(|flow_log| flow_log.created.is_none_or(|created| created < end))
     }
 
+    /// Whether flow logs are known to record the interface, and all of them record REJECTs alone.
+    pub fn record_refusals_alone(&self, interface: &Interface) -> bool {
+        let mut recorders = self.of_interface(interface).peekable();
+        recorders.peek().is_some()
+            && recorders.all(|flow_log| flow_log.logs_rejects() && !flow_log.logs_accepts())
+    }
+
     /// Since when the known flow logs have recorded the interface's ACCEPTs. None: no such flow log is known, or one of
     /// unknown age.
     pub fn since(&self, interface: &Interface) -> Option<Seconds> {

@@ -38,10 +38,13 @@ fn what_is_asked_for_and_cannot_be_had_ends_the_run_with_status_2() {
         r#"{"SecurityGroups":[{"GroupId":"sg-a","IpPermissions":
         [{"IpProtocol":"tcp","FromPort":22,"ToPort":70000,"IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}"#,
     );
+    fixture.write("deep.json", format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
+    let packed = gzip(format!("[{}]", "{}, ".repeat(10_000)).as_bytes());
+    fixture.write("cut.json.gz", &packed[..packed.len() / 2]);
     fixture.write("notes", "dear diary\n");
     fixture.write("pairs", "10.0.0.9 10.0.0.5\n");
     fixture.write("headerless", "eni-a 10.0.0.9 10.0.0.5 6 ACCEPT\n");
-    let cases: [(&[&str], &[&str]); 22] = [
+    let cases: [(&[&str], &[&str]); 25] = [
         (&["missing", "--snapshot", "snap"], &["missing"]),
         (&["missing/*.gz", "--snapshot", "snap"], &["missing/*.gz", "no file matches"]),
         (&["empty", "--snapshot", "snap"], &["empty", "no files", "VPC Flow Logs", "vpcflowlogs"]),
@@ -52,6 +55,9 @@ fn what_is_asked_for_and_cannot_be_had_ends_the_run_with_status_2() {
         (&["log", "--snapshot", "2026-01-01=missing"], &["missing", "no such file or folder"]),
         (&["log", "--snapshot", "broken"], &["broken/groups.json", "line 3", "column 18"]),
         (&["log", "--snapshot", "cut"], &["cut/groups.json", "line 1", "EOF"]),
+        (&["log", "--snapshot", "deep.json"], &["deep.json", "nested too deeply"]),
+        (&["log", "--snapshot", "cut.json.gz"], &["cut.json.gz", "gzip", "expected a whole file"]),
+        (&["snap", "--snapshot", "snap"], &["snap", "no other files than the snapshot's", "VPC Flow Logs"]),
         (&["log", "--snapshot", "bad"], &["bad/groups.json", "sg-a", "ToPort", "65535", "70000"]),
         (&["log", "--snapshot", "snap", "--output", "no/such/folder"], &["no/such/folder", "cannot write"]),
         (&["log", "--snapshot", "snap", "--output", "empty"], &["empty", "cannot write"]),

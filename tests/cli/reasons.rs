@@ -94,6 +94,13 @@ fn what_flow_logs_never_hold_decides_nothing() {
         (("udp", 67, 68, "0.0.0.0/0"), never),
         (("udp", 53, 53, "10.0.0.0/16"), partly),
         (("udp", 67, 69, "10.0.0.0/16"), partly),
+        (("udp", 53, 53, "0.0.0.0/0"), partly),
+        (("tcp", 80, 80, "169.254.0.0/15"), partly),
+        (("tcp", 80, 80, "0.0.0.0/0"), partly),
+        (("tcp", 80, 80, "::/0"), partly),
+        (("udp", 123, 123, "0.0.0.0/0"), partly),
+        (("tcp", 443, 443, "0.0.0.0/0"), "not_seen high"),
+        (("udp", 53, 53, "8.8.8.0/24"), "not_seen high"),
         (("udp", 53, 53, "10.0.0.3/32"), "not_seen high"),
         (("udp", 69, 69, "10.0.0.0/16"), "not_seen high"),
         (("tcp", 67, 68, "10.0.0.0/16"), "not_seen high"),
@@ -104,6 +111,24 @@ fn what_flow_logs_never_hold_decides_nothing() {
             Day::new().and(vpc("10.0.0.0/16")).changed(0, |group| group.egress(protocol, from, to, peer));
         let verdict = day.run().verdict(&format!("sg-a:egress:{protocol}:{from}-{to}:{peer}"));
         assert_eq!(verdict, expected, "{rule:?}");
+    }
+}
+
+#[test]
+fn queries_to_a_resolver_that_is_not_known_may_be_among_others() {
+    let cases = [
+        ("udp", "0.0.0.0/0", "not_seen medium [not_loggable]"),
+        ("tcp", "0.0.0.0/0", "not_seen medium [not_loggable]"),
+        ("udp", "10.0.0.0/16", "not_seen medium [not_loggable]"),
+        ("udp", "8.8.8.0/24", "not_seen high"),
+    ];
+    for (protocol, peer, expected) in cases {
+        let day = Day::new().changed(0, |group| group.egress(protocol, 53, 53, peer));
+        assert_eq!(
+            day.run().verdict(&format!("sg-a:egress:{protocol}:53-53:{peer}")),
+            expected,
+            "{protocol} {peer}"
+        );
     }
 }
 

@@ -269,6 +269,34 @@ fn less_than_half_of_the_time_decides_nothing() {
 }
 
 #[test]
+fn an_interface_of_which_refusals_alone_are_recorded_covers_nothing() {
+    let unused = "sg-b:ingress:tcp:22-22:10.0.0.0/8";
+    let day = |traffic_type: &str| {
+        Day::new()
+            .and(group("sg-b").ingress("tcp", 22, 22, "10.0.0.0/8").ingress("tcp", 80, 80, "0.0.0.0/0"))
+            .and(interface("eni-b", "10.0.0.6", &["sg-b"]))
+            .and(interface("eni-c", "10.0.0.7", &["sg-b"]))
+            .and(flow_log("eni-b", "ALL"))
+            .and(flow_log("eni-c", traffic_type))
+            .rows(hourly("eni-b", 0..25, "192.0.2.9 10.0.0.6 40000 80 6 ACCEPT"))
+    };
+    for (traffic_type, expected) in
+        [("ALL", "not_seen high"), ("REJECT", "not_seen low [interface_partly_silent, gap]")]
+    {
+        assert_eq!(
+            day(traffic_type).rows(nodata("eni-c", 0..25)).run().verdict(unused),
+            expected,
+            "{traffic_type}"
+        );
+        let refused = hourly("eni-c", 0..25, "192.0.2.9 10.0.0.7 40000 23 6 REJECT");
+        assert_eq!(day(traffic_type).rows(refused).run().verdict(unused), expected, "{traffic_type}");
+    }
+    // Whatever is said of the flow log, an ACCEPT shows that somebody records them.
+    let accepted = hourly("eni-c", 0..25, "192.0.2.9 10.0.0.7 40000 80 6 ACCEPT");
+    assert_eq!(day("REJECT").rows(accepted).run().verdict(unused), "not_seen high");
+}
+
+#[test]
 fn a_silent_interface_decides_nothing_unless_a_flow_log_is_known_to_record_it() {
     let silent = "sg-b:ingress:tcp:22-22:10.0.0.0/8";
     let day = || {
@@ -286,7 +314,11 @@ fn a_silent_interface_decides_nothing_unless_a_flow_log_is_known_to_record_it() 
         ("eni-b", "ACCEPT", "not_seen high"),
         ("subnet-1", "ALL", "not_seen high"),
         ("vpc-1", "ALL", "not_seen high"),
-        ("eni-b", "REJECT", "cannot_decide [interface_silent]"),
+        (
+            "eni-b",
+            "REJECT",
+            "cannot_decide [interface_silent, covered_too_little, interface_partly_silent, gap]",
+        ),
         ("vpc-2", "ALL", "cannot_decide [interface_silent]"),
         ("eni-a", "ALL", "cannot_decide [interface_silent]"),
     ];

@@ -118,12 +118,13 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Some attached interface has no record, or none from before its flow log was created.
+    /// Some attached interface has no record, or none that could show use, or none from before its flow log was created.
     fn partial_silence(&self, case: &Case<'_>) -> Option<Doubt> {
         let Case { rule, interfaces, covered, .. } = *case;
         let is_silent = |interface: &&&Interface| {
             let tally = self.attachments.tally(&interface.id);
             tally.is_none_or(|tally| tally.accepted + tally.rejected + tally.no_data == 0)
+                || self.attachments.is_blind(&interface.id)
         };
         let silent_interfaces = interfaces.iter().filter(is_silent).count() as u64;
         let hours_before_flow_log =

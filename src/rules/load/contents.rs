@@ -168,9 +168,15 @@ fn broken(path: &Path, error: &serde_json::Error) -> Error {
     }
 }
 
+/// Depths that no document comes to could exhaust the stack.
+const TOO_DEEP: &str = "recursion limit exceeded";
+
 /// The parser appends " at line L column C"; the error says that in front.
 fn without_position(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
+    match message.split(" at line ").next().unwrap_or(message) {
+        TOO_DEEP => "nested too deeply".to_owned(),
+        message => message.to_owned(),
+    }
 }
 
 /// The `pl-…` id in a file name: the entries of a list hold no id themselves.

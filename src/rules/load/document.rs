@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -33,7 +33,7 @@ impl Document {
         let mut rest: Box<dyn Read> = Box::new(file);
         if bytes.bytes().starts_with(&[0x1f, 0x8b]) {
             let packed = Cursor::new(bytes.bytes().to_vec()).chain(rest);
-            rest = Box::new(MultiGzDecoder::new(BufReader::new(packed)));
+            rest = Box::new(Unpacked(MultiGzDecoder::new(BufReader::new(packed))));
             bytes.filled = 0;
             head = bytes.read_some(&mut rest);
         }
@@ -53,6 +53,21 @@ impl Document {
             return Err(Error::Snapshot { path: path.display().to_string(), message });
         }
         Ok(Self::Json)
+    }
+}
+
+/// A file that was packed; its errors say so.
+struct Unpacked<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Unpacked<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let damaged = |error: io::Error| {
+            io::Error::new(
+                error.kind(),
+                format!("gzip: {error}; expected a whole file, packed as it was written"),
+            )
+        };
+        self.0.read(room).map_err(damaged)
     }
 }
 
