@@ -47,6 +47,7 @@ pub struct Attachments<'a> {
     slots: BTreeMap<&'a [u8], usize>,
     /// By slot: hours that the logs speak of.
     covered: Vec<Hours>,
+    recorders: Recorders<'a>,
     /// Interfaces whose ACCEPTs nobody records, as far as is known.
     blind: BTreeSet<&'a str>,
 }
@@ -101,6 +102,7 @@ impl<'a> Attachments<'a> {
             by_group,
             ever,
             slots,
+            recorders,
             blind,
             covered: tally.interfaces.iter().map(InterfaceTally::covered).collect(),
         }
@@ -210,6 +212,11 @@ impl<'a> Attachments<'a> {
             Some(hours - self.covered_hours(&interface.id, from, to))
         });
         uncovered.sum()
+    }
+
+    /// Which flow logs record which interface.
+    pub fn recorders(&self) -> &Recorders<'a> {
+        &self.recorders
     }
 
     /// Whether every flow log that is known to record the interface records REJECTs alone, and no ACCEPT says otherwise:

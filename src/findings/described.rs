@@ -35,11 +35,7 @@ impl<'a> Described<'a> {
     /// The snapshots that have the group and describe interfaces where it is. None: no snapshot does, so nobody knows
     /// where the group is attached.
     pub fn snapshots(self, group_id: &str, group: &Group) -> Option<Snapshots> {
-        let fits = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
-        let near = |look: &&Look| {
-            let mut scopes = look.scopes.iter();
-            scopes.any(|(account, region)| fits(account, &group.owner_id) && fits(region, &group.region))
-        };
+        let near = |look: &&Look| look.is_of(&group.owner_id, &group.region);
         let has_group = |look: &&Look| {
             let state = self.timeline.at(look.at).and_then(|(at, _)| self.timeline.states.get(at));
             state.is_some_and(|state| state.groups.contains_key(group_id))

@@ -58,11 +58,11 @@ pub fn loggable(
     timeline: &Timeline,
 ) -> Loggable {
     if let Peer::Cidr(net) = &rule.peer {
-        let local = match net {
+        let inside = match net {
             IpNet::V4(net) => LINK_LOCAL.contains(net),
             IpNet::V6(net) => EC2_LOCAL.contains(net),
         };
-        if local {
+        if inside {
             return Loggable::Never(Unlogged::LinkLocal);
         }
     }
@@ -74,54 +74,53 @@ pub fn loggable(
     if between_load_balancer_and_endpoint(rule, interfaces, attachments) {
         return Loggable::Never(Unlogged::LoadBalancerToEndpoint);
     }
-    let dns = match &rule.peer {
-        Peer::Cidr(net)
-            if rule.direction == Direction::Egress && rule.is_specific() && (from..=to).contains(&53) =>
-        {
-            resolvers(interfaces, timeline).iter().find(|resolver| net.contains(*resolver)).map(|_| net)
+    let local = match &rule.peer {
+        Peer::Cidr(net) if rule.direction == Direction::Egress && rule.is_specific() => {
+            local_services(rule, net, interfaces, timeline)
         }
         _ => None,
     };
-    let egress_to = match &rule.peer {
-        Peer::Cidr(net) if rule.direction == Direction::Egress && rule.is_specific() => Some(net),
-        _ => None,
-    };
-    let wide = egress_to.filter(|net| net.prefix_len() < net.max_prefix_len());
-    let unknown_vpc = || interfaces.iter().any(|interface| !timeline.vpcs.contains_key(&interface.vpc_id));
-    // The resolver has an address of the VPC, and the same one in every VPC.
-    let resolver_among = wide.is_some_and(|net| {
-        (from..=to).contains(&53)
-            && (holds_local(net) || scope::of(net.addr()) == PeerScope::Internal && unknown_vpc())
-    });
-    // Instance metadata, and activation of Windows.
-    let local_among = wide.is_some_and(|net| {
-        let ports = if rule.protocol == RuleProtocol::Number(TCP) { &[80, 1688][..] } else { &[] };
-        holds_local(net) && ports.iter().any(|port| (from..=to).contains(port))
-    });
-    // Without the VPC's range its resolver is not known; port 53 to one private address may be it.
-    let may_be_resolver = matches!(&rule.peer, Peer::Cidr(net) if rule.direction == Direction::Egress
-        && net.prefix_len() == net.max_prefix_len()
-        && scope::of(net.addr()) == PeerScope::Internal)
-        && rule.protocol.tests_ports()
-        && (from, to) == (53, 53)
-        && unknown_vpc();
-    let time_sync = udp
-        && rule.direction == Direction::Egress
-        && rule.is_specific()
-        && (from..=to).contains(&123)
-        && matches!(&rule.peer, Peer::Cidr(net) if net.contains(&IpAddr::V4(TIME_SYNC)));
-    match dns {
-        _ if may_be_resolver => Loggable::Never(Unlogged::MaybeResolver),
-        _ if time_sync => Loggable::Partly(Unlogged::TimeSync),
-        Some(net) if net.prefix_len() == net.max_prefix_len() && (from, to) == (53, 53) => {
-            Loggable::Never(Unlogged::Resolver)
-        }
-        Some(_) => Loggable::Partly(Unlogged::Resolver),
-        None if resolver_among => Loggable::Partly(Unlogged::MaybeResolver),
-        None if local_among => Loggable::Partly(Unlogged::LinkLocal),
+    match local {
+        Some(loggable) => loggable,
         None if udp && rule.is_specific() && from <= 68 && to >= 67 => Loggable::Partly(Unlogged::Dhcp),
         None => Loggable::Always,
     }
+}
+
+/// What the traffic of a specific egress rule to services of AWS inside the VPC makes of it. None: it has none.
+fn local_services(
+    rule: &Rule,
+    net: &IpNet,
+    interfaces: &[&Interface],
+    timeline: &Timeline,
+) -> Option<Loggable> {
+    let (from, to) = rule.ports();
+    let has = |port: u16| (from..=to).contains(&port);
+    let one_address = net.prefix_len() == net.max_prefix_len();
+    let only_names = one_address && (from, to) == (53, 53);
+    let unknown_vpc = || interfaces.iter().any(|interface| !timeline.vpcs.contains_key(&interface.vpc_id));
+    // Without the VPC's range its resolver is not known.
+    let may_hold_resolver = || scope::of(net.addr()) == PeerScope::Internal && unknown_vpc();
+    if only_names && may_hold_resolver() {
+        return Some(Loggable::Never(Unlogged::MaybeResolver));
+    }
+    if rule.protocol == RuleProtocol::Number(UDP) && has(123) && net.contains(&IpAddr::V4(TIME_SYNC)) {
+        return Some(Loggable::Partly(Unlogged::TimeSync));
+    }
+    if has(53) && resolvers(interfaces, timeline).iter().any(|resolver| net.contains(resolver)) {
+        let loggable = if only_names { Loggable::Never } else { Loggable::Partly };
+        return Some(loggable(Unlogged::Resolver));
+    }
+    if one_address {
+        return None;
+    }
+    // The resolver has an address of the VPC, and the same one in every VPC.
+    if has(53) && (holds_local(net) || may_hold_resolver()) {
+        return Some(Loggable::Partly(Unlogged::MaybeResolver));
+    }
+    // Instance metadata, and activation of Windows.
+    let tcp = rule.protocol == RuleProtocol::Number(TCP);
+    (tcp && holds_local(net) && (has(80) || has(1688))).then_some(Loggable::Partly(Unlogged::LinkLocal))
 }
 
 /// Whether a range holds the addresses inside every VPC, and others.

@@ -14,7 +14,6 @@ use super::cadence::Cadence;
 use super::lifetime::Lifetimes;
 use super::loggable::{self, Loggable};
 use super::reason::{Doubt, Extent, Reason};
-use super::recorders::Recorders;
 use super::settings::Settings;
 use super::strays::Strays;
 use crate::rules::state::{Group, Interface};
@@ -109,7 +108,6 @@ pub struct Bench<'a> {
     settings: &'a Settings,
     unread: Unread<'a>,
     lifetimes: Lifetimes<'a>,
-    recorders: Recorders<'a>,
     strays: Strays<'a>,
 }
 
@@ -129,7 +127,6 @@ impl<'a> Bench<'a> {
             settings,
             unread,
             lifetimes: Lifetimes::of(timeline, attachments),
-            recorders: Recorders::of(timeline),
             strays: Strays::of(timeline, tally),
         }
     }
@@ -170,11 +167,6 @@ impl<'a> Bench<'a> {
             judged.confidence = Some(confidence(&reasons, covered));
         }
         judged
-    }
-
-    /// Which flow logs record which interface.
-    pub fn recorders(&self) -> &Recorders<'a> {
-        &self.recorders
     }
 
     /// Whether ACCEPTs on interfaces of no snapshot may be those of the group.

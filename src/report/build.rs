@@ -101,7 +101,7 @@ fn findings(
     findings.extend(stale::stale(timeline, uses, attachments, described));
     findings.extend(drift::drift(tally));
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
-    findings.extend(delivery::delivery(timeline, bench.recorders(), run.cadences));
+    findings.extend(delivery::delivery(timeline, attachments.recorders(), run.cadences));
     findings::sort(&mut findings);
     findings
 }

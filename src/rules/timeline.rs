@@ -52,6 +52,16 @@ pub struct Look {
     pub scopes: Arc<BTreeSet<(String, String)>>,
 }
 
+impl Look {
+    /// Whether it describes interfaces of an account and region; an empty part is unknown and fits any.
+    pub fn is_of(&self, account: &str, region: &str) -> bool {
+        let fits = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
+        self.scopes
+            .iter()
+            .any(|(its_account, its_region)| fits(its_account, account) && fits(its_region, region))
+    }
+}
+
 /// All states of a run, oldest first, with the catalogue of every rule in any of them.
 #[derive(Debug, Default)]
 pub struct Timeline {

@@ -303,8 +303,7 @@ fn missing(history: &History, state: &State) -> Vec<Missing> {
 fn untold(timeline: &Timeline, watched: &Watched) -> BTreeSet<String> {
     let mut untold = BTreeSet::new();
     for ((account, region), (first, last)) in watched {
-        let fits = |said: &str, known: &str| said.is_empty() || known.is_empty() || said == known;
-        let is_here = |look: &&Look| look.scopes.iter().any(|(a, r)| fits(a, account) && fits(r, region));
+        let is_here = |look: &&Look| look.is_of(account, region);
         let mut before = None;
         let mut after = None;
         for at in timeline.looks.iter().filter(is_here).filter_map(|look| look.at) {

@@ -101,7 +101,10 @@ impl<'a> Bench<'a> {
         let given = self.tally.records.accepted > 0;
         let end = self.attachments.window().map_or(0, |window| window.last);
         let speaks = self.tallies(interfaces).any(|tally| tally.accepted > 0)
-            || given && interfaces.iter().any(|interface| self.recorders.log_accepts(interface, end));
+            || given
+                && interfaces
+                    .iter()
+                    .any(|interface| self.attachments.recorders().log_accepts(interface, end));
         (!speaks).then(|| Doubt::InterfaceSilent {
             interfaces: interfaces.len() as u64,
             rejected: self.tallies(interfaces).map(|tally| tally.rejected).sum(),
@@ -127,8 +130,9 @@ impl<'a> Bench<'a> {
                 || self.attachments.is_blind(&interface.id)
         };
         let silent_interfaces = interfaces.iter().filter(is_silent).count() as u64;
-        let hours_before_flow_log =
-            self.attachments.uncovered_before(rule, |interface| self.recorders.since(interface));
+        let hours_before_flow_log = self
+            .attachments
+            .uncovered_before(rule, |interface| self.attachments.recorders().since(interface));
         (silent_interfaces + hours_before_flow_log > 0).then(|| Doubt::InterfacePartlySilent {
             interfaces: interfaces.len() as u64,
             silent_interfaces,
