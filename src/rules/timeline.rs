@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::aws::Objects;
+use super::aws::{Objects, RuleDocument};
 use super::change::{Trail, Unapplied};
 use super::state::{FlowLog, Group, Interface, State};
 use super::{Rule, RuleIndex};
@@ -41,6 +41,24 @@ pub struct Label {
     pub tags: Vec<(String, String)>,
     /// `PeeringStatus` of the peering that the referenced group is reached by, the newest known.
     pub peering_status: Option<String>,
+}
+
+impl Label {
+    /// Takes over what a newer document says.
+    fn learn(&mut self, document: &RuleDocument) {
+        if let Some(id) = &document.rule_id {
+            self.rule_id = Some(id.clone());
+        }
+        if let Some(description) = &document.description {
+            self.description = Some(description.clone());
+        }
+        if !document.tags.is_empty() {
+            self.tags.clone_from(&document.tags);
+        }
+        if let Some(status) = &document.peering_status {
+            self.peering_status = Some(status.clone());
+        }
+    }
 }
 
 /// A snapshot that describes interfaces.
@@ -116,6 +134,8 @@ impl Timeline {
         }
         let taken = snapshots.len();
         let history::History { states, rules, labels, looks, unapplied } = history::of(&snapshots, trail);
+        // A thousand of them are not taken apart while others wait.
+        rayon::spawn(move || drop(snapshots));
         Self {
             snapshots: taken,
             held: lives::held(&states, rules.len()),

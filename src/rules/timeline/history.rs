@@ -3,7 +3,7 @@
 //! Where a trail begins before the first snapshot of its account and region, a walk backwards undoes what it tells first,
 //! and the walk forwards takes in what was there when the trail began.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -12,7 +12,7 @@ use imbl::OrdMap;
 use super::lives::changed;
 use super::{Label, Look, Snapshot, backwards};
 use crate::flow::Seconds;
-use crate::rules::aws::{List, Objects};
+use crate::rules::aws::{List, Objects, RuleDocument};
 use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
 use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scopes, speak_of_the_same};
 use crate::rules::state::{Group, Interface, State};
@@ -153,21 +153,10 @@ fn catalogue(contents: &[Span], rule_ids: &RuleIds) -> (Vec<Rule>, Vec<Label>) {
     let mut known: BTreeMap<&Rule, Label> = BTreeMap::new();
     let mut last = &OrdMap::new();
     for Span { content, .. } in contents {
-        for group in changed(last, &content.groups).filter_map(|(_, group)| group) {
-            for document in &group.rules {
-                let label = known.entry(&document.rule).or_default();
-                if let Some(id) = &document.rule_id {
-                    label.rule_id = Some(id.clone());
-                }
-                if let Some(description) = &document.description {
-                    label.description = Some(description.clone());
-                }
-                if !document.tags.is_empty() {
-                    label.tags.clone_from(&document.tags);
-                }
-                if let Some(status) = &document.peering_status {
-                    label.peering_status = Some(status.clone());
-                }
+        for (id, group) in changed(last, &content.groups) {
+            let before = last.get(id).map(|group| group.rules.as_slice()).unwrap_or_default();
+            for document in group.into_iter().flat_map(|group| told_otherwise(before, &group.rules)) {
+                known.entry(&document.rule).or_default().learn(document);
             }
         }
         last = &content.groups;
@@ -179,10 +168,29 @@ fn catalogue(contents: &[Span], rule_ids: &RuleIds) -> (Vec<Rule>, Vec<Label>) {
     known.into_iter().map(|(rule, label)| (rule.clone(), label)).unzip()
 }
 
+/// The documents of a group whose rules it had not before, or otherwise documented. Both are in order of rules.
+fn told_otherwise<'a>(
+    before: &'a [Arc<RuleDocument>],
+    now: &'a [Arc<RuleDocument>],
+) -> impl Iterator<Item = &'a Arc<RuleDocument>> {
+    let of_one_rule = |a: &Arc<RuleDocument>, b: &Arc<RuleDocument>| a.rule == b.rule;
+    let mut before = before.chunk_by(of_one_rule).peekable();
+    let new = now.chunk_by(of_one_rule).filter(move |now| {
+        let [first, ..] = now else { return false };
+        while before.next_if(|old| old.first().is_some_and(|old| old.rule < first.rule)).is_some() {}
+        let is_same = |old: &&[Arc<RuleDocument>]| {
+            old.len() == now.len() && old.iter().zip(*now).all(|(old, now)| Arc::ptr_eq(old, now))
+        };
+        !before.peek().is_some_and(is_same)
+    });
+    new.flatten()
+}
+
 /// The contents with their rules as numbers of the catalogue.
 fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
     // The same content comes again where a change is taken back.
     let mut numbered: HashMap<*const GroupContent, Arc<Group>> = HashMap::new();
+    let mut numbers = Numbers { catalogue, known: HashMap::new() };
     let (mut groups, mut last) = (OrdMap::new(), &OrdMap::new());
     let mut states = Vec::with_capacity(contents.len());
     for Span { from, confirmed, content } in contents {
@@ -190,7 +198,8 @@ fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
             match value {
                 None => groups.remove(id),
                 Some(value) => {
-                    let group = numbered.entry(Arc::as_ptr(value)).or_insert_with(|| group(value, catalogue));
+                    let group =
+                        numbered.entry(Arc::as_ptr(value)).or_insert_with(|| group(value, &mut numbers));
                     groups.insert(id.clone(), Arc::clone(group))
                 }
             };
@@ -209,14 +218,33 @@ fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
     states
 }
 
-fn group(content: &GroupContent, catalogue: &[Rule]) -> Arc<Group> {
-    let number = |rule: &Rule| catalogue.binary_search(rule).ok().map(rule_index);
-    let rules: BTreeSet<RuleIndex> =
-        content.rules.iter().filter_map(|document| number(&document.rule)).collect();
+/// Which rule of the catalogue a document is about.
+struct Numbers<'a> {
+    catalogue: &'a [Rule],
+    /// By document: those of the contents, which outlive this.
+    known: HashMap<*const RuleDocument, RuleIndex>,
+}
+
+impl Numbers<'_> {
+    fn of(&mut self, document: &Arc<RuleDocument>) -> Option<RuleIndex> {
+        if let Some(number) = self.known.get(&Arc::as_ptr(document)) {
+            return Some(*number);
+        }
+        let number = self.catalogue.binary_search(&document.rule).ok().map(rule_index)?;
+        self.known.insert(Arc::as_ptr(document), number);
+        Some(number)
+    }
+}
+
+fn group(content: &GroupContent, numbers: &mut Numbers<'_>) -> Arc<Group> {
+    let mut rules: Vec<RuleIndex> =
+        content.rules.iter().filter_map(|document| numbers.of(document)).collect();
+    rules.sort_unstable();
+    rules.dedup();
     let mut group = Group {
         owner_id: content.scope.account.clone(),
         region: content.scope.region.clone(),
-        rules: rules.into_iter().collect(),
+        rules,
         ..Group::default()
     };
     if let Some(document) = &content.document {
