@@ -5,10 +5,12 @@ mod account;
 
 use std::collections::BTreeSet;
 
-use account::account;
+use account::{account, alibaba_account};
 use flowaudit::attribution::naive::{Answer, OUTCOMES, RuleUse, attribute};
 use flowaudit::attribution::{BASES, Cause, DRIFTS};
 use flowaudit::flow::{Action, Entry, OwnedFlow};
+use flowaudit::rules::Rule;
+use flowaudit::rules::ranked::RuleAction;
 use proptest::prelude::*;
 
 const CAUSES: [Cause; 12] = [
@@ -72,6 +74,47 @@ fn made_up_accounts_reach_everything() {
         }
     }
     assert_eq!(missing, BTreeSet::new());
+}
+
+#[test]
+fn made_up_accounts_of_alibaba_cloud_reach_drops_and_defaults() {
+    type Reached = (&'static str, fn(&Rule, &RuleUse) -> bool);
+    let figures: [Reached; 9] = [
+        ("a Drop decides", |rule, uses| rule.action() == RuleAction::Deny && uses.records > 0),
+        ("a default explains", |rule, uses| rule.is_default() && uses.records > 0),
+        ("a default explains a reply", |rule, uses| rule.is_default() && uses.reply_records > 0),
+        ("members before all rules", |rule, uses| rule.rank() == 1 && uses.records > 0),
+        ("a default that is never alone", |rule, uses| {
+            rule.is_default() && uses.records > 0 && uses.sole_records == 0
+        }),
+        ("priority 2", |rule, uses| rule.rank() == 5 && uses.records > 0),
+        ("a port list", |rule, uses| rule.port_list().is_some() && uses.records > 0),
+        ("more than ports and peer", |rule, uses| {
+            rule.ranked.as_ref().is_some_and(|ranked| ranked.asks_more()) && uses.records > 0
+        }),
+        ("near_records", |_, uses| uses.near_records > 0),
+    ];
+    let mut missing: BTreeSet<String> = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
+    missing.extend(BASES.iter().map(|basis| format!("{basis:?}")));
+    missing.extend(CAUSES.iter().map(|cause| format!("{cause:?}")));
+    for seed in 0..400 {
+        let (timeline, flows) = alibaba_account(seed);
+        let answer = attribute(&timeline, &flows);
+        for (basis, _) in answer.basis.iter().filter(|(_, count)| **count > 0) {
+            missing.remove(&format!("{basis:?}"));
+        }
+        for (.., cause) in answer.blocked.keys() {
+            missing.remove(&format!("{cause:?}"));
+        }
+        for (name, reached) in &figures {
+            if timeline.rules.iter().zip(&answer.rules).any(|(rule, uses)| reached(rule, uses)) {
+                missing.remove(*name);
+            }
+        }
+    }
+    // There is no network ACL among these answers.
+    let cannot = ["BlockedReply", "NetworkAcl", "SecurityGroupAndNetworkAcl"].map(str::to_owned);
+    assert!(missing.iter().all(|name| cannot.contains(name)), "{missing:?}");
 }
 
 fn is_accept(flow: &OwnedFlow) -> bool {

@@ -9,7 +9,10 @@ use super::sets::{SetId, SetTable};
 use super::{Basis, Cause, Drift};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Seconds, Traffic, has_ports};
 use crate::rules::RuleIndex;
+use crate::rules::ranked::NicType;
+use crate::rules::state::Cloud;
 use crate::rules::timeline::{Placement, Timeline};
+use crate::tally::scope::{self, PeerScope};
 
 /// Which end of a connection sent the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +40,8 @@ pub struct Judgement {
     pub peer: IpAddr,
     /// What explains or refused it.
     pub verdict: Verdict,
+    /// The rule that refused it, where one did.
+    pub denied: SetId,
 }
 
 /// What explains or refused a record.
@@ -109,10 +114,11 @@ struct InPlay {
 
 impl InPlay {
     /// `flags & 18 == 2` is a SYN of the opener, `18` the answer to it.
-    fn of(traffic: &Traffic) -> Self {
+    fn of(traffic: &Traffic, cloud: Cloud) -> Self {
         match traffic.tcp_flags.map(|flags| flags & SYN_ACK) {
             Some(SYN) => Self { forward: true, reply: false },
-            Some(SYN_ACK) => Self { forward: false, reply: true },
+            // Where the flags of all packets are put together, an opener's own record may show them.
+            Some(SYN_ACK) if cloud == Cloud::Aws => Self { forward: false, reply: true },
             _ => Self { forward: true, reply: true },
         }
     }
@@ -158,6 +164,7 @@ impl<'a> Judge<'a> {
             direction: traffic.direction,
             peer: traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
             verdict: if refused { Verdict::Refused(Cause::Unattributed) } else { Verdict::UnknownInterface },
+            denied: SetId::EMPTY,
         };
         let (Some(number), Some((at, _))) = (number, placed_at) else {
             if let Some(direction) = traffic.direction {
@@ -189,7 +196,10 @@ impl<'a> Judge<'a> {
                     let Traffic { protocol, srcport, dstport, tcp_flags, .. } = *traffic;
                     let acl = index.ask_acl(at, number, direction, case.peer, (protocol, dstport));
                     let packet = Packet { protocol, srcport, dstport, tcp_flags };
-                    Verdict::Refused(self.refusal(&case).cause(acl, packet))
+                    let refusal = self.refusal(&case);
+                    let cause = refusal.cause(acl, packet);
+                    judgement.denied = refusal.denied_for(cause);
+                    Verdict::Refused(cause)
                 } else {
                     self.acceptance(&case, number, at, flow.start)
                 }
@@ -206,7 +216,7 @@ impl<'a> Judge<'a> {
         start: Option<Seconds>,
     ) -> Verdict {
         let (forward, reply) = self.readings(case);
-        let play = InPlay::of(case.traffic);
+        let play = InPlay::of(case.traffic, case.profile.cloud);
         if forward == SetId::EMPTY && play.forward && !self.sets.traits(reply).specific {
             self.note_doubts(case);
         }
@@ -280,41 +290,45 @@ impl<'a> Judge<'a> {
                 return Verdict::Undecided { forward, reply, basis: None };
             }
         }
-        Verdict::Unexplained(if lacking { Drift::StaleInterface } else { drift(case, play) })
+        Verdict::Unexplained(if lacking { Drift::StaleInterface } else { self.drift(case, play) })
     }
 
     /// The rules matching the forward and the reply reading.
     fn readings(&mut self, case: &Case<'_>) -> (SetId, SetId) {
         let class = self.index.atoms.class(case.peer, &case.state.classes);
         let members = self.index.members.members(class);
-        let traffic = case.traffic;
-        let forward = self.matching(case.profile, case.direction, traffic.protocol, traffic.dstport, members);
-        let reply = self.matching(
-            case.profile,
-            case.direction.opposite(),
-            traffic.protocol,
-            traffic.srcport,
-            members,
-        );
+        let Traffic { srcport, dstport, .. } = *case.traffic;
+        let forward = self.matching(case, case.direction, (srcport, dstport), members);
+        let reply = self.matching(case, case.direction.opposite(), (dstport, srcport), members);
         (forward, reply)
     }
 
+    /// The rules of a direction that let a packet through; its ports are that of its source and the other one.
     fn matching(
         &mut self,
-        profile: &Profile,
+        case: &Case<'_>,
         direction: Direction,
-        protocol: u8,
-        port: u16,
+        ports: (u16, u16),
         members: &[u64],
     ) -> SetId {
+        let profile = case.profile;
         let rules = profile.rules(direction);
-        let matches = |rule: &CompiledRule| rule.allows_port(protocol, port) && rule.allows_peer(members);
+        let matches = |rule: &CompiledRule| self.matches(case, rule, ports, members);
         if rules.len() > MOST_MASKED {
+            let mut matched: Vec<&CompiledRule> = rules.iter().filter(|rule| matches(rule)).collect();
+            if profile.cloud == Cloud::Alibaba {
+                let deciding = matched.iter().map(|rule| rule.rank).min();
+                matched.retain(|rule| Some(rule.rank) == deciding && rule.allows());
+            }
             self.matched.clear();
-            self.matched.extend(rules.iter().filter(|rule| matches(rule)).map(|rule| rule.rule));
+            self.matched.extend(matched.iter().map(|rule| rule.rule));
             return self.sets.intern(&self.matched, self.index);
         }
-        let mask = rules.iter().zip(0..).fold(0, |mask, (rule, at)| mask | u64::from(matches(rule)) << at);
+        let mut mask =
+            rules.iter().zip(0..).fold(0, |mask, (rule, at)| mask | u64::from(matches(rule)) << at);
+        if profile.cloud == Cloud::Alibaba {
+            mask = letting_through(rules, mask);
+        }
         if mask == 0 {
             return SetId::EMPTY;
         }
@@ -332,12 +346,56 @@ impl<'a> Judge<'a> {
         set
     }
 
+    fn matches(&self, case: &Case<'_>, rule: &CompiledRule, ports: (u16, u16), members: &[u64]) -> bool {
+        rule.allows_peer(members) && self.fits_but_peer(case, rule, ports)
+    }
+
+    fn fits_but_peer(&self, case: &Case<'_>, rule: &CompiledRule, (source, port): (u16, u16)) -> bool {
+        rule.allows_port(case.traffic.protocol, port)
+            && (!rule.asks_more || self.asks_no_more(case, rule, source))
+    }
+
+    /// Source port, near address and kind of network, of the few rules that ask for them.
+    #[cold]
+    fn asks_no_more(&self, case: &Case<'_>, rule: &CompiledRule, source: u16) -> bool {
+        let Some(ranked) = &self.timeline.rules[rule.rule.index()].ranked else { return true };
+        let near = match case.direction {
+            Direction::Ingress => case.traffic.dstaddr,
+            Direction::Egress => case.traffic.srcaddr,
+        };
+        let nic = match scope::of(case.peer) {
+            PeerScope::Internet => NicType::Internet,
+            _ => NicType::Intranet,
+        };
+        ranked.source_ports.is_none_or(|(from, to)| from <= source && source <= to)
+            && ranked.local.is_none_or(|range| range.contains(&near))
+            && ranked.nic.is_none_or(|asked| asked == nic)
+    }
+
+    /// The rule that denies the forward reading, where it decides.
+    fn denied(&mut self, case: &Case<'_>) -> SetId {
+        if case.profile.cloud == Cloud::Aws {
+            return SetId::EMPTY;
+        }
+        let class = self.index.atoms.class(case.peer, &case.state.classes);
+        let members = self.index.members.members(class);
+        let ports = (case.traffic.srcport, case.traffic.dstport);
+        let rules = case.profile.rules(case.direction).iter();
+        let deciding =
+            rules.filter(|rule| self.matches(case, rule, ports, members)).min_by_key(|rule| rule.rank);
+        match deciding.filter(|rule| !rule.allows()) {
+            Some(rule) => self.sets.intern(&[rule.rule], self.index),
+            None => SetId::EMPTY,
+        }
+    }
+
     /// The forward reading found nothing: rules that fit in all but the peer may have been used by it all the same.
     fn note_doubts(&mut self, case: &Case<'_>) {
         let traffic = case.traffic;
         let mut stranger = None;
         for rule in case.profile.rules(case.direction) {
-            if rule.proof.doubt == Doubt::Nobody || !rule.allows_port(traffic.protocol, traffic.dstport) {
+            let ports = (traffic.srcport, traffic.dstport);
+            if rule.proof.doubt == Doubt::Nobody || !rule.allows() || !self.fits_but_peer(case, rule, ports) {
                 continue;
             }
             let doubtful = match rule.proof.doubt {
@@ -351,27 +409,54 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What an ACCEPT that no rule of its interface explains tells of itself.
+    fn drift(&self, case: &Case<'_>, play: InPlay) -> Drift {
+        let Traffic { srcport, dstport, tcp_flags, .. } = *case.traffic;
+        let unresolved = |direction, ports| {
+            let mut rules = case.profile.rules(direction).iter();
+            rules.any(|rule| rule.proof.unresolved && self.fits_but_peer(case, rule, ports))
+        };
+        let back = case.direction.opposite();
+        match tcp_flags {
+            _ if play.forward && unresolved(case.direction, (srcport, dstport)) => Drift::UnresolvedReference,
+            _ if play.reply && unresolved(back, (dstport, srcport)) => Drift::UnresolvedReference,
+            Some(flags) if flags & SYN == 0 => Drift::TrackedConnection,
+            Some(_) => Drift::NewConnection,
+            None => Drift::Untold,
+        }
+    }
+
     /// What the rules say of a refused record that groups and directions are known of.
     fn refusal(&mut self, case: &Case<'_>) -> Refusal {
         let traffic = case.traffic;
         let (forward, reply) = self.readings(case);
-        let play = InPlay::of(traffic);
+        let play = InPlay::of(traffic, case.profile.cloud);
         let forward = if play.forward { forward } else { SetId::EMPTY };
         let reply = if play.reply { reply } else { SetId::EMPTY };
-        let mut unresolved = case.profile.rules(case.direction).iter();
-        let unresolved = forward == SetId::EMPTY
-            && play.forward
-            && unresolved
-                .any(|rule| rule.proof.unresolved && rule.allows_port(traffic.protocol, traffic.dstport));
+        let ports = (traffic.srcport, traffic.dstport);
+        // What stands in front of the rules that allow, or any rule where none does.
+        let in_front = match self.sets.rules(forward).first() {
+            Some(rule) => self.timeline.rules[rule.index()].rank(),
+            None => u16::MAX,
+        };
+        let may_decide = |rule: &CompiledRule| {
+            rule.proof.unresolved
+                && (forward == SetId::EMPTY || (!rule.allows() && rule.rank < in_front))
+                && self.fits_but_peer(case, rule, ports)
+        };
+        let unresolved = play.forward && case.profile.rules(case.direction).iter().any(may_decide);
+        let allowing = match forward {
+            SetId::EMPTY if unresolved => Allowing::Unresolved,
+            SetId::EMPTY => Allowing::Nothing,
+            set if self.sets.traits(set).sure && !unresolved => Allowing::Surely,
+            _ => Allowing::Possibly,
+        };
         Refusal {
-            forward: match forward {
-                SetId::EMPTY if unresolved => Allowing::Unresolved,
-                SetId::EMPTY => Allowing::Nothing,
-                set if self.sets.traits(set).sure => Allowing::Surely,
-                _ => Allowing::Possibly,
-            },
+            forward: allowing,
             reply: reply != SetId::EMPTY,
             lacks_group: case.profile.lacks_group,
+            cloud: case.profile.cloud,
+            denied: if play.forward { self.denied(case) } else { SetId::EMPTY },
         }
     }
 
@@ -389,20 +474,12 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What an ACCEPT that no rule of its interface explains tells of itself.
-fn drift(case: &Case<'_>, play: InPlay) -> Drift {
-    let Traffic { protocol, srcport, dstport, tcp_flags, .. } = *case.traffic;
-    let unresolved = |direction, port| {
-        let mut rules = case.profile.rules(direction).iter();
-        rules.any(|rule| rule.proof.unresolved && rule.allows_port(protocol, port))
-    };
-    match tcp_flags {
-        _ if play.forward && unresolved(case.direction, dstport) => Drift::UnresolvedReference,
-        _ if play.reply && unresolved(case.direction.opposite(), srcport) => Drift::UnresolvedReference,
-        Some(flags) if flags & SYN == 0 => Drift::TrackedConnection,
-        Some(_) => Drift::NewConnection,
-        None => Drift::Untold,
-    }
+/// Of the rules that match: those that decide, where they allow.
+fn letting_through(rules: &[CompiledRule], mask: u64) -> u64 {
+    let matching = |mask: u64| rules.iter().zip(0..).filter(move |(_, at)| mask >> at & 1 == 1);
+    let deciding = matching(mask).map(|(rule, _)| rule.rank).min();
+    let allowing = matching(mask).filter(|(rule, _)| Some(rule.rank) == deciding && rule.allows());
+    allowing.fold(0, |mask, (_, at)| mask | 1 << at)
 }
 
 fn by_reason(traffic: &Traffic) -> Option<Cause> {

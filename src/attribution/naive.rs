@@ -17,6 +17,7 @@ use std::net::IpAddr;
 
 use super::{BASES, Basis, Cause, DRIFTS, Drift};
 use crate::flow::{Action, Direction, Entry, OwnedFlow, Seconds, Traffic, has_ports};
+use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
 use accept::{Accept, Evidence, Fate};
 use place::{Case, Place, SYN_ACK};
@@ -250,6 +251,24 @@ impl Answer {
         add(&mut blocked.bytes, traffic.bytes);
         see(&mut blocked.first_seen, &mut blocked.last_seen, flow);
         add(blocked.peers.entry(place::peer(traffic, direction)).or_default(), 1);
+        if let (Place::Known(case), Cause::SecurityGroup | Cause::SecurityGroupAndNetworkAcl) = (place, cause)
+            && case.forward_in_play()
+            && let Some(index) = case.denied_by()
+        {
+            self.credit_denial(case, index);
+        }
+    }
+
+    /// Section 8: a REJECT that a rule decides credits that rule.
+    fn credit_denial(&mut self, case: &Case<'_>, index: RuleIndex) {
+        let usage = &mut self.rules[index.index()];
+        add(&mut usage.records, 1);
+        add(&mut usage.sole_records, 1);
+        usage.flags_seen |= place::known_flags(case.traffic).is_some();
+        add(&mut usage.packets, case.traffic.packets);
+        add(&mut usage.bytes, case.traffic.bytes);
+        see(&mut usage.first_seen, &mut usage.last_seen, case.flow);
+        usage.interfaces.insert(case.interface_id.clone());
     }
 
     fn count(&mut self, outcome: &'static str) {

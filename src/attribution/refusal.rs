@@ -3,7 +3,9 @@
 use super::Cause;
 use super::acl::AclVerdict;
 use super::port_classes::LOW_PORTS;
+use super::sets::SetId;
 use crate::flow::{SYN, SYN_ACK, TCP, has_ports};
+use crate::rules::state::Cloud;
 
 /// What the rules of a forward reading say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,9 @@ pub struct Refusal {
     pub(super) forward: Allowing,
     pub(super) reply: bool,
     pub(super) lacks_group: bool,
+    pub(super) cloud: Cloud,
+    /// The rule that denies it, if it is an attempt.
+    pub(super) denied: SetId,
 }
 
 /// What of a refused packet tells its cause.
@@ -40,6 +45,14 @@ pub struct Packet {
 }
 
 impl Refusal {
+    /// The rule that refused a record of this cause.
+    pub fn denied_for(self, cause: Cause) -> SetId {
+        match cause {
+            Cause::SecurityGroup | Cause::SecurityGroupAndNetworkAcl => self.denied,
+            _ => SetId::EMPTY,
+        }
+    }
+
     /// Lines 3 to 11 of the definition.
     pub fn cause(self, acl: AclVerdict, packet: Packet) -> Cause {
         let denies = acl == AclVerdict::Denies;
@@ -53,13 +66,15 @@ impl Refusal {
         if denies && (syn_clear || !no_forward) {
             return Cause::NetworkAcl;
         }
-        if denies && (flags == Some(SYN_ACK) || by_port) {
+        // Where the flags of all packets are put together, these do not tell a reply.
+        let syn_ack = flags == Some(SYN_ACK) && self.cloud == Cloud::Aws;
+        if denies && (syn_ack || by_port) {
             return Cause::BlockedReply;
         }
         if syn_clear {
             return Cause::LatePacket;
         }
-        if flags == Some(SYN_ACK) && self.reply {
+        if syn_ack && self.reply {
             return if acl == AclVerdict::NotKnown { Cause::BlockedReply } else { Cause::LatePacket };
         }
         if by_port {

@@ -66,6 +66,7 @@ mod tests {
             from_port: Some(53),
             to_port: Some(53),
             peer,
+            ranked: None,
         }
     }
 

@@ -132,6 +132,19 @@ pub const FIELDS: [(Field, &str); 54] = [
     (NextHopInterfaceType, "next-hop-interface-type"),
 ];
 
+/// Other names of fields: of `CloudWatch` Logs Insights, and of flow logs of Alibaba Cloud.
+///
+/// Source: <https://www.alibabacloud.com/help/en/sls/vpc>; `rafficPath` stands on older pages.
+const OTHER_NAMES: [(Field, &str); 7] = [
+    (Start, "startTime"),
+    (End, "endTime"),
+    (InterfaceId, "eni-id"),
+    (SubnetId, "vswitch-id"),
+    (InstanceId, "vm-id"),
+    (FlowDirection, "direction"),
+    (TrafficPath, "rafficPath"),
+];
+
 /// The format a flow log has when nobody chooses one; it cannot be changed.
 ///
 /// Source: <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html>.
@@ -161,16 +174,14 @@ impl Field {
         FIELDS[self as usize].1
     }
 
-    /// The field of this name: case, `-` and `_` make no difference, and the names that `CloudWatch` Logs Insights gives
-    /// (`startTime`, `endTime`) are known. None for any other name, whose column is then skipped.
+    /// The field of this name: case, `-` and `_` make no difference, and the names that `CloudWatch` Logs Insights
+    /// (`startTime`, `endTime`) and Alibaba Cloud give are known. None for any other name, whose column is then skipped.
     pub fn from_name(name: &str) -> Option<Self> {
         let plain = fold(name);
-        match plain.as_str() {
-            "starttime" => return Some(Start),
-            "endtime" => return Some(End),
-            _ => {}
-        }
-        FIELDS.iter().find(|(_, known)| fold(known) == plain).map(|(field, _)| *field)
+        let by = |names: &[(Self, &str)]| {
+            names.iter().find(|(_, known)| fold(known) == plain).map(|(field, _)| *field)
+        };
+        by(&FIELDS).or_else(|| by(&OTHER_NAMES))
     }
 }
 
@@ -200,6 +211,14 @@ mod tests {
             ("instance-tag-2", Some(InstanceTag2)),
             ("instanceTag", Some(InstanceTag)),
             ("logStatus", Some(LogStatus)),
+            ("eni-id", Some(InterfaceId)),
+            ("eni_id", Some(InterfaceId)),
+            ("vswitch-id", Some(SubnetId)),
+            ("direction", Some(FlowDirection)),
+            ("TrafficPath", Some(TrafficPath)),
+            ("rafficPath", Some(TrafficPath)),
+            ("traffic_path", Some(TrafficPath)),
+            ("__time__", None),
             ("tgw-id", None),
             ("", None),
         ];

@@ -76,6 +76,9 @@ fn traffic<'a>(cells: &impl Cells<'a>) -> Result<Traffic, RowFault> {
         None => None,
         Some(word) if word.eq_ignore_ascii_case(b"ingress") => Some(Direction::Ingress),
         Some(word) if word.eq_ignore_ascii_case(b"egress") => Some(Direction::Egress),
+        // The words of Alibaba Cloud.
+        Some(word) if word.eq_ignore_ascii_case(b"in") => Some(Direction::Ingress),
+        Some(word) if word.eq_ignore_ascii_case(b"out") => Some(Direction::Egress),
         Some(_) => return Err(RowFault::UnknownWord(Field::FlowDirection)),
     };
     let protocol = match cells.number(Field::Protocol) {

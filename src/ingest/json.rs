@@ -1,5 +1,5 @@
 //! Events of `CloudWatch` Logs in JSON: `filter-log-events` and `get-log-events` answers, subscription batches, Firehose
-//! lines, Logs Insights results.
+//! lines, Logs Insights results. And records whose fields are keys, as SLS of Alibaba Cloud writes them (`json_row`).
 //!
 //! Documents may follow each other with or without newlines. Events go to the sink as they are parsed, so memory does
 //! not grow with the document.
@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::cells::{self, Cells};
 use super::json_guard::{Guard, Position};
+use super::json_row::{self, Row};
 use super::layout::shown;
 use super::messages::Messages;
 use super::stream::{Counter, Stream};
@@ -30,7 +31,8 @@ pub(super) fn read<S: Sink>(
     let position = Position::default();
     let mut parser = serde_json::Deserializer::from_reader(Guard::new(stream, position.clone()));
     let messages = Messages::new(options)?;
-    let mut events = Events { sink, counter, messages, count: 0, failure: None };
+    let mut events =
+        Events { sink, counter, messages, count: 0, records: 0, row: Row::default(), failure: None };
     loop {
         match Document(&mut events).deserialize(&mut parser) {
             Ok(()) => {}
@@ -57,6 +59,9 @@ struct Events<'s, S> {
     counter: &'s Counter,
     messages: Messages,
     count: u64,
+    /// Records whose fields are keys.
+    records: u64,
+    row: Row,
     /// Why parsing was stopped, where it was not the parser.
     failure: Option<FileFailure>,
 }
@@ -72,6 +77,22 @@ impl<S: Sink> Events<'_, S> {
         let place = self.next();
         let result = self.messages.row(text.as_bytes(), place, self.sink);
         result.map_err(|failure| self.stop(failure))
+    }
+
+    /// The object was a record itself.
+    fn record<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        let place = self.next();
+        if self.records == 0
+            && let Err(failure) = self.row.check()
+        {
+            return Err(self.stop(failure));
+        }
+        self.records += 1;
+        match cells::flow(&&self.row) {
+            Ok(flow) => self.sink.flow(&flow),
+            Err(misread) => self.sink.fault(misread, place),
+        }
+        Ok(())
     }
 
     fn no_message(&mut self) {
@@ -95,6 +116,8 @@ enum Key {
     Results,
     /// `messageType`.
     Type,
+    /// A field of a record.
+    Field(Field),
     /// Anything else, shortened.
     Other(String),
 }
@@ -113,7 +136,10 @@ impl<'de> Deserialize<'de> for Key {
                     "message" | "@message" => Key::Message,
                     "results" => Key::Results,
                     "messageType" => Key::Type,
-                    other => Key::Other(shown(other.as_bytes())),
+                    other => match json_row::field(other) {
+                        Some(field) => Key::Field(field),
+                        None => Key::Other(shown(other.as_bytes())),
+                    },
                 })
             }
         }
@@ -147,8 +173,13 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
         let Self(events) = self;
         let (mut known, mut control) = (false, false);
         let mut others: Vec<String> = Vec::new();
+        events.row.clear();
         while let Some(key) = map.next_key()? {
             match key {
+                Key::Field(field) => {
+                    map.next_value_seed(events.row.seed(field))?;
+                    continue;
+                }
                 Key::Events if control => drop(map.next_value::<IgnoredAny>()?),
                 Key::Events => map.next_value_seed(List(events, Item::Event))?,
                 Key::Results => map.next_value_seed(List(events, Item::Row))?,
@@ -169,6 +200,10 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
         if known {
             return Ok(());
         }
+        if events.row.is_record() {
+            return events.record();
+        }
+        others.extend(events.row.names().map(str::to_owned));
         let keys = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
         Err(events.stop(FileFailure(format!("JSON, but not flow-log events: top-level keys {keys}"))))
     }

@@ -23,6 +23,7 @@ mod gunzip;
 mod head;
 mod json;
 mod json_guard;
+mod json_row;
 pub mod layout;
 mod lines;
 mod messages;

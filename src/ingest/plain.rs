@@ -97,8 +97,8 @@ fn traffic_of<'a>(value: &dyn Fn(Field) -> Option<&'a str>) -> Result<Traffic, R
     };
     let direction = match value(Field::FlowDirection).map(str::to_ascii_lowercase).as_deref() {
         None => None,
-        Some("ingress") => Some(Direction::Ingress),
-        Some("egress") => Some(Direction::Egress),
+        Some("ingress" | "in") => Some(Direction::Ingress),
+        Some("egress" | "out") => Some(Direction::Egress),
         Some(_) => return Err(RowFault::UnknownWord(Field::FlowDirection)),
     };
     let protocol = number(Field::Protocol, 255)?.ok_or(RowFault::NoValue(Field::Protocol))?;

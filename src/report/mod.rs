@@ -231,7 +231,7 @@ pub struct RuleRow {
     pub group_name: String,
     /// `ingress` or `egress`.
     pub direction: crate::flow::Direction,
-    /// `allow`.
+    /// `allow` or `deny`.
     pub action: &'static str,
     /// Of clouds whose rules have one.
     pub priority: Option<u8>,

@@ -15,7 +15,7 @@ pub(super) fn text(time: Option<i64>) -> Option<String> {
     time.map(time::format)
 }
 
-/// Every rule of the catalogue, which is sorted.
+/// Every rule of the catalogue that somebody wrote, in its order.
 pub fn rules(timeline: &Timeline, tally: &Tally, uses: &[RuleUse], judged: &[Judged]) -> Vec<RuleRow> {
     let figures = uses.iter().zip(judged);
     let newest_groups = timeline.newest_groups();
@@ -25,6 +25,7 @@ pub fn rules(timeline: &Timeline, tally: &Tally, uses: &[RuleUse], judged: &[Jud
         .zip(&timeline.labels)
         .zip(figures)
         .zip(0..)
+        .filter(|(((rule, _), _), _)| !rule.is_default())
         .map(|(((rule, label), (uses, judged)), at)| {
             let ports = if rule.protocol == RuleProtocol::All {
                 (None, None)
@@ -38,8 +39,8 @@ pub fn rules(timeline: &Timeline, tally: &Tally, uses: &[RuleUse], judged: &[Jud
                 group_id: rule.group_id.clone(),
                 group_name: group.map(|group| group.name.clone()).unwrap_or_default(),
                 direction: rule.direction,
-                action: "allow",
-                priority: None,
+                action: rule.action().as_str(),
+                priority: rule.ranked.as_ref().map(|ranked| ranked.priority),
                 protocol: rule.protocol.report_word(),
                 from_port: ports.0,
                 to_port: ports.1,

@@ -123,6 +123,7 @@ impl ModifiedRule {
             from_port: self.from_port,
             to_port: self.to_port,
             peer: self.peer.clone(),
+            ranked: None,
         }
     }
 }

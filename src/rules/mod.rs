@@ -8,12 +8,14 @@
 //! Rules stay one-to-one with the snapshot, odd ones too: a rule with a protocol nobody knows or an address that is
 //! none is kept, listed and never matches.
 
+pub mod alibaba;
 pub mod aws;
 pub mod aws_config;
 pub mod change;
 pub mod cloudtrail;
 pub mod load;
 mod parts;
+pub mod ranked;
 pub mod state;
 pub mod terraform;
 pub mod timeline;
@@ -25,6 +27,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Direction, ICMP, ICMPV6, TCP, UDP};
+use ranked::{PortList, Ranked, RuleAction, Standing};
 
 /// Index of a rule in the catalogue of a run: [`timeline::Timeline::rules`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,7 +135,7 @@ pub fn parse_net(text: &str) -> Option<IpNet> {
 
 /// The content of one rule, which is what a rule is: its id is a label.
 ///
-/// AWS has allow rules only; the order of fields is the order reports sort by.
+/// AWS has allow rules only, and no order among them; the order of fields is the order reports sort by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// The group that holds the rule.
@@ -147,14 +150,18 @@ pub struct Rule {
     pub to_port: Option<u16>,
     /// The far side.
     pub peer: Peer,
+    /// Its rank and what else it asks, where rules have one (Alibaba Cloud).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranked: Option<Box<Ranked>>,
 }
 
 impl Rule {
-    /// `GROUP:DIRECTION:PROTOCOL:FROM-TO:PEER`, the public name of the content.
+    /// `GROUP:DIRECTION:PROTOCOL:FROM-TO:PEER`, the public name of the content; a ranked rule's goes on `:PRIORITY:ACTION`.
     pub fn key(&self) -> String {
         let port = |port: Option<u16>| port.map_or(-1, i32::from);
+        let ranked = self.ranked.as_ref().map(ToString::to_string).unwrap_or_default();
         format!(
-            "{}:{}:{}:{}-{}:{}",
+            "{}:{}:{}:{}-{}:{}{ranked}",
             self.group_id,
             self.direction,
             self.protocol.aws_word(),
@@ -164,19 +171,57 @@ impl Rule {
         )
     }
 
-    /// The ports a tcp or udp rule lets through; every port where the range is not written.
+    /// What it does with what it decides.
+    pub fn action(&self) -> RuleAction {
+        self.ranked.as_ref().map_or(RuleAction::Allow, |ranked| ranked.action)
+    }
+
+    /// What a group does by itself, which nobody wrote.
+    pub fn is_default(&self) -> bool {
+        self.ranked.as_ref().is_some_and(|ranked| ranked.standing == Standing::Default)
+    }
+
+    /// The order in which it is asked; all rules of AWS have one.
+    pub fn rank(&self) -> u16 {
+        self.ranked.as_ref().map_or(0, |ranked| ranked.rank())
+    }
+
+    /// The list that its ports are in.
+    pub fn port_list(&self) -> Option<&PortList> {
+        self.ranked.as_ref()?.port_list.as_ref()
+    }
+
+    /// The ports a tcp or udp rule lets through, from the first to the last; every port where the range is not written.
     pub fn ports(&self) -> (u16, u16) {
-        (self.from_port.unwrap_or(0), self.to_port.unwrap_or(u16::MAX))
+        match self.port_list() {
+            Some(list) => match (list.ranges.iter().flatten().next(), list.ranges.iter().flatten().last()) {
+                (Some((from, _)), Some((_, to))) => (*from, *to),
+                // None at all.
+                _ => (u16::MAX, 0),
+            },
+            None => (self.from_port.unwrap_or(0), self.to_port.unwrap_or(u16::MAX)),
+        }
+    }
+
+    /// The ranges of ports that a tcp or udp rule lets through, ascending.
+    pub fn port_ranges(&self) -> Vec<(u16, u16)> {
+        match self.port_list() {
+            Some(list) => list.ranges.clone().unwrap_or_default(),
+            None => vec![self.ports()],
+        }
     }
 
     /// Whether protocol and port fit. ICMP has no port; see [`Rule::is_one_icmp_type`].
     pub fn allows_port(&self, protocol: u8, port: u16) -> bool {
         match &self.protocol {
             RuleProtocol::Number(number) if *number != protocol => false,
-            RuleProtocol::Number(TCP | UDP) => {
-                let (from, to) = self.ports();
-                (from..=to).contains(&port)
-            }
+            RuleProtocol::Number(TCP | UDP) => match self.port_list() {
+                Some(list) => list.holds(port),
+                None => {
+                    let (from, to) = self.ports();
+                    (from..=to).contains(&port)
+                }
+            },
             RuleProtocol::All | RuleProtocol::Number(_) => true,
             RuleProtocol::Unknown(_) => false,
         }
@@ -189,8 +234,10 @@ impl Rule {
 
     /// A tcp or udp rule of fewer than 1,024 ports names a service rather than a client range.
     pub fn is_specific(&self) -> bool {
-        let (from, to) = self.ports();
-        self.protocol.tests_ports() && from <= to && to - from < 1023
+        let ports = |(from, to): (u16, u16)| u32::from(to).saturating_sub(u32::from(from)) + 1;
+        self.protocol.tests_ports()
+            && self.port_ranges().iter().all(|(from, to)| from <= to)
+            && (1..1024).contains(&self.port_ranges().into_iter().map(ports).sum::<u32>())
     }
 }
 
@@ -217,6 +264,7 @@ mod tests {
             from_port: from,
             to_port: to,
             peer: Peer::cidr("0.0.0.0/0"),
+            ranked: None,
         };
         let cases = [
             ("tcp", Some(22), Some(22), true),

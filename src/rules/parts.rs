@@ -14,6 +14,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
+use super::alibaba::defaults::defaults;
 use super::aws::{GroupDocument, List, Objects, RuleDocument};
 use super::change::{Change, Resource, ResourceKind, Unapplied, What};
 use super::state::{Interface, NetworkAcl, Subnet};
@@ -202,6 +203,8 @@ pub(super) struct GroupContent {
     /// None: known from its rules alone.
     pub(super) document: Option<Arc<GroupDocument>>,
     pub(super) rules: Vec<Arc<RuleDocument>>,
+    /// What it allows by itself.
+    pub(super) defaults: Vec<Arc<RuleDocument>>,
 }
 
 /// The documents in force.
@@ -300,6 +303,7 @@ impl Parts {
         Some(GroupContent {
             scope: document.map(|it| &it.scope).or(rules.map(|it| &it.scope))?.clone(),
             document: document.map(|placed| Arc::clone(&placed.object)),
+            defaults: document.map(|placed| defaults(&placed.object)).unwrap_or_default(),
             rules: rules.map(|placed| placed.object.documents.clone()).unwrap_or_default(),
         })
     }

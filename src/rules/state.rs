@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::RuleIndex;
+use super::ranked::EcsGroup;
 use crate::flow::{Direction, Seconds};
 
 /// One state of an estate, in force from a time until the next state. States share what is the same.
@@ -46,6 +47,28 @@ pub struct Group {
     pub tags: Vec<(String, String)>,
     /// Its rules, ascending.
     pub rules: Vec<RuleIndex>,
+    /// What it allows by itself, ascending: rules without a row.
+    pub defaults: Vec<RuleIndex>,
+    /// What groups of Alibaba Cloud have; None: it is one of AWS.
+    pub ecs: Option<EcsGroup>,
+}
+
+/// Whose network an interface is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cloud {
+    /// Amazon Web Services.
+    #[default]
+    Aws,
+    /// Alibaba Cloud.
+    Alibaba,
+}
+
+impl Cloud {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_aws(&self) -> bool {
+        *self == Self::Aws
+    }
 }
 
 /// One network interface (ENI).
@@ -80,9 +103,17 @@ pub struct Interface {
     pub requester_managed: Option<bool>,
     /// Id of the instance it is attached to, empty where none.
     pub instance_id: String,
+    /// Whose network it is in.
+    #[serde(default, skip_serializing_if = "Cloud::is_aws")]
+    pub cloud: Cloud,
 }
 
 impl Group {
+    /// Every rule that it has, those that nobody wrote with them.
+    pub fn all_rules(&self) -> impl Iterator<Item = RuleIndex> {
+        self.rules.iter().chain(&self.defaults).copied()
+    }
+
     /// Whether it may lie in the same account and region as another; what is not known fits.
     pub fn is_near(&self, other: &Self) -> bool {
         let fits = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;

@@ -243,6 +243,11 @@ pub(super) fn usage_key(interface: u32, verdict: Verdict, exposure: Exposure) ->
     Some(UsageKey { interface, role, forward, reply, exposure })
 }
 
+/// What a record that a rule denied is credited to.
+pub(super) fn denied_key(interface: u32, denied: SetId, exposure: Exposure) -> UsageKey {
+    UsageKey { interface, role: Role::Forward, forward: denied, reply: SetId::EMPTY, exposure }
+}
+
 /// The role, if records of this verdict show a port as a service (line 5).
 pub(super) fn shows(verdict: Verdict) -> Option<Role> {
     match verdict {

@@ -5,6 +5,9 @@
 #![allow(dead_code, reason = "every test program uses some of it")]
 #![allow(clippy::unwrap_used, reason = "the values are written here")]
 
+#[path = "account/ecs.rs"]
+mod ecs;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use flowaudit::flow::{
@@ -26,8 +29,26 @@ pub(crate) fn account(seed: u64) -> (Timeline, Vec<OwnedFlow>) {
     (Timeline::build(snapshots), flows)
 }
 
+/// The account of a seed in Alibaba Cloud, and its records.
+pub(crate) fn alibaba_account(seed: u64) -> (Timeline, Vec<OwnedFlow>) {
+    let (snapshots, flows) = alibaba_snapshots_and_records(seed);
+    (Timeline::build(snapshots), flows)
+}
+
 /// The snapshots of the account of a seed, and its records.
 pub(crate) fn snapshots_and_records(seed: u64) -> (Vec<Snapshot>, Vec<OwnedFlow>) {
+    made_up(seed, World::objects)
+}
+
+/// The snapshots of the account of a seed in Alibaba Cloud, and its records.
+pub(crate) fn alibaba_snapshots_and_records(seed: u64) -> (Vec<Snapshot>, Vec<OwnedFlow>) {
+    made_up(seed, |world, dice, later| ecs::objects(world, seed, dice, later))
+}
+
+fn made_up(
+    seed: u64,
+    objects: impl Fn(&World, &mut Dice, bool) -> Objects,
+) -> (Vec<Snapshot>, Vec<OwnedFlow>) {
     let mut dice = Dice(seed);
     let mut world = World::new(&mut dice);
     let count = 1 + dice.below(3);
@@ -39,7 +60,7 @@ pub(crate) fn snapshots_and_records(seed: u64) -> (Vec<Snapshot>, Vec<OwnedFlow>
             world.change(&mut dice);
         }
         let at = START + i64::try_from(index).unwrap() * HOUR;
-        let objects = world.objects(&mut dice, index > 0);
+        let objects = objects(&world, &mut dice, index > 0);
         snapshots.push(Snapshot { at: (index > 0 || !always).then_some(at), objects: objects.into() });
         estate.times.push(at);
         estate.interfaces.extend(world.interfaces.iter().cloned());

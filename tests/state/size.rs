@@ -61,6 +61,7 @@ impl Estate {
                 from_port: (port != 0).then_some(port),
                 to_port: (port != 0).then_some(if port == 1024 { 65_535 } else { port }),
                 peer: Peer::cidr(peer),
+                ranked: None,
             },
             rule_id: Some(format!("sgr-{:017x}", u64::from(port) << 20)),
             description: Some("allowed for the service".to_owned()),
@@ -77,6 +78,7 @@ impl Estate {
         };
         for number in 0..groups {
             objects.groups.as_mut().unwrap().push(GroupDocument {
+                ecs: None,
                 id: group(number),
                 name: format!("service-{number}"),
                 description: "managed by the platform team".to_owned(),

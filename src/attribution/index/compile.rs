@@ -15,9 +15,9 @@ use super::super::address::AddressHistory;
 use super::peers::Peers;
 use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, Run, Span, v4};
 use crate::flow::Direction;
-use crate::rules::state::State;
+use crate::rules::state::{Cloud, State};
 use crate::rules::timeline::{Lives, Timeline, changed};
-use crate::rules::{Peer, RuleProtocol};
+use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
 
 /// How far back it is looked whether an interface was the same before.
 const MOST_LOOKED_BACK: usize = 8;
@@ -28,8 +28,8 @@ pub(super) struct Compiler<'a> {
     lives: &'a Lives<'a>,
     keepers: &'a BTreeSet<&'a str>,
     peers: Peers<'a>,
-    /// The profiles of the last state, by their groups.
-    by_groups: HashMap<Vec<String>, Arc<Profile>>,
+    /// The profiles of the last state by cloud and by their groups.
+    by_groups: [HashMap<Vec<String>, Arc<Profile>>; 2],
     /// By number, where a profile was met in this state: the one of the same groups now.
     after: HashMap<usize, Arc<Profile>>,
     /// All profiles there ever were.
@@ -83,7 +83,7 @@ impl<'a> Compiler<'a> {
             lives,
             keepers,
             peers: Peers::of(timeline, own),
-            by_groups: HashMap::new(),
+            by_groups: [HashMap::new(), HashMap::new()],
             after: HashMap::new(),
             by_content: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
@@ -178,13 +178,15 @@ impl<'a> Compiler<'a> {
                         .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
         };
         let mut old = HashSet::new();
-        self.by_groups.retain(|_, profile| {
-            let is_old = is_old(profile);
-            if is_old {
-                old.insert(profile.number);
-            }
-            !is_old
-        });
+        for by_groups in &mut self.by_groups {
+            by_groups.retain(|_, profile| {
+                let is_old = is_old(profile);
+                if is_old {
+                    old.insert(profile.number);
+                }
+                !is_old
+            });
+        }
         let everything = !before.acls.ptr_eq(&state.acls) || !before.subnets.ptr_eq(&state.subnets);
         if everything {
             return (0..self.lives.len()).collect();
@@ -210,7 +212,8 @@ impl<'a> Compiler<'a> {
             Some(last) if Arc::ptr_eq(&last.interface, interface) => {
                 let (before, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
                 let known = self.after.get(&before.number).map(Arc::clone);
-                let profile = known.unwrap_or_else(|| self.profile(state, &before.groups, unresolved));
+                let profile =
+                    known.unwrap_or_else(|| self.profile(state, &before.groups, before.cloud, unresolved));
                 self.after.insert(before.number, Arc::clone(&profile));
                 (profile, v4)
             }
@@ -219,7 +222,7 @@ impl<'a> Compiler<'a> {
                 groups.sort_unstable();
                 groups.dedup();
                 let v4 = interface.addresses.iter().filter_map(v4).collect();
-                (self.profile(state, &groups, unresolved), v4)
+                (self.profile(state, &groups, interface.cloud, unresolved), v4)
             }
         };
         Some(Placed {
@@ -233,13 +236,20 @@ impl<'a> Compiler<'a> {
     }
 
     /// The profile of these groups in a state.
-    fn profile(&mut self, state: &State, groups: &[String], unresolved: &[bool]) -> Arc<Profile> {
-        if let Some(known) = self.by_groups.get(groups) {
+    fn profile(
+        &mut self,
+        state: &State,
+        groups: &[String],
+        cloud: Cloud,
+        unresolved: &[bool],
+    ) -> Arc<Profile> {
+        if let Some(known) = self.by_groups[cloud as usize].get(groups) {
             return Arc::clone(known);
         }
-        let profile = self.compile_profile(state, groups, unresolved);
+        let mut profile = self.compile_profile(state, groups, unresolved);
+        profile.cloud = cloud;
         let profile = self.numbered(profile);
-        self.by_groups.insert(groups.to_vec(), Arc::clone(&profile));
+        self.by_groups[cloud as usize].insert(groups.to_vec(), Arc::clone(&profile));
         profile
     }
 
@@ -264,31 +274,19 @@ impl<'a> Compiler<'a> {
                 profile.lacks_group = true;
                 continue;
             };
-            for &index in &group.rules {
+            for index in group.all_rules() {
                 let rule = &self.timeline.rules[index.index()];
-                let peer = self.peers.index(&rule.peer);
-                let doubt = match &rule.peer {
-                    Peer::Cidr(_) | Peer::BadCidr(_) => Doubt::Nobody,
-                    Peer::PrefixList(_) => Doubt::Anybody,
-                    Peer::Group(group) if self.keepers.contains(group.as_str()) => Doubt::Anybody,
-                    Peer::Group(_) => Doubt::Strangers,
+                let compiled = self.compile_rule(index, rule, unresolved);
+                let side = match rule.direction {
+                    Direction::Ingress => &mut profile.ingress,
+                    Direction::Egress => &mut profile.egress,
                 };
-                let (from, to) = if rule.protocol.tests_ports() { rule.ports() } else { (0, u16::MAX) };
-                let compiled = CompiledRule {
-                    protocols: match rule.protocol {
-                        RuleProtocol::All => Protocols::All,
-                        RuleProtocol::Number(number) => Protocols::One(number),
-                        RuleProtocol::Unknown(_) => Protocols::None,
-                    },
-                    from,
-                    to,
-                    peer,
-                    rule: index,
-                    proof: PeerProof { unresolved: unresolved[peer as usize], doubt },
-                };
-                match rule.direction {
-                    Direction::Ingress => profile.ingress.push(compiled),
-                    Direction::Egress => profile.egress.push(compiled),
+                if rule.protocol.tests_ports() {
+                    // Those of a list lie apart, so that at most one of them holds a port.
+                    let ranges = rule.port_ranges().into_iter();
+                    side.extend(ranges.map(|(from, to)| CompiledRule { from, to, ..compiled }));
+                } else {
+                    side.push(compiled);
                 }
             }
         }
@@ -296,5 +294,32 @@ impl<'a> Compiler<'a> {
         profile.ingress.sort_unstable_by_key(|rule| rule.rule);
         profile.egress.sort_unstable_by_key(|rule| rule.rule);
         profile
+    }
+
+    fn compile_rule(&self, index: RuleIndex, rule: &Rule, unresolved: &[bool]) -> CompiledRule {
+        let peer = self.peers.index(&rule.peer);
+        let doubt = match &rule.peer {
+            // What nobody wrote needs no proof.
+            _ if rule.is_default() => Doubt::Nobody,
+            Peer::Cidr(_) | Peer::BadCidr(_) => Doubt::Nobody,
+            Peer::PrefixList(_) => Doubt::Anybody,
+            Peer::Group(group) if self.keepers.contains(group.as_str()) => Doubt::Anybody,
+            Peer::Group(_) => Doubt::Strangers,
+        };
+        CompiledRule {
+            protocols: match rule.protocol {
+                RuleProtocol::All => Protocols::All,
+                RuleProtocol::Number(number) => Protocols::One(number),
+                RuleProtocol::Unknown(_) => Protocols::None,
+            },
+            from: 0,
+            to: u16::MAX,
+            peer,
+            rule: index,
+            proof: PeerProof { unresolved: unresolved[peer as usize], doubt },
+            rank: rule.rank(),
+            asks_more: rule.ranked.as_ref().is_some_and(|ranked| ranked.asks_more()),
+            action: rule.action(),
+        }
     }
 }

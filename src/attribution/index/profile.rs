@@ -5,6 +5,8 @@ use std::hash::Hash;
 use super::super::address::PeerIndex;
 use crate::flow::Direction;
 use crate::rules::RuleIndex;
+use crate::rules::ranked::RuleAction;
+use crate::rules::state::Cloud;
 use crate::rules::timeline::Timeline;
 
 /// The rules of a list of groups.
@@ -18,12 +20,19 @@ pub(in crate::attribution) struct Profile {
     pub(in crate::attribution) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
     pub(in crate::attribution) lacks_group: bool,
+    /// Whose rules they are.
+    pub(in crate::attribution) cloud: Cloud,
 }
 
 impl Profile {
     /// Everything but its number.
     pub(super) fn content(&self) -> impl Hash + Eq {
-        (&self.groups, &self.ingress, &self.egress, self.lacks_group)
+        (&self.groups, &self.ingress, &self.egress, self.lacks_group, self.cloud)
+    }
+
+    /// Whether some rule asks for more than ports and the peer tell.
+    pub(super) fn asks_more(&self) -> bool {
+        self.ingress.iter().chain(&self.egress).any(|rule| rule.asks_more)
     }
 
     pub(super) fn peers(&self) -> impl Iterator<Item = PeerIndex> {
@@ -57,6 +66,11 @@ pub(in crate::attribution) struct CompiledRule {
     pub(super) peer: PeerIndex,
     pub(in crate::attribution) rule: RuleIndex,
     pub(in crate::attribution) proof: PeerProof,
+    /// The order in which it is asked; all rules of AWS have one.
+    pub(in crate::attribution) rank: u16,
+    /// Whether it asks for the source port, the near address or the kind of network.
+    pub(in crate::attribution) asks_more: bool,
+    pub(super) action: RuleAction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +111,11 @@ impl Protocols {
 }
 
 impl CompiledRule {
+    /// Whether it lets through what it decides.
+    pub(in crate::attribution) fn allows(&self) -> bool {
+        self.action == RuleAction::Allow
+    }
+
     /// Whether protocol and port fit.
     pub(in crate::attribution) fn allows_port(&self, protocol: u8, port: u16) -> bool {
         self.protocols.holds(protocol) && self.from <= port && port <= self.to

@@ -48,6 +48,9 @@ type PortNumbers = [[usize; 2]; 2];
 
 /// None: its records are judged one by one.
 fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<PortNumbers> {
+    if profile.asks_more() {
+        return None;
+    }
     let mut numbers = [[0; 2]; 2];
     for (protocol, of_transport) in [TCP, UDP].into_iter().zip(&mut numbers) {
         for direction in [Direction::Ingress, Direction::Egress] {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::place::{self, Case, Rules, SYN};
 use crate::attribution::{Basis, Drift};
 use crate::flow::{Direction, has_ports};
+use crate::rules::ranked::RuleAction;
 use crate::rules::{Peer, RuleIndex};
 
 /// Who opened the connection.
@@ -148,6 +149,10 @@ impl<'a> Accept<'a> {
             return Rules::new();
         }
         let mut near = case.forward_but_peer(case.state(), case.interface);
+        // Who was let through has not been denied, and what nobody wrote needs no proof.
+        near.retain(|index| {
+            case.rule(*index).action() == RuleAction::Allow && !case.rule(*index).is_default()
+        });
         near.retain(|index| match &case.rule(*index).peer {
             Peer::Cidr(_) | Peer::BadCidr(_) => false,
             Peer::PrefixList(_) => true,

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::flow::{Direction, OwnedFlow, TCP, Traffic};
-use crate::rules::state::{Interface, State};
+use crate::rules::ranked::{NicType, RuleAction};
+use crate::rules::state::{Cloud, Interface, State};
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleIndex};
+use crate::tally::scope::{self, PeerScope};
 
 /// `tcp-flags` of the packet that opens a connection.
 pub(super) const SYN: u8 = 0b0_0010;
@@ -111,7 +113,9 @@ impl<'a> Case<'a> {
 
     /// Section 3: whether the sender may have opened the connection.
     pub(super) fn forward_in_play(&self) -> bool {
-        known_flags(self.traffic).is_none_or(|flags| flags & SYN_ACK != SYN_ACK)
+        // The flags of all packets are put together on Alibaba Cloud: a client's own record may show 18.
+        self.interface.cloud == Cloud::Alibaba
+            || known_flags(self.traffic).is_none_or(|flags| flags & SYN_ACK != SYN_ACK)
     }
 
     /// Section 3: whether the receiver may have opened the connection.
@@ -119,41 +123,97 @@ impl<'a> Case<'a> {
         known_flags(self.traffic).is_none_or(|flags| flags & SYN_ACK != SYN)
     }
 
-    /// Rules of the interface's groups that match the forward reading in this state.
+    /// Rules of the interface's groups that let the forward reading through in this state.
     pub(super) fn forward(&self, state: &State, interface: &Interface) -> Rules {
-        let mut found = self.forward_but_peer(state, interface);
-        found.retain(|index| peer_fits(&self.timeline.rules[index.index()].peer, self.peer, state));
-        found
+        self.letting_through(&self.forward_matching(state, interface))
     }
 
     /// The same for the reply reading.
     pub(super) fn reply(&self, state: &State, interface: &Interface) -> Rules {
         let mut found = self.reply_but_peer(state, interface);
         found.retain(|index| peer_fits(&self.timeline.rules[index.index()].peer, self.peer, state));
+        self.letting_through(&found)
+    }
+
+    /// Section 8: the rule that denies the forward reading, where it decides.
+    pub(super) fn denied_by(&self) -> Option<RuleIndex> {
+        let matching = self.forward_matching(self.state(), self.interface);
+        self.deciding(&matching).filter(|index| self.rule(*index).action() == RuleAction::Deny)
+    }
+
+    /// Rules of the forward reading, whatever they do.
+    fn forward_matching(&self, state: &State, interface: &Interface) -> Rules {
+        let mut found = self.forward_but_peer(state, interface);
+        found.retain(|index| peer_fits(&self.timeline.rules[index.index()].peer, self.peer, state));
         found
+    }
+
+    /// Section 8: the first by priority, and of equal ones one that denies.
+    fn deciding(&self, matching: &Rules) -> Option<RuleIndex> {
+        matching.iter().copied().min_by_key(|index| self.rule(*index).rank())
+    }
+
+    /// Section 2 and section 8: all that match where rules have no rank; else the one that decides and those of the same
+    /// priority, if it allows.
+    fn letting_through(&self, matching: &Rules) -> Rules {
+        let Some(deciding) = self.deciding(matching).map(|index| self.rule(index)) else {
+            return Rules::new();
+        };
+        if deciding.action() == RuleAction::Deny {
+            return Rules::new();
+        }
+        matching.iter().copied().filter(|index| self.rule(*index).rank() == deciding.rank()).collect()
     }
 
     /// Rules that the forward reading matches, whatever their peer.
     pub(super) fn forward_but_peer(&self, state: &State, interface: &Interface) -> Rules {
-        self.but_peer(state, interface, self.direction, self.traffic.dstport)
+        let ports = (self.traffic.srcport, self.traffic.dstport);
+        self.but_peer(state, interface, self.direction, ports)
     }
 
     /// Rules that the reply reading matches, whatever their peer.
     pub(super) fn reply_but_peer(&self, state: &State, interface: &Interface) -> Rules {
-        self.but_peer(state, interface, self.direction.opposite(), self.traffic.srcport)
+        let ports = (self.traffic.dstport, self.traffic.srcport);
+        self.but_peer(state, interface, self.direction.opposite(), ports)
     }
 
-    fn but_peer(&self, state: &State, interface: &Interface, direction: Direction, port: u16) -> Rules {
+    fn but_peer(
+        &self,
+        state: &State,
+        interface: &Interface,
+        direction: Direction,
+        ports: (u16, u16),
+    ) -> Rules {
         let mut found = Rules::new();
         for group in interface.group_ids.iter().filter_map(|id| state.groups.get(id)) {
-            for index in &group.rules {
+            for index in group.all_rules() {
                 let rule = &self.timeline.rules[index.index()];
-                if rule.direction == direction && rule.allows_port(self.traffic.protocol, port) {
-                    found.insert(*index);
+                if rule.direction == direction
+                    && rule.allows_port(self.traffic.protocol, ports.1)
+                    && self.asks_no_more(rule, ports.0)
+                {
+                    found.insert(index);
                 }
             }
         }
         found
+    }
+
+    /// Section 2: the source port, the near address and the kind of network, where a rule asks for them.
+    fn asks_no_more(&self, rule: &Rule, source_port: u16) -> bool {
+        let Some(ranked) = &rule.ranked else { return true };
+        let local = match self.direction {
+            Direction::Ingress => self.traffic.dstaddr,
+            Direction::Egress => self.traffic.srcaddr,
+        };
+        let internet = scope::of(self.peer) == PeerScope::Internet;
+        ranked.source_ports.is_none_or(|(from, to)| (from..=to).contains(&source_port))
+            && ranked.local.is_none_or(|net| net.contains(&local))
+            && match ranked.nic {
+                None => true,
+                Some(NicType::Internet) => internet,
+                Some(NicType::Intranet) => !internet,
+            }
     }
 
     /// Whether a group of the interface is absent from the state in force.

@@ -3,7 +3,8 @@
 use super::place::{Case, Place, Rules, SYN, SYN_ACK, is_unresolvable, known_flags};
 use crate::attribution::Cause;
 use crate::flow::{RejectReason, Traffic, has_ports};
-use crate::rules::state::{AclAction, NetworkAcl};
+use crate::rules::ranked::RuleAction;
+use crate::rules::state::{AclAction, Cloud, NetworkAcl};
 
 /// What the network ACL of the interface's subnet says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +39,10 @@ fn lines_3_to_11(case: &Case<'_>) -> Cause {
     let f = if case.forward_in_play() { case.forward(case.state(), case.interface) } else { Rules::new() };
     let r = if case.reply_in_play() { case.reply(case.state(), case.interface) } else { Rules::new() };
 
+    let alibaba = case.interface.cloud == Cloud::Alibaba;
     let syn_clear = flags.is_some_and(|flags| flags & SYN == 0);
-    let syn_ack = flags.is_some_and(|flags| flags & SYN_ACK == SYN_ACK);
+    // Section 5: no line 4 or 6 by flags on Alibaba Cloud.
+    let syn_ack = !alibaba && flags.is_some_and(|flags| flags & SYN_ACK == SYN_ACK);
     let reply_by_ports = f.is_empty()
         && !r.is_empty()
         && flags.is_none()
@@ -90,7 +93,7 @@ fn lines_3_to_11(case: &Case<'_>) -> Cause {
 /// Line 8.
 fn is_undetermined(case: &Case<'_>, f: &Rules, r: &Rules) -> bool {
     if !f.is_empty() {
-        return f.iter().all(|index| case.rule(*index).is_one_icmp_type());
+        return f.iter().all(|index| case.rule(*index).is_one_icmp_type()) || may_be_denied(case, f);
     }
     if !r.is_empty() && !has_ports(case.traffic.protocol) {
         return true;
@@ -100,6 +103,16 @@ fn is_undetermined(case: &Case<'_>, f: &Rules, r: &Rules) -> bool {
             .forward_but_peer(case.state(), case.interface)
             .iter()
             .any(|index| is_unresolvable(&case.rule(*index).peer, case.state()))
+}
+
+/// Section 8: a rule in front of those that allow denies, if its peer is whom the state does not tell.
+fn may_be_denied(case: &Case<'_>, f: &Rules) -> bool {
+    let allowing = f.iter().map(|index| case.rule(*index).rank()).min();
+    case.forward_but_peer(case.state(), case.interface).iter().map(|index| case.rule(*index)).any(|rule| {
+        rule.action() == RuleAction::Deny
+            && Some(rule.rank()) < allowing
+            && is_unresolvable(&rule.peer, case.state())
+    })
 }
 
 /// The network ACL; it applies when the peer is outside the subnet's ranges, inside the subnet it allows.

@@ -137,6 +137,7 @@ impl Role {
                 cells::v4(text).map_or(SLOW, |address| address.to_bits().into())
             }
             Self::Action => either(b"ACCEPT", ACCEPT, b"REJECT", REJECT),
+            Self::Direction if text.len() <= 3 => either(b"in", INGRESS, b"out", EGRESS),
             Self::Direction => either(b"ingress", INGRESS, b"egress", EGRESS),
             Self::LogStatus if text == b"OK" => 0,
             Self::LogStatus | Self::RejectReason => SLOW,

@@ -201,6 +201,7 @@ impl Objects {
             vpc_id: group.vpc_id,
             owner_id: group.owner_id,
             tags: tags(group.tags),
+            ecs: None,
         };
         let sides =
             [(Direction::Ingress, group.ip_permissions), (Direction::Egress, group.ip_permissions_egress)];
@@ -239,6 +240,7 @@ impl Objects {
                 from_port,
                 to_port,
                 peer,
+                ranked: None,
             };
             self.rules.push(RuleDocument {
                 rule,
@@ -273,6 +275,7 @@ impl Objects {
                 from_port,
                 to_port,
                 peer,
+                ranked: None,
             },
             rule_id: (!rule.security_group_rule_id.is_empty()).then_some(rule.security_group_rule_id),
             description: rule.description.filter(|text| !text.is_empty()),

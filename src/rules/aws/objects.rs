@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::list::List;
 use crate::rules::Rule;
+use crate::rules::alibaba::GroupListing;
+use crate::rules::ranked::EcsGroup;
 use crate::rules::state::{FlowLog, Interface, NetworkAcl, Subnet};
 
 /// Everything one snapshot's documents say, in the order met.
@@ -31,6 +33,10 @@ pub struct Objects {
     pub flow_logs: Vec<FlowLog>,
     /// describe-vpcs: (VPC id, ranges).
     pub vpcs: Vec<(String, Vec<IpNet>)>,
+    /// Groups of Alibaba Cloud that are listed, with their types.
+    pub listings: Vec<GroupListing>,
+    /// Lists of port ranges whose entries are known: (list id, entries).
+    pub port_lists: Vec<(String, Vec<(u16, u16)>)>,
     /// Whether what is not named is not there.
     pub extent: Extent,
 }
@@ -62,6 +68,9 @@ pub struct GroupDocument {
     pub region: String,
     /// `Tags`.
     pub tags: Vec<(String, String)>,
+    /// What groups of Alibaba Cloud have; None: it is one of AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ecs: Option<EcsGroup>,
 }
 
 /// One rule with what labels it.
@@ -114,6 +123,8 @@ impl Objects {
             && self.subnets.is_none()
             && self.flow_logs.is_empty()
             && self.vpcs.is_empty()
+            && self.listings.is_empty()
+            && self.port_lists.is_empty()
             && self.extent == Extent::Whole
     }
 
@@ -140,6 +151,8 @@ impl Objects {
         self.prefix_lists.extend(other.prefix_lists);
         self.flow_logs.extend(other.flow_logs);
         self.vpcs.extend(other.vpcs);
+        self.listings.extend(other.listings);
+        self.port_lists.extend(other.port_lists);
     }
 
     /// How many groups, rules and interfaces there are.
@@ -175,6 +188,9 @@ impl Objects {
             objects.sort();
             objects.dedup();
         }
+        tidy(&mut self.listings);
+        tidy(&mut self.port_lists);
+        self.settle();
         self.groups.iter_mut().for_each(List::tidy);
         self.interfaces.iter_mut().for_each(List::tidy);
         self.acls.iter_mut().for_each(List::tidy);
@@ -202,6 +218,9 @@ impl Objects {
             && self.subnets.iter().all(List::is_tidy)
             && self.rules.is_tidy()
             && tidy(&self.flow_logs)
+            // Where there are some, what they say may have to be told to groups and rules.
+            && self.listings.is_empty()
+            && self.port_lists.is_empty()
             && lists
                 .iter()
                 .all(|lists| lists.is_sorted_by(|a, b| a.0 < b.0) && lists.iter().all(|(_, nets)| tidy(nets)))

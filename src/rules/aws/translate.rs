@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::json::{AclEntryJson, AclJson, FlowLogJson, InterfaceJson, SubnetJson, VpcJson};
 use super::net;
 use crate::flow::{Direction, Seconds};
-use crate::rules::state::{AclAction, AclEntry, FlowLog, Interface, NetworkAcl, Subnet};
+use crate::rules::state::{AclAction, AclEntry, Cloud, FlowLog, Interface, NetworkAcl, Subnet};
 use crate::rules::{RuleProtocol, parse_net};
 
 impl InterfaceJson {
@@ -56,6 +56,7 @@ impl InterfaceJson {
             requester_id: self.requester_id,
             requester_managed: self.requester_managed,
             instance_id: self.attachment.map(|attachment| attachment.instance_id).unwrap_or_default(),
+            cloud: Cloud::Aws,
         })
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn created(event: &Event<'_>) -> Result<Vec<What>, String> {
         region: event.region.clone(),
         tags: group_tags(event),
         id: id.clone(),
+        ecs: None,
     };
     let everything = RuleDocument {
         rule: Rule {
@@ -31,6 +32,7 @@ pub(super) fn created(event: &Event<'_>) -> Result<Vec<What>, String> {
             from_port: None,
             to_port: None,
             peer: Peer::cidr("0.0.0.0/0"),
+            ranked: None,
         },
         rule_id: None,
         description: None,

@@ -10,7 +10,7 @@ use super::Event;
 use super::shape::{element, field, first_list, group_ids, label, label_or_empty, list, needed, string};
 use crate::rules::aws::net;
 use crate::rules::change::{Life, Resource, ResourceKind, What};
-use crate::rules::state::Interface;
+use crate::rules::state::{Cloud, Interface};
 
 pub(super) fn created(event: &Event<'_>) -> Result<Vec<What>, String> {
     let Some(told) = field(event.response, "networkInterface") else {
@@ -164,6 +164,7 @@ fn interface(event: &Event<'_>, told: &Value) -> Result<Interface, String> {
         requester_managed: field(told, "requesterManaged").and_then(serde_json::Value::as_bool),
         instance_id: String::new(),
         id,
+        cloud: Cloud::Aws,
     })
 }
 

@@ -98,7 +98,8 @@ impl Answered {
                 Some("false") => Direction::Ingress,
                 _ => direction,
             };
-            let rule = Rule { group_id, direction, protocol, from_port, to_port, peer: peer(told)? };
+            let rule =
+                Rule { group_id, direction, protocol, from_port, to_port, peer: peer(told)?, ranked: None };
             answered.rules.push(RuleDocument {
                 rule_id: string(told, "securityGroupRuleId")?,
                 tags: tags(field(told, "tagSet").or_else(|| field(told, "tags"))),
@@ -135,7 +136,15 @@ fn nested(
         let (protocol, from_port, to_port) = traffic(group_id, permission)?;
         for (peer, description) in peers(permission)? {
             let protocol = protocol.clone();
-            let rule = Rule { group_id: group_id.to_owned(), direction, protocol, from_port, to_port, peer };
+            let rule = Rule {
+                group_id: group_id.to_owned(),
+                direction,
+                protocol,
+                from_port,
+                to_port,
+                peer,
+                ranked: None,
+            };
             rules.push(document(event, rule, description));
         }
     }
@@ -174,7 +183,8 @@ fn flat(event: &Event<'_>, group_id: &str, direction: Direction) -> Result<Optio
     }
     let (protocol, from_port, to_port) = traffic(group_id, request)?;
     let peer = Peer::cidr(&needed(request, "cidrIp")?);
-    let rule = Rule { group_id: group_id.to_owned(), direction, protocol, from_port, to_port, peer };
+    let rule =
+        Rule { group_id: group_id.to_owned(), direction, protocol, from_port, to_port, peer, ranked: None };
     Ok(Some(document(event, rule, None)))
 }
 

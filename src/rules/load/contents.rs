@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::rules::aws::{Extent, Objects, Recognised};
 use crate::rules::change::{Change, Resource, Told, Watched, watch};
 use crate::rules::terraform::{Lack, Terraform, Unknown};
-use crate::rules::{aws_config, cloudtrail, terraform};
+use crate::rules::{alibaba, aws_config, cloudtrail, terraform};
 
 /// Where a document is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,13 +72,14 @@ impl Contents {
 
     /// Reads what a file holds.
     pub(super) fn read(path: &Path, text: &str) -> Result<Self, Error> {
-        let list_id = path.file_name().and_then(|name| name.to_str()).and_then(prefix_list_id);
+        let name = path.file_name().and_then(|name| name.to_str());
+        let ids = ListIds { prefix: name.and_then(prefix_list_id), ports: name.and_then(port_list_id) };
         let mut contents = Self::default();
         // Pages written one after the other into one file are a stream of documents.
         for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             let document = document.map_err(|error| broken(path, &error))?;
             contents
-                .add(&document, list_id)
+                .add(&document, ids)
                 .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
         }
         if contents.origins.is_empty() {
@@ -88,8 +89,11 @@ impl Contents {
         Ok(contents)
     }
 
-    fn add(&mut self, document: &Value, list_id: Option<&str>) -> Result<(), String> {
-        if self.objects.add(document, list_id)? == Recognised::Yes {
+    fn add(&mut self, document: &Value, ids: ListIds<'_>) -> Result<(), String> {
+        if let Some(objects) = alibaba::read(document, ids.ports)? {
+            self.origins.insert(Origin::Describe);
+            self.objects.add_up(objects);
+        } else if self.objects.add(document, ids.prefix)? == Recognised::Yes {
             self.origins.insert(Origin::Describe);
         } else if let Some(told) = aws_config::read(document)? {
             self.add_told(Origin::Config, told);
@@ -179,7 +183,23 @@ fn without_position(message: &str) -> String {
     }
 }
 
-/// The `pl-…` id in a file name: the entries of a list hold no id themselves.
+/// Ids in the name of a file: the entries of a list hold none themselves.
+#[derive(Debug, Clone, Copy)]
+struct ListIds<'a> {
+    prefix: Option<&'a str>,
+    ports: Option<&'a str>,
+}
+
+/// The `prl-…` id in a file name.
+fn port_list_id(name: &str) -> Option<&str> {
+    let start =
+        name.find("prl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
+    let rest = &name[start + 4..];
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    (end > 0).then(|| &name[start..start + 4 + end])
+}
+
+/// The `pl-…` id in a file name.
 fn prefix_list_id(name: &str) -> Option<&str> {
     let start = name.find("pl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
     let rest = &name[start + 3..];

@@ -58,6 +58,7 @@ impl Groups {
             owner_id,
             region,
             tags: block.tags(),
+            ecs: None,
         };
         for (direction, key) in [(Direction::Ingress, "ingress"), (Direction::Egress, "egress")] {
             match block.blocks(key)? {
@@ -257,6 +258,7 @@ fn keep(rules: &mut Rules, address: &str, terms: &Terms, peers: Vec<Peer>, label
             from_port: terms.ports.0,
             to_port: terms.ports.1,
             peer,
+            ranked: None,
         };
         let document = RuleDocument {
             rule: rule.clone(),

@@ -158,6 +158,9 @@ fn catalogue(contents: &[Span], rule_ids: &RuleIds) -> (Vec<Rule>, Vec<Label>) {
             for document in group.into_iter().flat_map(|group| told_otherwise(before, &group.rules)) {
                 known.entry(&document.rule).or_default().learn(document);
             }
+            for document in group.into_iter().flat_map(|group| &group.defaults) {
+                known.entry(&document.rule).or_default();
+            }
         }
         last = &content.groups;
     }
@@ -237,14 +240,20 @@ impl Numbers<'_> {
 }
 
 fn group(content: &GroupContent, numbers: &mut Numbers<'_>) -> Arc<Group> {
-    let mut rules: Vec<RuleIndex> =
-        content.rules.iter().filter_map(|document| numbers.of(document)).collect();
-    rules.sort_unstable();
-    rules.dedup();
+    let mut ascending = |documents: &[Arc<RuleDocument>]| {
+        let mut rules: Vec<RuleIndex> =
+            documents.iter().filter_map(|document| numbers.of(document)).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    };
+    let (rules, defaults) = (ascending(&content.rules), ascending(&content.defaults));
     let mut group = Group {
         owner_id: content.scope.account.clone(),
         region: content.scope.region.clone(),
         rules,
+        defaults,
+        ecs: content.document.as_ref().and_then(|document| document.ecs),
         ..Group::default()
     };
     if let Some(document) = &content.document {

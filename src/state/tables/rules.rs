@@ -145,6 +145,8 @@ fn lines(objects: &Objects) -> Vec<(&'static str, String)> {
     lines.extend(listed("subnet", objects.subnets.as_ref()));
     lines.extend(all("flow_log", &objects.flow_logs));
     lines.extend(all("vpc", &objects.vpcs));
+    lines.extend(all("listing", &objects.listings));
+    lines.extend(all("port_list", &objects.port_lists));
     lines
 }
 
@@ -205,6 +207,8 @@ impl Loading {
             "subnet" => objects.subnets.get_or_insert_default().push(parse(text)?),
             "flow_log" => objects.flow_logs.push(parse(text)?),
             "vpc" => objects.vpcs.push(parse(text)?),
+            "listing" => objects.listings.push(parse(text)?),
+            "port_list" => objects.port_lists.push(parse(text)?),
             _ => return Err(row.unknown(Text::Kind)),
         }
         Ok(())

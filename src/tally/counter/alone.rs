@@ -9,10 +9,11 @@ use crate::attribution::sets::SetId;
 use crate::flow::{Action, Direction, Entry, Flow, Traffic, V4Flow};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::BlockedKey;
-use crate::tally::cells::{shows, usage_key};
+use crate::tally::cells::{denied_key, shows, usage_key};
 use crate::tally::coverage::note;
 use crate::tally::scope;
 use crate::tally::waiting::{ServiceKey, WaitingKey, service_end};
+use crate::tally::watch::Exposure;
 
 impl Counter<'_> {
     /// A record of a known interface that no situation tells.
@@ -64,6 +65,11 @@ impl Counter<'_> {
             let (direction, protocol) = (judgement.direction, traffic.protocol);
             let key = BlockedKey { interface: slot, direction, protocol, cause };
             self.tally.blocked.add(key, judgement.peer, flow, traffic);
+            if judgement.denied != SetId::EMPTY {
+                let exposure = self.exposure_of_denied(judgement.peer, traffic);
+                let key = denied_key(slot, judgement.denied, exposure);
+                self.tally.usage.entry(key).or_default().add(flow, traffic);
+            }
             return;
         }
         if number.is_none() {
@@ -117,6 +123,11 @@ impl Counter<'_> {
         if let Some(key) = usage_key(slot, verdict, exposure) {
             self.tally.usage.entry(key).or_default().add(flow, traffic);
         }
+    }
+
+    pub(super) fn exposure_of_denied(&self, peer: IpAddr, traffic: &Traffic) -> Exposure {
+        let ports = (traffic.srcport, traffic.dstport);
+        self.brief.watch.exposure_of(scope::of(peer), Role::Forward, traffic.protocol, ports)
     }
 
     pub(super) fn show_service(

@@ -12,7 +12,7 @@ use crate::flow::{Action, Seconds, V4Flow, V4Record};
 use crate::ingest::Sink;
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
-use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, shows};
+use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, denied_key, shows};
 use crate::tally::coverage::Delivery;
 use crate::tally::scope::{self, PeerScope};
 use crate::time::Window;
@@ -310,6 +310,12 @@ impl Counter<'_> {
         let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
         let acl = self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport));
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
+        let denied = refusal.denied_for(cause);
+        if denied != SetId::EMPTY {
+            let exposure = self.exposure_of_denied(peer, &flow.traffic());
+            let key = denied_key(slot, denied, exposure);
+            self.tally.usage.entry(key).or_default().add_v4(flow);
+        }
         let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
         self.refused.push(Refused { key, peer: situated.peer, flow: *flow });
         if self.refused.len() == blocked::GATHERED {

@@ -94,6 +94,7 @@ fn a_new_interface_is_told_in_full() {
         requester_id: "amazon-rds".to_owned(),
         requester_managed: None,
         instance_id: String::new(),
+        cloud: crate::rules::state::Cloud::Aws,
     };
     assert_eq!(**resource, Resource::Interface(expected));
     let least = json!({"networkInterface": {"networkInterfaceId": "eni-1", "ipv6Address": "2001:db8::b", "groupSet": {}}});
