@@ -197,9 +197,9 @@ impl<'a> Judge<'a> {
                     let acl = index.ask_acl(at, number, direction, case.peer, (protocol, dstport));
                     let packet = Packet { protocol, srcport, dstport, tcp_flags };
                     let refusal = self.refusal(&case);
-                    let cause = refusal.cause(acl, packet);
-                    judgement.denied = refusal.denied_for(cause);
-                    Verdict::Refused(cause)
+                    let why = refusal.cause(acl, packet);
+                    judgement.denied = refusal.denied_for(why);
+                    Verdict::Refused(why)
                 } else {
                     self.acceptance(&case, number, at, flow.start)
                 }
@@ -315,13 +315,13 @@ impl<'a> Judge<'a> {
         let rules = profile.rules(direction);
         let matches = |rule: &CompiledRule| self.matches(case, rule, ports, members);
         if rules.len() > MOST_MASKED {
-            let mut matched: Vec<&CompiledRule> = rules.iter().filter(|rule| matches(rule)).collect();
+            let mut found: Vec<&CompiledRule> = rules.iter().filter(|rule| matches(rule)).collect();
             if profile.cloud == Cloud::Alibaba {
-                let deciding = matched.iter().map(|rule| rule.rank).min();
-                matched.retain(|rule| Some(rule.rank) == deciding && rule.allows());
+                let deciding = found.iter().map(|rule| rule.rank).min();
+                found.retain(|rule| Some(rule.rank) == deciding && rule.allows());
             }
             self.matched.clear();
-            self.matched.extend(matched.iter().map(|rule| rule.rule));
+            self.matched.extend(found.iter().map(|rule| rule.rule));
             return self.sets.intern(&self.matched, self.index);
         }
         let mut mask =
@@ -365,7 +365,7 @@ impl<'a> Judge<'a> {
         };
         let nic = match scope::of(case.peer) {
             PeerScope::Internet => NicType::Internet,
-            _ => NicType::Intranet,
+            PeerScope::Internal => NicType::Intranet,
         };
         ranked.source_ports.is_none_or(|(from, to)| from <= source && source <= to)
             && ranked.local.is_none_or(|range| range.contains(&near))

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use ipnet::IpNet;
 
 use crate::flow::Direction;
+use crate::rules::ranked::RuleAction;
 use crate::rules::state::State;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleProtocol};
@@ -34,7 +35,7 @@ pub(super) fn closest_rule<'a>(
     let interface = newest.interfaces.get(interface_id)?;
     let groups = interface.group_ids.iter().filter_map(|group| newest.groups.get(group));
     let rules = groups.flat_map(|group| &group.rules).map(|rule| &timeline.rules[rule.index()]);
-    let own = rules.filter(|rule| rule.direction == attempt.direction);
+    let own = rules.filter(|rule| rule.direction == attempt.direction && rule.action() == RuleAction::Allow);
     let candidates = own.map(|rule| Closest { rule, lacks: lacks(newest, rule, attempt) });
     let closest = candidates.min_by_key(|closest| {
         let rule = closest.rule;
@@ -68,6 +69,10 @@ fn lacks(newest: &State, rule: &Rule, attempt: &Attempt) -> Vec<&'static str> {
     }
     if !holds(newest, &rule.peer, &attempt.peer) {
         lacks.push("peer");
+    }
+    // It fits, and something in front of it refused.
+    if rule.ranked.is_some() && lacks.is_empty() {
+        lacks.push("priority");
     }
     lacks
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Finding, FindingKind, MOST_NAMED, Severity};
+use super::{Finding, FindingKind, MOST_NAMED, Severity, counted};
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::{Duplicate, untold_duplicates};
@@ -22,6 +22,7 @@ pub fn gaps(
     findings.extend(portless(tally));
     findings.extend(unknown_interfaces(tally));
     findings.extend(skipdata(tally));
+    findings.extend(group_types_unknown(timeline));
     findings.extend(no_snapshot(timeline));
     findings.extend(no_traffic(tally));
     findings
@@ -160,6 +161,23 @@ fn skipdata(tally: &Tally) -> Option<Finding> {
             format!("{skipped} SKIPDATA records: AWS lost records of some intervals"),
             figures([("records", json!(skipped))]),
             "Rules on those interfaces are trusted less when they are not seen; review over a longer period.",
+        )
+    })
+}
+
+/// Groups of Alibaba Cloud that the newest snapshot does not tell the type of.
+fn group_types_unknown(timeline: &Timeline) -> Option<Finding> {
+    let groups = timeline.newest()?.groups.iter();
+    let unknown = groups.filter(|(_, group)| group.ecs.is_some_and(|ecs| ecs.kind.is_none()));
+    let ids: Vec<&String> = unknown.map(|(id, _)| id).collect();
+    (!ids.is_empty()).then(|| {
+        gap(
+            "group_types_unknown",
+            Severity::Medium,
+            format!("the type of {} is not in the snapshot: judged as basic", counted(ids.len(), "group")),
+            figures([("groups", json!(ids.len())), ("first_groups", json!(&ids[..ids.len().min(MOST_NAMED)]))]),
+            "Advanced groups refuse what no rule allows, basic ones let everything out and members in. Collect the types: \
+             aliyun ecs DescribeSecurityGroups --RegionId REGION > groups.json.",
         )
     })
 }

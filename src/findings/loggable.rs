@@ -75,6 +75,8 @@ pub fn loggable(
         return Loggable::Never(Unlogged::LoadBalancerToEndpoint);
     }
     let local = match &rule.peer {
+        // Where Alibaba Cloud's own services are, and whether flow logs leave them out, it does not say.
+        Peer::Cidr(_) if rule.ranked.is_some() => None,
         Peer::Cidr(net) if rule.direction == Direction::Egress && rule.is_specific() => {
             local_services(rule, net, interfaces, timeline)
         }

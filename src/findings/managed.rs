@@ -41,6 +41,9 @@ pub fn requires(rule: &Rule, group: Option<&Group>, interfaces: &[&Interface]) -
     if let Some(service) = group.and_then(made_by_service) {
         return Some(service);
     }
+    if group.and_then(|group| group.ecs).is_some_and(|ecs| ecs.service_managed) {
+        return Some("a service of Alibaba Cloud");
+    }
     let described = |interface: &&Interface| {
         BY_DESCRIPTION
             .iter()

@@ -10,12 +10,14 @@ pub mod described;
 pub mod drift;
 pub mod gaps;
 pub mod identical;
+pub mod ineffective;
 pub mod lifetime;
 pub mod loggable;
 pub mod managed;
 pub mod managed_inbound;
 pub mod over_broad;
 pub mod ports;
+pub mod precedence;
 pub mod reason;
 pub mod recorders;
 pub mod references;
@@ -72,6 +74,8 @@ pub enum FindingKind {
     UnusedRule,
     /// Rules, or whole groups of them, that others make superfluous.
     RedundantRule,
+    /// A rule that can never decide.
+    IneffectiveRule,
     /// A group on no interface.
     UnattachedGroup,
     /// Internal sources that are refused again and again.
@@ -97,6 +101,7 @@ impl FindingKind {
             Self::OverBroad => "over_broad",
             Self::UnusedRule => "unused_rule",
             Self::RedundantRule => "redundant_rule",
+            Self::IneffectiveRule => "ineffective_rule",
             Self::UnattachedGroup => "unattached_group",
             Self::BlockedAttempts => "blocked_attempts",
             Self::Scan => "scan",

@@ -4,21 +4,24 @@
 //! to the internet only together (`union`), each graded by what was seen of it (`grade`). Arithmetic on addresses
 //! is in [`super::space`], the lists of sensitive ports in [`super::ports`].
 
+mod behind;
 mod grade;
 mod opening;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::ports::PortProfile;
+use super::precedence::{self, Precedence};
 use super::space::Family;
 use super::{Finding, FindingKind, Severity};
 use crate::flow::{Direction, TCP};
-use crate::rules::state::{Group, Interface, State};
+use crate::rules::state::{Cloud, Group, Interface, State};
 use crate::rules::timeline::Timeline;
 use crate::tally::scope;
 use crate::tally::usage::RuleUse;
@@ -46,6 +49,7 @@ struct Context<'a> {
     uses: &'a [RuleUse],
     profile: &'a PortProfile,
     unused: RuleUse,
+    precedence: Precedence<'a>,
     attached: BTreeMap<&'a str, Vec<&'a Arc<Interface>>>,
     ingress: BTreeMap<&'a str, Vec<Candidate<'a>>>,
 }
@@ -58,12 +62,21 @@ impl<'a> Context<'a> {
                 attached.entry(group).or_default().push(interface);
             }
         }
-        let candidates = |group: &Group| {
-            let all = group.rules.iter().filter_map(|rule| Candidate::new(timeline, state, *rule));
-            all.filter(|candidate| candidate.rule.direction == Direction::Ingress).collect()
-        };
-        let ingress = state.groups.iter().map(|(id, group)| (id.as_str(), candidates(group))).collect();
-        Self { timeline, state, uses, profile, unused: RuleUse::default(), attached, ingress }
+        let precedence = Precedence::of(timeline, state);
+        let ingress = BTreeMap::new();
+        let unused = RuleUse::default();
+        let mut context = Self { timeline, state, uses, profile, unused, precedence, attached, ingress };
+        for (id, group) in &state.groups {
+            let ingress = context.candidates(group, Direction::Ingress);
+            context.ingress.insert(id, ingress);
+        }
+        context
+    }
+
+    fn candidates(&self, group: &Group, direction: Direction) -> Vec<Candidate<'a>> {
+        let all = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
+        let all = all.filter(|candidate| candidate.rule.direction == direction);
+        all.filter_map(|candidate| self.behind(candidate, group)).collect()
     }
 
     fn group(&self, id: &str, group: &Group, findings: &mut Vec<Finding>) {
@@ -71,11 +84,23 @@ impl<'a> Context<'a> {
         let parts: Vec<_> = ingress.chunks(1).collect();
         let unions = union::unions(&parts, self.profile);
         for candidate in ingress {
-            let Some((opened, width)) = self.too_broad(candidate) else { continue };
-            if matches!(width, Width::Wide(_)) && is_part_of(&unions, candidate, &opened) {
-                continue;
+            let openings = if precedence::is_ranked(group) {
+                self.left_open(candidate)
+            } else {
+                let opening = self.too_broad(candidate);
+                opening.map(|(opened, width)| (candidate.clone(), opened, width)).into_iter().collect()
+            };
+            for (number, (candidate, opened, width)) in openings.into_iter().enumerate() {
+                if matches!(width, Width::Wide(_)) && is_part_of(&unions, &candidate, &opened) {
+                    continue;
+                }
+                let mut finding = self.rule_finding(&candidate, &opened, &width);
+                if number > 0 {
+                    // Of other ports Drop rules leave other addresses.
+                    let _ = write!(finding.id, ":{}", number + 1);
+                }
+                findings.push(finding);
             }
-            findings.push(self.rule_finding(candidate, &opened, &width));
         }
         let attached = self.attached_to(id);
         for union in &unions {
@@ -89,8 +114,7 @@ impl<'a> Context<'a> {
 
     /// Everything may go out, by one rule or by several together.
     fn egress(&self, id: &str, group: &Group, findings: &mut Vec<Finding>) {
-        let all = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
-        let egress: Vec<_> = all.filter(|candidate| candidate.rule.direction == Direction::Egress).collect();
+        let egress = self.candidates(group, Direction::Egress);
         findings.extend(egress.iter().filter_map(|candidate| self.egress_finding(candidate)));
         let parts: Vec<_> = egress.chunks(1).collect();
         for union in union::unions(&parts, self.profile) {
@@ -171,10 +195,10 @@ impl<'a> Context<'a> {
                 evidence.insert("services".to_owned(), services.collect());
             }
             evidence.insert("records".to_owned(), self.use_of(candidate).records.into());
-            grade::private_advice(opened, &peer)
+            grade::private_advice(opened, &peer, cloud_of(candidate))
         } else {
             figures.record(&mut evidence);
-            figures.advice(opened, &peer)
+            figures.advice(opened, &peer, cloud_of(candidate))
         };
         if let Width::Wide(ranges) = width {
             evidence.insert("ranges".to_owned(), texts(ranges));
@@ -201,6 +225,7 @@ impl<'a> Context<'a> {
         };
         about_rule(&mut finding, candidate);
         self.step_down_if_unattached(&mut finding, &candidate.rule.group_id);
+        self.leave_to_service(&mut finding, &candidate.rule.group_id);
         finding
     }
 
@@ -227,8 +252,8 @@ impl<'a> Context<'a> {
             interface_id: None,
             evidence,
             recommendation: format!(
-                "AWS gives every new group such a rule. Where what may leave matters, replace {peer} by the ports and \
-                 ranges that are used."
+                "{}Where what may leave matters, replace {peer} by the ports and ranges that are used.",
+                if rule.ranked.is_none() { "AWS gives every new group such a rule. " } else { "" }
             ),
         };
         about_rule(&mut finding, candidate);
@@ -277,7 +302,11 @@ impl<'a> Context<'a> {
             rule_key: None,
             interface_id: None,
             evidence,
-            recommendation: figures.advice(&opened, &peers),
+            recommendation: figures.advice(
+                &opened,
+                &peers,
+                union.rules.first().map_or(Cloud::Aws, |it| cloud_of(it)),
+            ),
         }
     }
 
@@ -288,6 +317,11 @@ impl<'a> Context<'a> {
         evidence: &mut Map<String, Value>,
     ) {
         evidence.insert("peer".to_owned(), candidate.rule.peer.to_string().into());
+        if !candidate.closed_by.is_empty() {
+            let keys = candidate.closed_by.iter().filter_map(|index| self.timeline.rules.get(index.index()));
+            evidence
+                .insert("partly_closed_by".to_owned(), keys.map(|rule| Value::from(rule.key())).collect());
+        }
         self.describe_opening(families, self.attached_to(&candidate.rule.group_id), evidence);
         let label = self.timeline.labels.get(candidate.index.index());
         evidence.insert("rule_id".to_owned(), label.and_then(|label| label.rule_id.clone()).into());
@@ -321,6 +355,20 @@ impl<'a> Context<'a> {
         evidence.insert("public_addresses".to_owned(), texts(&public));
     }
 
+    /// Load balancers of Alibaba Cloud accept everything through a group of their own, which nobody can change: what they
+    /// listen on decides, and a Drop in front of it.
+    ///
+    /// Source: <https://www.alibabacloud.com/help/en/slb/application-load-balancer/user-guide/add-an-alb-instance-to-a-security-group>.
+    fn leave_to_service(&self, finding: &mut Finding, group_id: &str) {
+        let ecs = self.state.groups.get(group_id).and_then(|group| group.ecs);
+        if ecs.is_some_and(|ecs| ecs.service_managed) {
+            finding.evidence.insert("service_managed".to_owned(), true.into());
+            "A cloud service (a load balancer, mostly) manages this group, and its rules cannot be changed: look at what the \
+             load balancer listens on, and add a Drop of a smaller priority in a group of your own on the load balancer."
+                .clone_into(&mut finding.recommendation);
+        }
+    }
+
     /// A group on no interface opens nothing now. Without any interface of its network in the snapshots, nobody knows.
     fn step_down_if_unattached(&self, finding: &mut Finding, group_id: &str) {
         let Some(group) = self.state.groups.get(group_id) else { return };
@@ -349,6 +397,10 @@ fn is_part_of(unions: &[Union<'_, '_, '_>], candidate: &Candidate<'_>, opened: &
     let names = |union: &&Union<'_, '_, '_>| union.rules.iter().any(|rule| rule.index == candidate.index);
     let naming: Vec<_> = unions.iter().filter(names).collect();
     opened.targets().into_iter().all(|target| naming.iter().any(|union| union.target.includes(target)))
+}
+
+fn cloud_of(candidate: &Candidate<'_>) -> Cloud {
+    if candidate.rule.ranked.is_some() { Cloud::Alibaba } else { Cloud::Aws }
 }
 
 fn about_rule(finding: &mut Finding, candidate: &Candidate<'_>) {

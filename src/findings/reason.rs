@@ -47,12 +47,14 @@ pub enum Reason {
     CarriesUntrackedReplies,
     /// Its description or tags say it is for rare events.
     RareByName,
-    /// An AWS service needs the rule on the interfaces it manages.
+    /// A cloud service needs the rule on the interfaces it manages.
     RequiredByService,
+    /// The snapshot does not say of which type the group is (Alibaba Cloud): it is judged as a basic one.
+    GroupTypeUnknown,
 }
 
 /// Every reason, in their order.
-pub const REASONS: [Reason; 19] = [
+pub const REASONS: [Reason; 20] = [
     Reason::InterfaceSilent,
     Reason::UnresolvedPeer,
     Reason::PeerUnproven,
@@ -72,6 +74,7 @@ pub const REASONS: [Reason; 19] = [
     Reason::CarriesUntrackedReplies,
     Reason::RareByName,
     Reason::RequiredByService,
+    Reason::GroupTypeUnknown,
 ];
 
 /// How much of the attached time is covered, as figures behind a reason.
@@ -208,6 +211,9 @@ pub enum Doubt {
     RequiredByService {
         service: &'static str,
     },
+    GroupTypeUnknown {
+        group_id: String,
+    },
 }
 
 impl Doubt {
@@ -233,6 +239,7 @@ impl Doubt {
             Self::CarriesUntrackedReplies { .. } => Reason::CarriesUntrackedReplies,
             Self::RareByName { .. } => Reason::RareByName,
             Self::RequiredByService { .. } => Reason::RequiredByService,
+            Self::GroupTypeUnknown { .. } => Reason::GroupTypeUnknown,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::reason::Reason;
 use super::verdict::{Confidence, Judged, Verdict};
 use super::{Finding, FindingKind, Severity};
 use crate::rules::RuleIndex;
+use crate::rules::ranked::RuleAction;
 use crate::rules::timeline::Timeline;
 use crate::tally::fraction;
 
@@ -32,12 +33,22 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
     evidence.insert("attached_interface_hours".into(), json!(judged.covered.attached));
     evidence.insert("covered_interface_hours".into(), json!(judged.covered.covered));
     let recommendation = if judged.has(Reason::RequiredByService) {
-        "An AWS service manages these interfaces and needs its rules: leave the rule to the service."
+        "A cloud service manages these interfaces and needs its rules: leave the rule to the service."
             .to_owned()
     } else if judged.has(Reason::RareByName) {
         "Its description or tags say it is for rare events: ask its owner before touching it.".to_owned()
     } else {
         match confidence {
+            _ if content.action() == RuleAction::Deny => {
+                "It dropped nothing: those it is against did not come, or other rules refuse them too. Revoke it only if \
+                 no rule behind it allows what it drops."
+                    .to_owned()
+            }
+            Confidence::High if content.ranked.is_some() => {
+                "Ask its owner, then revoke it; keep the exact rule at hand to restore it. Where a rule behind it drops \
+                 the same, sessions are cut at once."
+                    .to_owned()
+            }
             Confidence::High => {
                 "Ask its owner, then revoke it; keep the exact rule at hand to restore it. Tracked \
                                  connections survive a revoke, so a mistake may show days later."
@@ -53,7 +64,12 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
         id: format!("unused_rule/{key}"),
         kind: FindingKind::UnusedRule,
         severity: if confidence == Confidence::High { Severity::Low } else { Severity::Info },
-        title: format!("rule not seen in use ({} confidence): {key}", confidence.as_str()),
+        title: match content.action() {
+            RuleAction::Allow => format!("rule not seen in use ({} confidence): {key}", confidence.as_str()),
+            RuleAction::Deny => {
+                format!("Drop rule that dropped nothing ({} confidence): {key}", confidence.as_str())
+            }
+        },
         group_id: Some(content.group_id.clone()),
         rule_key: Some(key),
         interface_id: None,

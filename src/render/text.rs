@@ -122,7 +122,8 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
 
 /// Rules and groups that open something for nothing, beside the unused ones.
 fn cleaning(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let kinds = [FindingKind::ManagedInterfaceInbound, FindingKind::RedundantRule];
+    let kinds =
+        [FindingKind::ManagedInterfaceInbound, FindingKind::IneffectiveRule, FindingKind::RedundantRule];
     let found: Vec<_> = report.findings.iter().filter(|finding| kinds.contains(&finding.kind)).collect();
     if found.is_empty() {
         return Ok(());

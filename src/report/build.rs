@@ -10,8 +10,8 @@ use crate::findings::references::References;
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged, Unread};
 use crate::findings::{
-    self, Finding, blocked, default_group, delivery, drift, gaps, identical, managed_inbound, over_broad,
-    stale, unattached, unused,
+    self, Finding, blocked, default_group, delivery, drift, gaps, identical, ineffective, managed_inbound,
+    over_broad, stale, unattached, unused,
 };
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
@@ -96,6 +96,7 @@ fn findings(
     findings.extend(unattached::unattached(timeline, bench, attachments, described, &references));
     findings.extend(default_group::default_groups(timeline, attachments, described));
     findings.extend(identical::identical(timeline, &references));
+    findings.extend(ineffective::ineffective(timeline));
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
     findings.extend(stale::stale(timeline, uses, attachments, described));

@@ -215,13 +215,10 @@ impl Rule {
     pub fn allows_port(&self, protocol: u8, port: u16) -> bool {
         match &self.protocol {
             RuleProtocol::Number(number) if *number != protocol => false,
-            RuleProtocol::Number(TCP | UDP) => match self.port_list() {
-                Some(list) => list.holds(port),
-                None => {
-                    let (from, to) = self.ports();
-                    (from..=to).contains(&port)
-                }
-            },
+            RuleProtocol::Number(TCP | UDP) => {
+                let (from, to) = self.ports();
+                self.port_list().map_or((from..=to).contains(&port), |list| list.holds(port))
+            }
             RuleProtocol::All | RuleProtocol::Number(_) => true,
             RuleProtocol::Unknown(_) => false,
         }

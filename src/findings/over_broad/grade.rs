@@ -6,6 +6,7 @@ use super::opening::{Opened, Width};
 use crate::findings::Severity;
 use crate::findings::ports::{PortClass, SensitivePort};
 use crate::flow::{TCP, protocol_name};
+use crate::rules::state::Cloud;
 use crate::tally::usage::{Exposed, RuleUse};
 
 /// How far an opening is known to be exposed, least first.
@@ -127,10 +128,10 @@ impl<'a> Figures<'a> {
     }
 
     /// What to do, by what was seen. `peer` names what is to be replaced.
-    pub(super) fn advice(&self, opened: &Opened<'_>, peer: &str) -> String {
+    pub(super) fn advice(&self, opened: &Opened<'_>, peer: &str, cloud: Cloud) -> String {
         let (records, answers) = (self.internet.records, self.internet.answered_records);
         let narrow =
-            format!("replace {peer} by the ranges or security groups that need it{}", instead(opened));
+            format!("replace {peer} by the ranges or security groups that need it{}", instead(opened, cloud));
         match self.grade {
             Grade::Answered => format!(
                 "Something answers here: {answers} records of answers to the internet in the window. Find out who \
@@ -165,10 +166,11 @@ impl<'a> Figures<'a> {
 }
 
 /// What is better than an address range, by what is open.
-fn instead(opened: &Opened<'_>) -> &'static str {
+fn instead(opened: &Opened<'_>, cloud: Cloud) -> &'static str {
     let Opened::Services(services) = opened else { return ", and open only the ports that are served" };
     let any = |class| services.iter().any(|service| service.class == class);
     match (any(PortClass::Admin), any(PortClass::Database)) {
+        (true, false) if cloud == Cloud::Alibaba => ", or use Session Manager of ECS, a VPN or Bastionhost",
         (true, false) => ", or use Session Manager, a VPN or an EC2 Instance Connect Endpoint",
         (false, true) => "; a data store is best reached from the security groups of its clients only",
         (true, true) => {
@@ -179,7 +181,7 @@ fn instead(opened: &Opened<'_>) -> &'static str {
 }
 
 /// What to do about a whole private range.
-pub(super) fn private_advice(opened: &Opened<'_>, peer: &str) -> String {
+pub(super) fn private_advice(opened: &Opened<'_>, peer: &str, cloud: Cloud) -> String {
     let reached = match opened {
         Opened::AllProtocols | Opened::AllPorts(_) => "everything",
         Opened::Services(_) => "these ports",
@@ -187,7 +189,7 @@ pub(super) fn private_advice(opened: &Opened<'_>, peer: &str) -> String {
     format!(
         "Everybody in every network connected by peering, VPN or transit gateway reaches {reached}. Replace {peer} by \
          the subnets or security groups that need it{}.",
-        instead(opened)
+        instead(opened, cloud)
     )
 }
 

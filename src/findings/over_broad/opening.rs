@@ -1,10 +1,13 @@
 //! What one rule opens, and to how much of the world: questions about the rule alone, no figures yet.
 
+use std::borrow::Cow;
+
 use ipnet::IpNet;
 
 use crate::findings::ports::{PortClass, PortProfile, SensitivePort};
 use crate::findings::space::{self, Family, Public};
 use crate::flow::{TCP, UDP, protocol_name};
+use crate::rules::ranked::{NicType, RuleAction};
 use crate::rules::state::State;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
@@ -69,8 +72,8 @@ impl<'a> Opened<'a> {
         match rule.protocol {
             RuleProtocol::All => Some(Self::AllProtocols),
             RuleProtocol::Number(protocol @ (TCP | UDP)) => {
-                let (from, to) = rule.ports();
-                (from <= 1 && to == u16::MAX).then_some(Self::AllPorts(protocol))
+                let all = matches!(rule.port_ranges()[..], [(0 | 1, u16::MAX)]);
+                all.then_some(Self::AllPorts(protocol))
             }
             RuleProtocol::Number(_) | RuleProtocol::Unknown(_) => None,
         }
@@ -127,21 +130,44 @@ pub(super) enum Width {
 pub(super) struct Candidate<'a> {
     pub(super) index: RuleIndex,
     pub(super) rule: &'a Rule,
-    nets: &'a [IpNet],
+    nets: Cow<'a, [IpNet]>,
     public: [Public; 2],
+    /// Rules in front of it that have taken some of its addresses.
+    pub(super) closed_by: Vec<RuleIndex>,
 }
 
 impl<'a> Candidate<'a> {
     /// None for references to groups, for lists without known entries and for addresses that are none.
     pub(super) fn new(timeline: &'a Timeline, state: &'a State, index: RuleIndex) -> Option<Self> {
         let rule = timeline.rules.get(index.index())?;
+        // What drops opens nothing; and of the classic network, what is about private addresses opens nothing to others.
+        let intranet = rule.ranked.as_ref().is_some_and(|ranked| ranked.nic == Some(NicType::Intranet));
+        if rule.action() == RuleAction::Deny || intranet {
+            return None;
+        }
         let nets = match &rule.peer {
             Peer::Cidr(net) => std::slice::from_ref(net),
             Peer::PrefixList(id) => state.prefix_lists.get(id)?.as_slice(),
             Peer::Group(_) | Peer::BadCidr(_) => return None,
         };
         let public = Family::ALL.map(|family| Public::of(family, nets));
-        Some(Self { index, rule, nets, public })
+        Some(Self { index, rule, nets: Cow::Borrowed(nets), public, closed_by: Vec::new() })
+    }
+
+    /// The same, where rules in front of it leave it these addresses.
+    pub(super) fn left(&self, nets: Vec<IpNet>, closed_by: Vec<RuleIndex>) -> Self {
+        let public = Family::ALL.map(|family| Public::of(family, &nets));
+        Self { index: self.index, rule: self.rule, nets: Cow::Owned(nets), public, closed_by }
+    }
+
+    /// The ranges it is open to.
+    pub(super) fn nets(&self) -> &[IpNet] {
+        &self.nets
+    }
+
+    /// How many public addresses its peer takes in.
+    pub(super) fn public_size(&self) -> u128 {
+        self.public.iter().map(Public::size).fold(0, u128::saturating_add)
     }
 
     /// What of its peer is public.
@@ -172,7 +198,7 @@ impl<'a> Candidate<'a> {
     /// Private blocks that its peer holds whole; none where it is the world, which holds everything.
     pub(super) fn private_blocks(&self) -> Vec<&'static str> {
         let world = Family::ALL.into_iter().any(|family| self.public(family).is_world());
-        if world { Vec::new() } else { space::private_blocks(self.nets) }
+        if world { Vec::new() } else { space::private_blocks(&self.nets) }
     }
 
     /// The families its ranges are of.

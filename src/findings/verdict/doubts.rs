@@ -6,6 +6,7 @@ use crate::findings::lifetime::Came;
 use crate::findings::reason::{Doubt, Newcomer};
 use crate::findings::{loggable, managed};
 use crate::flow::Direction;
+use crate::rules::ranked::{PortList, RuleAction};
 use crate::rules::state::Interface;
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
 use crate::tally::coverage::InterfaceTally;
@@ -17,11 +18,14 @@ impl<'a> Bench<'a> {
     pub(super) fn forbidding(&self, case: &Case<'_>) -> Vec<Doubt> {
         let Case { rule, content, uses, interfaces, covered } = *case;
         let mut doubts = Vec::new();
-        doubts.extend(self.silence(interfaces));
+        doubts.extend(self.silence(content, interfaces));
         let (unresolved_states, states) = self.lifetimes.unresolved(rule, &content.peer);
         if unresolved_states > 0 {
             let peer = content.peer.to_string();
             doubts.push(Doubt::UnresolvedPeer { peer, states, unresolved_states });
+        }
+        if let Some(PortList { id, ranges: None }) = content.port_list() {
+            doubts.push(Doubt::UnresolvedPeer { peer: id.clone(), states: 1, unresolved_states: 1 });
         }
         if uses.near_records > 0 && matches!(content.peer, Peer::Group(_) | Peer::PrefixList(_)) {
             doubts.push(Doubt::PeerUnproven { near_records: uses.near_records });
@@ -88,6 +92,9 @@ impl<'a> Bench<'a> {
         if let Some(service) = managed::requires(content, group, &ever) {
             doubts.push(Doubt::RequiredByService { service });
         }
+        if group.and_then(|group| group.ecs).is_some_and(|ecs| ecs.kind.is_none()) {
+            doubts.push(Doubt::GroupTypeUnknown { group_id: content.group_id.clone() });
+        }
         doubts
     }
 
@@ -97,11 +104,18 @@ impl<'a> Bench<'a> {
 
     /// No attached interface has an ACCEPT, and none is known to log them. That a flow log exists proves nothing where
     /// not one ACCEPT was given, or where it was created after the window.
-    fn silence(&self, interfaces: &[&Interface]) -> Option<Doubt> {
-        let given = self.tally.records.accepted > 0;
+    ///
+    /// A rule that denies shows in REJECTs: without a single one in all the logs, they may not be logged at all.
+    fn silence(&self, content: &Rule, interfaces: &[&Interface]) -> Option<Doubt> {
+        let denies = content.action() == RuleAction::Deny;
+        let given = if denies { self.tally.records.rejected > 0 } else { self.tally.records.accepted > 0 };
         let end = self.attachments.window().map_or(0, |window| window.last);
-        let speaks = self.tallies(interfaces).any(|tally| tally.accepted > 0)
+        let shows = |tally: &InterfaceTally| {
+            if denies { given && tally.accepted + tally.rejected > 0 } else { tally.accepted > 0 }
+        };
+        let speaks = self.tallies(interfaces).any(shows)
             || given
+                && !denies
                 && interfaces
                     .iter()
                     .any(|interface| self.attachments.recorders().log_accepts(interface, end));
@@ -164,6 +178,10 @@ impl<'a> Bench<'a> {
     ///
     /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>.
     fn untracked_replies(&self, content: &Rule, interfaces: &[&Interface]) -> Option<Doubt> {
+        // On Alibaba Cloud every session is kept.
+        if content.ranked.is_some() {
+            return None;
+        }
         let all_ports = !content.protocol.tests_ports() || matches!(content.ports(), (0 | 1, u16::MAX));
         if !is_world(content) || !all_ports || !loggable::is_tcp_udp_or_all(content) {
             return None;

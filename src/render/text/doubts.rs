@@ -67,5 +67,6 @@ pub(super) fn words(doubt: &Doubt) -> String {
         Doubt::CarriesUntrackedReplies { .. } => "carries untracked replies".to_owned(),
         Doubt::RareByName { word, .. } => format!("named \"{}\"", terminal(word)),
         Doubt::RequiredByService { service } => format!("{service} needs it"),
+        Doubt::GroupTypeUnknown { .. } => "type of the group not known".to_owned(),
     }
 }

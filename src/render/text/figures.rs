@@ -54,7 +54,7 @@ pub(super) fn names(report: &Report) -> BTreeMap<&str, String> {
     shown.collect()
 }
 
-/// `in  tcp/22 from 0.0.0.0/0`.
+/// `in tcp/22 from 0.0.0.0/0`; of ranked rules `drop in tcp/22 from 0.0.0.0/0, priority 1`.
 pub(super) fn rule(row: &RuleRow) -> String {
     let ports = match (row.protocol.as_str(), row.from_port, row.to_port) {
         ("icmp" | "icmpv6", Some(kind), None) => format!(" type {kind}"),
@@ -68,7 +68,11 @@ pub(super) fn rule(row: &RuleRow) -> String {
         crate::flow::Direction::Egress => ("out", "to"),
     };
     let protocol = terminal(&row.protocol);
-    format!("{way} {protocol}{ports} {side} {}", terminal(&row.peer.value))
+    let (drop, rank) = match row.priority {
+        Some(priority) => (if row.action == "deny" { "drop " } else { "" }, format!(", priority {priority}")),
+        None => ("", String::new()),
+    };
+    format!("{drop}{way} {protocol}{ports} {side} {}{rank}", terminal(&row.peer.value))
 }
 
 #[cfg(test)]

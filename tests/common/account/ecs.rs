@@ -45,15 +45,17 @@ pub(super) fn objects(world: &World, seed: u64, dice: &mut Dice, later: bool) ->
             };
             let (first, second) = rules.split_at(rules.len() / 2);
             if dice.chance(30) {
-                pages.extend([group(first), group(second)])
+                pages.extend([group(first), group(second)]);
             } else {
-                pages.push(group(&rules))
+                pages.push(group(&rules));
             }
         }
         if !pages.is_empty() && dice.chance(50) {
             add(&json!(pages), None);
         } else {
-            pages.iter().for_each(|page| add(page, None));
+            for page in &pages {
+                add(page, None);
+            }
         }
         let listed: Vec<Value> = groups
             .iter()
@@ -68,9 +70,9 @@ pub(super) fn objects(world: &World, seed: u64, dice: &mut Dice, later: bool) ->
         }
     }
     if !later || dice.chance(90) {
-        let seen: Vec<Value> =
+        let interfaces: Vec<Value> =
             world.interfaces.iter().filter(|_| dice.chance(85)).map(|it| interface(it, vpc)).collect();
-        add(&json!({"NetworkInterfaceSets": {"NetworkInterfaceSet": seen}}), None);
+        add(&json!({"NetworkInterfaceSets": {"NetworkInterfaceSet": interfaces}}), None);
     }
     for (id, nets) in &world.lists {
         if dice.chance(70) {
