@@ -198,6 +198,9 @@ pub struct Generate {
     /// The same seed makes the same bytes
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// Whose account to make up
+    #[arg(long, value_enum, default_value_t)]
+    pub cloud: crate::generate::Cloud,
 }
 
 /// How to write a report.

@@ -169,7 +169,11 @@ fn write_json(value: &impl serde::Serialize, writer: &mut dyn Write) -> io::Resu
 }
 
 fn run_generate(arguments: &Generate) -> Result<Status, Error> {
-    let options = generate::GenerateOptions { seed: arguments.seed, out: arguments.out.clone() };
+    let options = generate::GenerateOptions {
+        seed: arguments.seed,
+        cloud: arguments.cloud,
+        out: arguments.out.clone(),
+    };
     let summary = generate::generate(&options)
         .map_err(|source| Error::Write { path: arguments.out.display().to_string(), source })?;
     complain(&format!("{} records in {} files", summary.records, summary.files.len()));

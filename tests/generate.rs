@@ -17,7 +17,7 @@ type Row = BTreeMap<String, String>;
 
 fn sample(seed: u64) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    let options = GenerateOptions { seed, out: folder.path().to_owned() };
+    let options = GenerateOptions { seed, out: folder.path().to_owned(), ..GenerateOptions::default() };
     let summary = generate(&options).expect("a sample");
     let written: usize = summary.files.iter().map(|file| file.bytes).sum();
     let found: usize = files(folder.path()).values().map(Vec::len).sum();

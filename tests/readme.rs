@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flowaudit::generate::{GenerateOptions, generate};
+use flowaudit::generate::{Cloud, GenerateOptions, generate};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -37,6 +37,20 @@ fn the_readme_shows_what_its_first_command_prints() {
     assert_eq!(printed, block_after(&readme, "The first one prints"));
 }
 
+#[test]
+fn the_readme_shows_what_its_command_for_alibaba_cloud_prints() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let command = block_after(&readme, "The sample of Alibaba Cloud").trim();
+    let arguments = command.strip_prefix("cargo run --release -- ").unwrap().split(' ');
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_flowaudit")).args(arguments).current_dir(root()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    // The README shows the beginning.
+    let shown = block_after(&readme, "begins like this");
+    assert!(printed.starts_with(shown), "{printed}");
+}
+
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {
@@ -52,7 +66,10 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn the_samples_are_what_generate_makes() {
     let made = tempfile::tempdir().unwrap();
-    generate(&GenerateOptions { out: made.path().to_owned(), ..GenerateOptions::default() }).unwrap();
+    for (cloud, out) in [(Cloud::Aws, made.path().to_owned()), (Cloud::Alibaba, made.path().join("alibaba"))]
+    {
+        generate(&GenerateOptions { out, cloud, ..GenerateOptions::default() }).unwrap();
+    }
     let mut samples = files(&root().join("sample-logs"));
     assert!(samples.remove(Path::new("README.md")).is_some());
     let made = files(made.path());

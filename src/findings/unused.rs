@@ -5,9 +5,10 @@ use serde_json::{Map, json};
 use super::reason::Reason;
 use super::verdict::{Confidence, Judged, Verdict};
 use super::{Finding, FindingKind, Severity};
-use crate::rules::RuleIndex;
+use crate::flow::Direction;
 use crate::rules::ranked::RuleAction;
 use crate::rules::timeline::Timeline;
+use crate::rules::{Rule, RuleIndex};
 use crate::tally::fraction;
 
 /// One finding per unused rule of the newest state.
@@ -60,6 +61,13 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
             }
         }
     };
+    let recommendation = if is_mail_out(content) {
+        format!(
+            "{recommendation} Alibaba Cloud itself blocks TCP 25 to the internet unless it is asked not to."
+        )
+    } else {
+        recommendation
+    };
     Finding {
         id: format!("unused_rule/{key}"),
         kind: FindingKind::UnusedRule,
@@ -76,4 +84,9 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
         evidence,
         recommendation,
     }
+}
+
+/// Source: <https://www.alibabacloud.com/help/en/ecs/user-guide/apply-to-unblock-tcp-port-25>.
+fn is_mail_out(rule: &Rule) -> bool {
+    rule.ranked.is_some() && rule.direction == Direction::Egress && rule.port_ranges() == [(25, 25)]
 }

@@ -8,6 +8,7 @@
 //! Everything follows from the seed, byte for byte, on any machine: no clock, no floats, no order of hash tables.
 
 mod account;
+mod alibaba;
 mod documents;
 mod random;
 mod rules;
@@ -16,6 +17,8 @@ mod write;
 
 use std::path::PathBuf;
 use std::{fs, io};
+
+use clap::ValueEnum;
 
 use crate::flow::Seconds;
 
@@ -31,13 +34,26 @@ pub const END: Seconds = START + 7 * 86_400;
 pub struct GenerateOptions {
     /// Decides ids, clients, times and volumes. The account and the planted stories are the same under every seed.
     pub seed: u64,
-    /// The folder that gets `text`, `gz`, `parquet` and `snapshot`. Files of the same name are replaced.
+    /// Whose account.
+    pub cloud: Cloud,
+    /// The folder that gets `text`, `gz`, `parquet` and `snapshot`; of Alibaba Cloud `json`, `csv`, `parquet` and
+    /// `snapshot`. Files of the same name are replaced.
     pub out: PathBuf,
+}
+
+/// Whose account is made up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Cloud {
+    /// Amazon Web Services
+    #[default]
+    Aws,
+    /// Alibaba Cloud
+    Alibaba,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { seed: DEFAULT_SEED, out: PathBuf::from("sample-logs") }
+        Self { seed: DEFAULT_SEED, cloud: Cloud::Aws, out: PathBuf::from("sample-logs") }
     }
 }
 
@@ -59,18 +75,15 @@ pub struct GeneratedFile {
     pub bytes: usize,
 }
 
+/// A file: its path under [`GenerateOptions::out`], and its bytes.
+type Content = (PathBuf, Vec<u8>);
+
 /// Writes the sample.
 pub fn generate(options: &GenerateOptions) -> Result<GenerateSummary, io::Error> {
-    let account = account::Account::new(options.seed);
-    let records = traffic::records(&account, options.seed);
-
-    let mut contents = write::logs(&account, &records, options.seed)?;
-    for (path, document) in documents::documents(&account) {
-        let mut text = serde_json::to_vec_pretty(&document)?;
-        text.push(b'\n');
-        contents.push((path, text));
-    }
-
+    let (contents, records) = match options.cloud {
+        Cloud::Aws => aws_files(options.seed)?,
+        Cloud::Alibaba => alibaba::files(options.seed)?,
+    };
     let mut files = Vec::with_capacity(contents.len());
     for (path, content) in contents {
         let target = options.out.join(&path);
@@ -80,5 +93,18 @@ pub fn generate(options: &GenerateOptions) -> Result<GenerateSummary, io::Error>
         fs::write(&target, &content)?;
         files.push(GeneratedFile { path, bytes: content.len() });
     }
-    Ok(GenerateSummary { records: records.len(), files })
+    Ok(GenerateSummary { records, files })
+}
+
+/// Every file of the AWS sample, and how many records there are in each form.
+fn aws_files(seed: u64) -> Result<(Vec<Content>, usize), io::Error> {
+    let account = account::Account::new(seed);
+    let records = traffic::records(&account, seed);
+    let mut files = write::logs(&account, &records, seed)?;
+    for (path, document) in documents::documents(&account) {
+        let mut text = serde_json::to_vec_pretty(&document)?;
+        text.push(b'\n');
+        files.push((path, text));
+    }
+    Ok((files, records.len()))
 }

@@ -109,7 +109,7 @@ fn text(account: &Account, records: &[&Record]) -> String {
     text
 }
 
-fn gzip(text: &[u8]) -> Result<Vec<u8>, io::Error> {
+pub(super) fn gzip(text: &[u8]) -> Result<Vec<u8>, io::Error> {
     // 255: unknown operating system.
     let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(6));
     encoder.write_all(text)?;

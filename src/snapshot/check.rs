@@ -12,7 +12,7 @@ use crate::rules::Peer;
 use crate::rules::aws::Objects;
 use crate::rules::change::Watched;
 use crate::rules::load::{Contents, DocumentNote};
-use crate::rules::state::{Interface, State};
+use crate::rules::state::{Cloud, Interface, State};
 use crate::rules::timeline::{Look, QUIET, Timeline};
 use crate::time;
 
@@ -228,6 +228,9 @@ fn missing(history: &History, state: &State) -> Vec<Missing> {
             });
         }
     };
+    let in_ecs = |it: &Interface| it.cloud == Cloud::Alibaba;
+    let has_ecs = state.interfaces.values().any(|it| in_ecs(it));
+    let all_ecs = has_ecs && state.interfaces.values().all(|it| in_ecs(it));
     let absent = |empty: bool, what| if empty { BTreeSet::from([what]) } else { BTreeSet::new() };
     note(
         absent(state.groups.is_empty(), "security groups"),
@@ -246,7 +249,17 @@ fn missing(history: &History, state: &State) -> Vec<Missing> {
             .filter(|id| !state.groups.contains_key(*id))
             .collect(),
         "groups on interfaces, of which the rules are not known: their traffic is not explained",
-        "aws ec2 describe-security-groups, in every account and region of the interfaces",
+        if has_ecs {
+            "aliyun ecs DescribeSecurityGroupAttribute --SecurityGroupId ID > ID.json, for each"
+        } else {
+            "aws ec2 describe-security-groups, in every account and region of the interfaces"
+        },
+    );
+    let untyped = state.groups.iter().filter(|(_, group)| group.ecs.is_some_and(|ecs| ecs.kind.is_none()));
+    note(
+        untyped.map(|(id, _)| id.as_str()).collect(),
+        "groups of a type that is not told: judged as basic",
+        "aliyun ecs DescribeSecurityGroups --RegionId REGION > groups.json",
     );
     let rules = || state.groups.values().flat_map(|group| &group.rules);
     let peers = || rules().map(|rule| &timeline.rules[rule.index()].peer);
@@ -268,7 +281,8 @@ fn missing(history: &History, state: &State) -> Vec<Missing> {
         "prefix lists that rules name, of which the entries are not known",
         "aws ec2 get-managed-prefix-list-entries --prefix-list-id ID > ID.json",
     );
-    let subnets = || interfaces().filter(|it| !it.subnet_id.is_empty());
+    // No network ACLs and flow logs of Alibaba Cloud are read.
+    let subnets = || interfaces().filter(|it| !it.subnet_id.is_empty() && !in_ecs(it));
     let subnet = |it: &'_ Interface, known: bool| (!known).then_some(it.subnet_id.clone());
     let undescribed: BTreeSet<String> =
         subnets().filter_map(|it| subnet(it, state.subnets.contains_key(&it.subnet_id))).collect();
@@ -285,7 +299,7 @@ fn missing(history: &History, state: &State) -> Vec<Missing> {
         "aws ec2 describe-network-acls",
     );
     note(
-        absent(timeline.flow_logs.is_empty(), "flow logs"),
+        absent(timeline.flow_logs.is_empty() && !all_ecs, "flow logs"),
         "no flow logs: whether an interface without records is logged at all is not known",
         "aws ec2 describe-flow-logs",
     );

@@ -2,6 +2,8 @@
 //!
 //! Shapes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/>.
 
+mod ecs;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -9,7 +11,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::flow::{Direction, Seconds};
-use crate::rules::state::{AclAction, AclEntry, Group, Interface, NetworkAcl, State, Subnet};
+use crate::rules::state::{AclAction, AclEntry, Cloud, Group, Interface, NetworkAcl, State, Subnet};
 use crate::rules::timeline::{Label, Placement, Timeline};
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
 
@@ -21,24 +23,37 @@ pub fn at(timeline: &Timeline, time: Option<Seconds>) -> Option<(&State, Placeme
     }
 }
 
-/// The state as one document. A kind of which nothing is known is left out.
+/// The state as one document. A kind of which nothing is known is left out. Where some of it lies in Alibaba Cloud, a list of
+/// the answers of both.
 pub fn document(timeline: &Timeline, state: &State) -> Value {
+    let mut answers = ecs::answers(timeline, state);
+    let document = aws_document(timeline, state);
+    match document.as_object() {
+        _ if answers.is_empty() => document,
+        Some(keys) if keys.is_empty() => Value::Array(answers),
+        _ => {
+            answers.insert(0, document);
+            Value::Array(answers)
+        }
+    }
+}
+
+fn aws_document(timeline: &Timeline, state: &State) -> Value {
+    let groups = || state.groups.iter().filter(|(_, group)| group.ecs.is_none());
     let mut document = Map::new();
     let mut put = |key: &str, items: Vec<Value>| {
         if !items.is_empty() {
             document.insert(key.to_owned(), Value::Array(items));
         }
     };
-    put(
-        "SecurityGroups",
-        state.groups.iter().map(|(id, group)| security_group(timeline, id, group)).collect(),
-    );
-    let rules = state.groups.values().flat_map(|group| group.rules.iter().map(move |rule| (group, *rule)));
+    put("SecurityGroups", groups().map(|(id, group)| security_group(timeline, id, group)).collect());
+    let rules = groups().flat_map(|(_, group)| group.rules.iter().map(move |rule| (group, *rule)));
     put(
         "SecurityGroupRules",
         rules.map(|(group, rule)| security_group_rule(timeline, group, rule)).collect(),
     );
-    put("NetworkInterfaces", state.interfaces.values().map(|it| network_interface(it)).collect());
+    let interfaces = state.interfaces.values().filter(|it| it.cloud == Cloud::Aws);
+    put("NetworkInterfaces", interfaces.map(|it| network_interface(it)).collect());
     let lists = state.prefix_lists.iter().map(|(id, nets)| {
         let entries: Vec<Value> = nets.iter().map(|net| json!({ "Cidr": net })).collect();
         json!({ "PrefixListId": id, "Entries": entries })

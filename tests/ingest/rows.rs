@@ -34,7 +34,7 @@ fn value(field: Option<Field>) -> BoxedStrategy<String> {
         Some(Field::Packets | Field::Bytes | Field::Start | Field::End | Field::Version) => number.boxed(),
         Some(Field::Action) => word(&["ACCEPT", "REJECT", "accept", "Reject"]).boxed(),
         Some(Field::LogStatus) => word(&["OK", "OK", "OK", "NODATA", "SKIPDATA"]).boxed(),
-        Some(Field::FlowDirection) => word(&["ingress", "egress", "EGRESS"]).boxed(),
+        Some(Field::FlowDirection) => word(&["ingress", "egress", "EGRESS", "in", "out", "In"]).boxed(),
         Some(Field::RejectReason) => word(&["BPA", "EC", "XY"]).boxed(),
         _ => "[a-z0-9:%/-]{1,20}".boxed(),
     };
@@ -85,7 +85,7 @@ fn each_value_means_what_it_should() {
     use RowFault::{NoValue, NotANumber, NotAnAddress, UnknownWord};
     const LAYOUT: &str = "interface-id srcaddr dstaddr protocol action log-status srcport packets start end tcp-flags \
                           flow-direction";
-    let cases: [(&str, Result<(), RowFault>); 22] = [
+    let cases: [(&str, Result<(), RowFault>); 24] = [
         ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 ingress", Ok(())),
         ("- 10.0.0.1 10.0.0.2 6 ACCEPT OK - - - - - -", Ok(())),
         ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 x -", Ok(())),
@@ -98,7 +98,9 @@ fn each_value_means_what_it_should() {
         ("eni-1 10.0.0.1 10.0.0.2 6 - OK 1 1 1 1 2 -", Err(NoValue(Field::Action))),
         ("eni-1 10.0.0.1 10.0.0.2 6 DROP OK 1 1 1 1 2 -", Err(UnknownWord(Field::Action))),
         ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT ok 1 1 1 1 2 -", Err(UnknownWord(Field::LogStatus))),
-        ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 in", Err(UnknownWord(Field::FlowDirection))),
+        ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 in", Ok(())),
+        ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 OUT", Ok(())),
+        ("eni-1 10.0.0.1 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 inward", Err(UnknownWord(Field::FlowDirection))),
         ("eni-1 10.0.0.1 10.0.0.256 6 ACCEPT OK 1 1 1 1 2 -", Err(NotAnAddress(Field::Dstaddr))),
         ("eni-1 10.0.0.01 10.0.0.2 6 ACCEPT OK 1 1 1 1 2 -", Err(NotAnAddress(Field::Srcaddr))),
         ("eni-1 10.0.0.1 10.0.0.2 256 ACCEPT OK 1 1 1 1 2 -", Err(NotANumber(Field::Protocol))),
@@ -117,7 +119,7 @@ fn each_value_means_what_it_should() {
         assert_eq!(fast(&layout, line).map(drop).map_err(|misread| misread.fault), expected, "{line}");
         assert_eq!(flow_of(&layout, line).map(drop).map_err(|misread| misread.fault), expected, "{line}");
     }
-    let last = fast(&layout, cases[21].0).unwrap();
+    let last = fast(&layout, cases[23].0).unwrap();
     let Entry::Traffic(traffic) = last.entry else { panic!("{last:?}") };
     assert_eq!(
         (last.start, last.end, traffic.tcp_flags),

@@ -53,11 +53,11 @@ fn causes(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     }
     let mut causes: Vec<(Cause, u64)> = by_cause.into_iter().collect();
     causes.sort_by_key(|(cause, records)| (std::cmp::Reverse(*records), *cause));
-    let drops = report.rules.iter().any(|rule| rule.action == "deny");
+    let ranked = report.rules.iter().any(|rule| rule.priority.is_some());
     let mut table =
         Table::new(&[Column::Number("RECORDS"), Column::Fixed("CAUSE"), Column::Flexible("WHICH MEANS")]);
     for (cause, records) in causes {
-        table.row(vec![thousands(records), cause.as_str().to_owned(), meaning(cause, drops).to_owned()]);
+        table.row(vec![thousands(records), cause.as_str().to_owned(), meaning(cause, ranked).to_owned()]);
     }
     table.write(out, page.width, usize::MAX)
 }
@@ -91,9 +91,13 @@ fn ports(row: &PortCount) -> String {
     if from == to { format!("{}/{from}", row.protocol) } else { format!("{}/{from}-{to}", row.protocol) }
 }
 
-fn meaning(cause: Cause, drops: bool) -> &'static str {
+/// `ranked`: some rules are of Alibaba Cloud.
+fn meaning(cause: Cause, ranked: bool) -> &'static str {
     match cause {
-        Cause::SecurityGroup if drops => "no rule allows it, or a Drop rule decides",
+        Cause::SecurityGroup if ranked => "no rule allows it, or a Drop rule decides",
+        Cause::NotSecurityGroup if ranked => {
+            "rules allow it: look at the ACL, the age of the snapshot, or TCP 25, which the cloud blocks"
+        }
         Cause::Unattributed => "the interface or the direction is not known",
         Cause::BlockPublicAccess => "VPC Block Public Access",
         Cause::EncryptionControl => "VPC encryption controls",

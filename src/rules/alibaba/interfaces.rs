@@ -41,6 +41,8 @@ fn interface(answer: Answer<'_>) -> Result<Interface, String> {
             push_new(&mut public_addresses, address("PublicIpAddress", &text)?);
         }
     }
+    let zone = answer.owned("ZoneId");
+    let region = if zone.is_empty() { answer.owned("RegionId") } else { zone_region(&zone).to_owned() };
     let group_ids = answer.items("SecurityGroupIds", "SecurityGroupId");
     let alone = answer.text("SecurityGroupId").map(std::borrow::Cow::into_owned);
     let group_ids = group_ids.iter().filter_map(|id| id.as_text()).map(str::to_owned).chain(alone).collect();
@@ -54,7 +56,7 @@ fn interface(answer: Answer<'_>) -> Result<Interface, String> {
         subnet_id: answer.owned("VSwitchId"),
         vpc_id: answer.owned("VpcId"),
         owner_id: answer.owned("OwnerId"),
-        region: zone_region(&answer.owned("ZoneId")).to_owned(),
+        region,
         interface_type: answer.owned("Type").to_ascii_lowercase(),
         description: answer
             .text("Description")

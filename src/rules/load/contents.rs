@@ -90,6 +90,13 @@ impl Contents {
     }
 
     fn add(&mut self, document: &Value, ids: ListIds<'_>) -> Result<(), String> {
+        // Answers of both clouds may stand in one list.
+        if let Value::Array(items) = document
+            && items.len() > 1
+            && alibaba::read(document, ids.ports)?.is_some()
+        {
+            return items.iter().try_for_each(|item| self.add(item, ids));
+        }
         if let Some(objects) = alibaba::read(document, ids.ports)? {
             self.origins.insert(Origin::Describe);
             self.objects.add_up(objects);

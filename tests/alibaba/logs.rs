@@ -1,0 +1,183 @@
+//! Flow logs: JSON lines, CSV, Parquet and console exports say the same.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, GzipLevel};
+use parquet::file::properties::WriterProperties;
+use serde_json::{Value, json};
+
+use crate::fixture::{T0, gzip};
+use crate::kit::{basic, fixture, line, record};
+
+const FLOWS: [&str; 5] = [
+    "eni-1 in 203.0.113.9 10.0.0.5 50123 22 6 ACCEPT 26",
+    "eni-1 out 10.0.0.5 203.0.113.9 22 50123 6 ACCEPT 27",
+    "eni-1 in 203.0.113.9 10.0.0.5 50124 23 6 REJECT 2",
+    "eni-1 out 10.0.0.5 198.51.100.7 40000 443 6 ACCEPT 2",
+    "eni-1 in 10.0.0.6 10.0.0.5 0 0 1 ACCEPT",
+];
+
+fn groups() -> [crate::kit::Group; 1] {
+    [basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0", "ingress Accept 1 ICMP -1/-1 10.0.0.0/8"])]
+}
+
+/// The report of the same records in a file of these bytes.
+fn report(name: &str, bytes: impl AsRef<[u8]>) -> Value {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    fixture.write(name, bytes);
+    let run = fixture.analyze(&[name, "--snapshot", "snap"]).exit(0);
+    assert_eq!(run.records("total"), 5, "{name}");
+    run.apart_from_files()
+}
+
+fn expected() -> Value {
+    report("log", FLOWS.map(line).join("\n"))
+}
+
+#[test]
+fn json_lines_with_text_for_every_value() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    fixture.write("log.json", FLOWS.map(line).join("\n"));
+    let run = fixture.analyze(&["log.json", "--snapshot", "snap"]).exit(0);
+    assert_eq!((run.records("accepted"), run.records("rejected")), (4, 1));
+    assert_eq!(run.usage("sg-1:ingress:tcp:22-22:0.0.0.0/0:1:allow", "records"), 1);
+    assert_eq!(run.usage("sg-1:ingress:tcp:22-22:0.0.0.0/0:1:allow", "reply_records"), 1);
+    assert_eq!(run.blocked(), ["eni-1 ingress tcp 23 security_group 1"]);
+    assert_eq!(run.outcome("unexplained"), 0);
+}
+
+#[test]
+fn json_may_be_packed_be_a_list_or_have_numbers() {
+    let want = expected();
+    let lines = FLOWS.map(line).join("\n");
+    assert_eq!(report("log.gz", gzip(lines.as_bytes())), want);
+    let records = FLOWS.map(|flow| record(T0, flow));
+    assert_eq!(report("list.json", json!(records).to_string()), want);
+    let with_numbers = records.clone().map(|mut record| {
+        for key in ["srcport", "dstport", "protocol", "packets", "bytes", "start", "end"] {
+            record[key] = record[key].as_str().unwrap().parse::<u64>().unwrap().into();
+        }
+        record.to_string()
+    });
+    assert_eq!(report("numbers.json", with_numbers.join("\n")), want);
+    let without_metadata = records.map(|mut record| {
+        record.as_object_mut().unwrap().retain(|key, _| !key.starts_with("__"));
+        record.to_string()
+    });
+    assert_eq!(report("bare.json", without_metadata.join("")), want);
+}
+
+/// The columns in an order that is not that of the fields, and the values of each record.
+fn table(path_name: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let records = FLOWS.map(|flow| record(T0, flow));
+    let mut names: Vec<String> = records[0].as_object().unwrap().keys().rev().cloned().collect();
+    names.push("tcp-flags".to_owned());
+    names.dedup();
+    let rows = records.map(|record| {
+        names.iter().map(|name| record[name.as_str()].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    });
+    let names =
+        names.iter().map(|name| if name == "traffic_path" { path_name.to_owned() } else { name.clone() });
+    (names.collect(), rows.to_vec())
+}
+
+#[test]
+fn csv_with_a_header_in_any_order() {
+    for path_name in ["traffic_path", "TrafficPath", "rafficPath"] {
+        let (names, rows) = table(path_name);
+        let quoted =
+            |cells: &[String]| cells.iter().map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",");
+        let plain = |cells: &[String]| cells.join(",");
+        let text = |line: &dyn Fn(&[String]) -> String| {
+            let rows: Vec<String> = rows.iter().map(|row| line(row)).collect();
+            format!("{}\n{}\n", line(&names), rows.join("\n"))
+        };
+        assert_eq!(report("log.csv", text(&plain)), expected());
+        assert_eq!(report("export.csv", text(&quoted)), expected());
+    }
+}
+
+fn parquet(hyphens: bool, numbers: Option<&DataType>, compression: Compression) -> Vec<u8> {
+    let (names, rows) = table("traffic_path");
+    let wanted = ["srcport", "dstport", "protocol", "packets", "bytes", "start", "end", "tcp-flags"];
+    let columns = names.iter().enumerate().map(|(at, name)| {
+        let cells = rows.iter().map(|row| row[at].as_str());
+        let array: ArrayRef = match numbers {
+            Some(DataType::Int32) if wanted.contains(&name.as_str()) => {
+                Arc::new(cells.map(|cell| cell.parse::<i32>().ok()).collect::<Int32Array>())
+            }
+            Some(_) if wanted.contains(&name.as_str()) => {
+                Arc::new(cells.map(|cell| cell.parse::<i64>().ok()).collect::<Int64Array>())
+            }
+            // A column without a value is null.
+            _ => Arc::new(cells.map(|cell| (cell != "-").then_some(cell)).collect::<StringArray>()),
+        };
+        let name = if hyphens { name.clone() } else { name.replace('-', "_") };
+        (Field::new(name, array.data_type().clone(), true), array)
+    });
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.unzip();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn parquet_with_either_names_and_any_types() {
+    let want = expected();
+    let gzip = Compression::GZIP(GzipLevel::default());
+    for (hyphens, numbers, compression) in [
+        (true, None, Compression::SNAPPY),
+        (false, None, gzip),
+        (true, Some(DataType::Int64), Compression::SNAPPY),
+        (false, Some(DataType::Int32), gzip),
+    ] {
+        assert_eq!(
+            report("log.parquet", parquet(hyphens, numbers.as_ref(), compression)),
+            want,
+            "{hyphens} {numbers:?}"
+        );
+    }
+}
+
+#[test]
+fn no_data_and_lost_data_are_counted() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    let silent = |status: &str, dashes: bool| {
+        let mut record = record(T0, "eni-1 in - - - - - -");
+        record["log-status"] = json!(status);
+        if dashes {
+            record["direction"] = json!("-");
+        } else {
+            let keys = ["direction", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "action"];
+            record.as_object_mut().unwrap().retain(|key, _| !keys.contains(&key.as_str()));
+        }
+        record.to_string()
+    };
+    let lines = [silent("NODATA", true), silent("NODATA", false), silent("SKIPDATA", true)];
+    fixture.write("log", lines.join("\n"));
+    let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+    assert_eq!((run.records("no_data"), run.records("skip_data"), run.records("malformed")), (2, 1, 0));
+}
+
+#[test]
+fn what_cannot_be_joined_is_named_and_bad_rows_are_counted() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    fixture.write("a.json", "{\"srcaddr\":\"10.0.0.1\",\"dstaddr\":\"10.0.0.2\",\"action\":\"ACCEPT\"}");
+    let run = fixture.analyze(&["a.json", "--snapshot", "snap"]).exit(2);
+    assert!(run.stderr.contains("interface-id") && run.stderr.contains("protocol"), "{}", run.stderr);
+    fixture.write("b.json", "{\"hello\":\"world\",\"version\":\"1\"}");
+    let run = fixture.analyze(&["b.json", "--snapshot", "snap"]).exit(2);
+    assert!(run.stderr.contains("not flow-log events") && run.stderr.contains("hello"), "{}", run.stderr);
+    let bad = line("eni-1 sideways 10.0.0.1 10.0.0.5 1 22 6 ACCEPT");
+    fixture.write("c.json", [line(FLOWS[0]), bad, line(FLOWS[1])].join("\n"));
+    let run = fixture.analyze(&["c.json", "--snapshot", "snap"]).exit(0);
+    assert_eq!((run.records("total"), run.records("malformed")), (2, 1));
+    assert_eq!(run.at("/coverage/faults/0/first/row"), 2);
+}

@@ -1,0 +1,206 @@
+//! What the report says of priorities, Drop rules and openings.
+
+use serde_json::json;
+
+use crate::fixture::Run;
+use crate::kit::{analyzed, basic};
+
+const ENI: [&str; 1] = ["eni-1 10.0.0.5 sg-1"];
+const OUT: &str = "eni-1 out 10.0.0.5 198.51.100.7 40000 443 6 ACCEPT 2";
+const REFUSED: &str = "eni-1 in 203.0.113.9 10.0.0.5 50123 9999 6 REJECT 2";
+
+fn of(rules: &[&str]) -> Run {
+    analyzed(&[basic("sg-1", rules)], &ENI, &[OUT, REFUSED])
+}
+
+#[test]
+fn a_drop_rule_that_dropped_nothing() {
+    let key = "sg-1:ingress:tcp:445-445:0.0.0.0/0:1:deny";
+    let run = of(&["ingress Drop 1 TCP 445/445 0.0.0.0/0"]);
+    assert!(run.verdict(key).starts_with("not_seen"), "{}", run.verdict(key));
+    let finding = run.finding(&format!("unused_rule/{key}"));
+    assert!(finding["title"].as_str().unwrap().starts_with("Drop rule that dropped nothing"));
+    // Where no refusal is logged at all, nobody can tell.
+    let run = analyzed(&[basic("sg-1", &["ingress Drop 1 TCP 445/445 0.0.0.0/0"])], &ENI, &[OUT]);
+    assert!(run.verdict(key).starts_with("cannot_decide [interface_silent"), "{}", run.verdict(key));
+    // One that did is used.
+    let refused = "eni-1 in 203.0.113.9 10.0.0.5 50123 445 6 REJECT 2";
+    let run = analyzed(&[basic("sg-1", &["ingress Drop 1 TCP 445/445 0.0.0.0/0"])], &ENI, &[OUT, refused]);
+    assert_eq!((run.verdict(key), run.usage(key, "records")), ("used".to_owned(), 1));
+}
+
+#[test]
+fn rules_that_can_never_decide() {
+    let accept = "ingress Accept 5 TCP 22/22 10.0.0.0/8";
+    let cases: [(&[&str], bool); 11] = [
+        (&["ingress Drop 1 TCP 22/22 0.0.0.0/0"], true),
+        // At equal priority Drop comes first, an Accept is credited together.
+        (&["ingress Drop 5 TCP 1/100 10.0.0.0/8"], true),
+        (&["ingress Accept 5 TCP 1/100 0.0.0.0/0"], false),
+        (&["ingress Accept 4 TCP 1/100 0.0.0.0/0"], true),
+        (&["ingress Drop 6 TCP 22/22 0.0.0.0/0"], false),
+        // Together.
+        (&["ingress Drop 1 TCP 22/22 10.0.0.0/9", "ingress Accept 2 ALL -1/-1 10.128.0.0/9"], true),
+        (&["ingress Drop 1 TCP 22/22 10.0.0.0/9", "ingress Accept 2 ALL -1/-1 10.192.0.0/10"], false),
+        // Another port, another protocol, another family, another direction.
+        (&["ingress Drop 1 TCP 23/65535 0.0.0.0/0"], false),
+        (&["ingress Drop 1 UDP 22/22 0.0.0.0/0"], false),
+        (&["ingress Drop 1 TCP 22/22 ::/0"], false),
+        (&["egress Drop 1 ALL -1/-1 0.0.0.0/0"], false),
+    ];
+    for (others, never) in cases {
+        let run = of(&[others, &[accept]].concat());
+        let ids = run.finding_ids("ineffective_rule");
+        let key = "sg-1:ingress:tcp:22-22:10.0.0.0/8:5:allow";
+        assert_eq!(ids.contains(&key.to_owned()), never, "{others:?}: {ids:?}");
+        if never {
+            let finding = run.finding(&format!("ineffective_rule/{key}"));
+            assert_eq!(
+                finding["evidence"]["covered_by"].as_array().unwrap().len(),
+                others.len(),
+                "{others:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_port_range_is_covered_by_several_and_the_one_that_does_alone_is_named() {
+    let run = of(&[
+        "ingress Drop 9 TCP 1/1000 0.0.0.0/0",
+        "ingress Accept 1 TCP 1/500 0.0.0.0/0",
+        "ingress Accept 2 TCP 501/1000 0.0.0.0/0",
+        "ingress Accept 3 TCP 400/600 0.0.0.0/0",
+    ]);
+    let finding = run.finding("ineffective_rule/sg-1:ingress:tcp:1-1000:0.0.0.0/0:9:deny");
+    let keys = ["sg-1:ingress:tcp:1-500:0.0.0.0/0:1:allow", "sg-1:ingress:tcp:501-1000:0.0.0.0/0:2:allow"];
+    assert_eq!((&finding["evidence"]["covered_by"], &finding["severity"]), (&json!(keys), &json!("medium")));
+    assert_eq!(
+        run.finding("ineffective_rule/sg-1:ingress:tcp:400-600:0.0.0.0/0:3:allow")["evidence"]["covered_by"],
+        json!(keys)
+    );
+}
+
+#[test]
+fn a_rule_is_ineffective_only_if_it_is_so_on_every_interface() {
+    let groups = [
+        basic("sg-1", &["ingress Accept 2 TCP 22/22 0.0.0.0/0"]),
+        basic("sg-2", &["ingress Drop 1 TCP 22/22 0.0.0.0/0"]),
+    ];
+    let both = ["eni-1 10.0.0.5 sg-1 sg-2"];
+    let run = analyzed(&groups, &both, &[OUT]);
+    assert_eq!(run.finding_ids("ineffective_rule"), ["sg-1:ingress:tcp:22-22:0.0.0.0/0:2:allow"]);
+    assert_eq!(run.finding_ids("over_broad"), Vec::<String>::new());
+    let one = ["eni-1 10.0.0.5 sg-1 sg-2", "eni-2 10.0.0.6 sg-1"];
+    let run = analyzed(&groups, &one, &[OUT]);
+    assert_eq!(run.finding_ids("ineffective_rule"), Vec::<String>::new());
+    assert_eq!(run.finding_ids("over_broad"), ["sg-1:ingress:tcp:22-22:0.0.0.0/0:2:allow"]);
+}
+
+#[test]
+fn members_that_reach_each_other_whatever_rules_say() {
+    let group = basic("sg-1", &["ingress Drop 1 TCP 22/22 sg-1"]).inner("Accept");
+    let run = analyzed(&[group], &ENI, &[OUT]);
+    assert_eq!(run.finding_ids("ineffective_rule"), ["sg-1:ingress:tcp:22-22:sg-1:1:deny"]);
+    let group = basic("sg-1", &["ingress Drop 1 TCP 22/22 sg-1"]);
+    assert_eq!(analyzed(&[group], &ENI, &[OUT]).finding_ids("ineffective_rule"), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_drop_closes_is_not_open_and_what_it_leaves_is() {
+    let open = "ingress Accept 2 TCP 22/22 0.0.0.0/0";
+    let key = "sg-1:ingress:tcp:22-22:0.0.0.0/0:2:allow";
+    let cases: [(&[&str], Option<&str>); 8] = [
+        (&[], Some("high")),
+        (&["ingress Drop 1 TCP 22/22 0.0.0.0/0"], None),
+        (&["ingress Drop 1 ALL -1/-1 0.0.0.0/0"], None),
+        (&["ingress Drop 2 TCP 1/1000 0.0.0.0/0"], None),
+        (&["ingress Drop 3 TCP 22/22 0.0.0.0/0"], Some("high")),
+        (&["ingress Drop 1 TCP 23/23 0.0.0.0/0"], Some("high")),
+        // Half of the internet is left: not the world any more, but wide.
+        (&["ingress Drop 1 TCP 22/22 0.0.0.0/1"], Some("medium")),
+        // A Drop of a few is no difference.
+        (&["ingress Drop 1 TCP 22/22 203.0.113.0/24"], Some("high")),
+    ];
+    for (drops, severity) in cases {
+        let run = of(&[drops, &[open]].concat());
+        let found = run.findings("over_broad").into_iter().find(|finding| finding["rule_key"] == key);
+        assert_eq!(found.map(|finding| finding["severity"].as_str().unwrap()), severity, "{drops:?}");
+    }
+    // What closes some of it is named.
+    let run = of(&["ingress Drop 1 TCP 22/22 0.0.0.0/1", open]);
+    let finding = run.finding(&format!("over_broad/{key}"));
+    assert_eq!(finding["evidence"]["partly_closed_by"], json!(["sg-1:ingress:tcp:22-22:0.0.0.0/1:1:deny"]));
+}
+
+#[test]
+fn of_many_ports_those_that_a_drop_closes_are_left_out() {
+    let run = of(&["ingress Accept 2 TCP 20/3400 0.0.0.0/0", "ingress Drop 1 TCP 22/22 0.0.0.0/0"]);
+    let finding = run.finding("over_broad/sg-1:ingress:tcp:20-3400:0.0.0.0/0:2:allow");
+    let services = finding["evidence"]["services"].as_array().unwrap();
+    let ports: Vec<u64> = services.iter().map(|service| service["port"].as_u64().unwrap()).collect();
+    assert!(ports.contains(&3389) && !ports.contains(&22), "{ports:?}");
+}
+
+#[test]
+fn the_world_in_every_spelling() {
+    for rule in [
+        "ingress Accept 1 ALL -1/-1 0.0.0.0/0",
+        "ingress Accept 1 TCP 1/65535 0.0.0.0/0",
+        "ingress Accept 1 TCP -1/-1 0.0.0.0/0",
+        "ingress Accept 1 all -1/-1 ::/0",
+    ] {
+        let run = of(&[rule]);
+        assert_eq!(run.findings("over_broad")[0]["severity"], "critical", "{rule}");
+    }
+    // All ports but the ones that are dropped are still all ports; with everything dropped nothing is open.
+    let run = of(&["ingress Accept 2 ALL -1/-1 0.0.0.0/0", "ingress Drop 1 TCP 1/65535 0.0.0.0/0"]);
+    assert_eq!(run.findings("over_broad").len(), 1);
+    let run = of(&["ingress Accept 2 TCP 1/65535 0.0.0.0/0", "ingress Drop 1 TCP 1/65535 0.0.0.0/0"]);
+    assert_eq!(run.findings("over_broad").len(), 0);
+    // A hundred ports left are judged port by port.
+    let run = of(&["ingress Accept 2 TCP 1/65535 0.0.0.0/0", "ingress Drop 1 TCP 101/65535 0.0.0.0/0"]);
+    assert!(run.findings("over_broad")[0]["title"].as_str().unwrap().contains("SSH"));
+}
+
+#[test]
+fn halves_of_the_internet_together_are_the_world_unless_they_are_dropped() {
+    let halves = ["ingress Accept 2 TCP 22/22 0.0.0.0/1", "ingress Accept 2 TCP 22/22 128.0.0.0/1"];
+    assert!(of(&halves).finding_ids("over_broad").iter().any(|id| id.contains("union")));
+    let dropped = [halves[0], halves[1], "ingress Drop 1 TCP 22/22 0.0.0.0/0"];
+    assert_eq!(of(&dropped).finding_ids("over_broad"), Vec::<String>::new());
+}
+
+#[test]
+fn groups_of_services_are_left_to_the_service() {
+    let group = basic("sg-1", &["ingress Accept 100 ALL -1/-1 0.0.0.0/0"]).managed();
+    let run = analyzed(&[group], &ENI, &[OUT]);
+    let finding = run.finding("over_broad/sg-1:ingress:-1:-1--1:0.0.0.0/0:100:allow");
+    let advice = finding["recommendation"].as_str().unwrap();
+    assert!(advice.contains("load balancer") && advice.contains("add a Drop"), "{advice}");
+    let verdict = run.verdict("sg-1:ingress:-1:-1--1:0.0.0.0/0:100:allow");
+    assert!(verdict.contains("required_by_service"), "{verdict}");
+}
+
+#[test]
+fn the_text_report_says_priority_and_drop() {
+    let fixture = crate::kit::fixture(&[basic("sg-1", &["ingress Drop 7 TCP 445/445 0.0.0.0/0"])], &ENI);
+    fixture.write("log", [crate::kit::line(OUT), crate::kit::line(REFUSED)].join("\n"));
+    let run = fixture.run(&["analyze", "log", "--snapshot", "snap"]);
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(text.contains("drop in tcp/445 from 0.0.0.0/0, priority 7"), "{text}");
+    assert!(text.contains("no rule allows it, or a Drop rule decides"), "{text}");
+}
+
+#[test]
+fn mail_that_the_cloud_blocks_is_told() {
+    let fixture = crate::kit::fixture(&[basic("sg-1", &["egress Accept 1 TCP 25/25 0.0.0.0/0"])], &ENI);
+    let refused = "eni-1 out 10.0.0.5 203.0.113.9 50123 25 6 REJECT 2";
+    fixture.write("log", [crate::kit::line(OUT), crate::kit::line(refused)].join("\n"));
+    let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+    assert_eq!(run.blocked(), ["eni-1 egress tcp 25 not_security_group 1"]);
+    let finding = run.finding("unused_rule/sg-1:egress:tcp:25-25:0.0.0.0/0:1:allow");
+    assert!(finding["recommendation"].as_str().unwrap().contains("blocks TCP 25"));
+    let text = fixture.run(&["analyze", "log", "--snapshot", "snap"]);
+    assert!(String::from_utf8_lossy(&text.stdout).contains("TCP 25"));
+}

@@ -1,0 +1,236 @@
+//! Answers of ECS in all their forms.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, Run};
+use crate::kit::{advanced, analyzed, answers, basic, fixture, line};
+
+const ENI: [&str; 1] = ["eni-1 10.0.0.5 sg-1"];
+const SSH: &str = "eni-1 in 203.0.113.9 10.0.0.5 50123 22 6 ACCEPT 2";
+const KEY: &str = "sg-1:ingress:tcp:22-22:0.0.0.0/0:1:allow";
+
+fn of_documents(documents: &[(&str, String)]) -> Run {
+    let fixture = Fixture::new();
+    for (name, text) in documents {
+        fixture.write(&format!("snap/{name}"), text);
+    }
+    fixture.write("log", line(SSH));
+    fixture.analyze(&["log", "--snapshot", "snap"]).exit(0)
+}
+
+#[test]
+fn answers_may_be_apart_in_one_list_or_one_after_the_other() {
+    let groups = [basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]), advanced("sg-2", &[])];
+    let all: Vec<Value> = answers(&groups, &ENI).into_iter().map(|(_, answer)| answer).collect();
+    let apart: Vec<(String, String)> =
+        all.iter().enumerate().map(|(at, answer)| (format!("{at}.json"), answer.to_string())).collect();
+    let apart: Vec<(&str, String)> = apart.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let list = json!(all).to_string();
+    let stream = all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    let bodies =
+        json!(all.iter().map(|answer| json!({ "statusCode": 200, "body": answer })).collect::<Vec<_>>());
+    let reports = [
+        of_documents(&apart),
+        of_documents(&[("a.json", list)]),
+        of_documents(&[("a.json", stream)]),
+        of_documents(&[("a.json", bodies.to_string())]),
+    ];
+    for run in &reports {
+        assert_eq!(run.usage(KEY, "records"), 1);
+        assert_eq!(
+            run.findings("coverage_gap")
+                .iter()
+                .filter(|it| it["id"] == "coverage_gap/group_types_unknown")
+                .count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn pages_of_one_group_add_up() {
+    let first = basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]);
+    let second = basic("sg-1", &["ingress Accept 1 TCP 80/80 0.0.0.0/0"]);
+    let enis = answers(&[], &ENI).pop().unwrap().1;
+    let run = of_documents(&[
+        ("page1.json", first.attribute().to_string()),
+        ("page2.json", second.attribute().to_string()),
+        ("enis.json", enis.to_string()),
+    ]);
+    assert_eq!(run.keys(), [KEY, "sg-1:ingress:tcp:80-80:0.0.0.0/0:1:allow"]);
+}
+
+#[test]
+fn words_numbers_and_ranges_in_every_spelling() {
+    let cases = [
+        ("ingress Accept 1 TCP 22/22 0.0.0.0/0", "tcp:22-22:0.0.0.0/0:1:allow"),
+        ("ingress accept 1 tcp 22/22 0.0.0.0/0", "tcp:22-22:0.0.0.0/0:1:allow"),
+        ("ingress DROP 100 6 22/22 0.0.0.0/0", "tcp:22-22:0.0.0.0/0:100:deny"),
+        ("ingress Accept 1 TCP 1/65535 0.0.0.0/0", "tcp:1-65535:0.0.0.0/0:1:allow"),
+        ("ingress Accept 1 TCP -1/-1 0.0.0.0/0", "tcp:-1--1:0.0.0.0/0:1:allow"),
+        ("ingress Accept 1 ALL -1/-1 0.0.0.0/0", "-1:-1--1:0.0.0.0/0:1:allow"),
+        ("ingress Accept 1 all -1/-1 0.0.0.0/0", "-1:-1--1:0.0.0.0/0:1:allow"),
+        ("ingress Accept 1 ICMP -1/-1 0.0.0.0/0", "icmp:-1--1:0.0.0.0/0:1:allow"),
+        ("ingress Accept 1 ICMP -1/-1 ::/0", "icmpv6:-1--1:::/0:1:allow"),
+        ("ingress Accept 1 GRE -1/-1 10.0.0.0/8", "47:-1--1:10.0.0.0/8:1:allow"),
+        ("ingress Accept 1 UDP 53/53 10.1.2.3", "udp:53-53:10.1.2.3/32:1:allow"),
+        ("ingress Accept 1 TCP 22/22 2001:db8::/32", "tcp:22-22:2001:db8::/32:1:allow"),
+        ("ingress Accept 1 TCP 22/22 sg-9", "tcp:22-22:sg-9:1:allow"),
+        ("ingress Accept 1 TCP 22/22 pl-9", "tcp:22-22:pl-9:1:allow"),
+    ];
+    for (text, key) in cases {
+        let run = analyzed(&[basic("sg-1", &[text])], &ENI, &[SSH]);
+        assert_eq!(run.keys(), [format!("sg-1:ingress:{key}")], "{text}");
+    }
+    let rule = "ingress Accept 1 TCP 22/22 0.0.0.0/0";
+    let run = analyzed(&[basic("sg-1", &[rule]).with("Priority", "")], &ENI, &[SSH]);
+    assert_eq!(
+        (run.keys(), run.rule(KEY)["priority"].clone(), run.rule(KEY)["action"].clone()),
+        (vec![KEY], json!(1), json!("allow"))
+    );
+    // An address range comes before a group.
+    let run = analyzed(&[basic("sg-1", &[rule]).with("SourceGroupId", "sg-9")], &ENI, &[SSH]);
+    assert_eq!(run.keys(), [KEY]);
+}
+
+#[test]
+fn what_cannot_be_is_an_error_that_says_where() {
+    let rule = "ingress Accept 1 TCP 22/22 0.0.0.0/0";
+    for (key, value, expected) in [
+        ("Priority", "0", "sg-1: Priority: expected 1 to 100, found \"0\""),
+        ("Priority", "101", "Priority: expected 1 to 100"),
+        ("Policy", "maybe", "Policy: expected Accept or Drop, found \"maybe\""),
+        ("Direction", "up", "Direction: expected ingress or egress"),
+        ("PortRange", "22-23", "PortRange: expected ports such as 22/22"),
+        ("DestCidrIp", "here", "DestCidrIp: expected an address range"),
+    ] {
+        let fixture = fixture(&[basic("sg-1", &[rule]).with(key, value)], &ENI);
+        fixture.write("log", line(SSH));
+        let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(2);
+        assert!(run.stderr.contains(expected), "{key}={value}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn prefix_lists_and_port_lists_are_looked_up() {
+    let group = basic("sg-1", &["ingress Accept 1 TCP 22/22 pl-bp1abc"]);
+    let ports = basic("sg-2", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"])
+        .with("PortRange", "")
+        .with("PortRangeListId", "prl-1");
+    let lists = [
+        (
+            "list.json",
+            json!({ "PrefixListId": "pl-bp1abc", "AddressFamily": "IPv4", "Entries": { "Entry": [
+            { "Cidr": "203.0.113.0/24", "Description": "" }] } }),
+        ),
+        (
+            "prl-1.json",
+            json!({ "Entries": { "Entry": [{ "PortRange": "22/22" }, { "PortRange": "8000/8100" }] } }),
+        ),
+    ];
+    for (group, key, explained) in [
+        (&group, "sg-1:ingress:tcp:22-22:pl-bp1abc:1:allow", true),
+        (&ports, "sg-2:ingress:tcp:-1--1:0.0.0.0/0:1:allow:ports=prl-1=22-22,8000-8100", true),
+    ] {
+        let eni = key.split(':').next().unwrap();
+        let fixture = fixture(std::slice::from_ref(group), &[&format!("eni-1 10.0.0.5 {eni}")]);
+        for (name, list) in &lists {
+            fixture.write(&format!("snap/{name}"), list.to_string());
+        }
+        fixture.write("log", line(SSH));
+        let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+        assert_eq!(run.usage(key, "records") == 1, explained, "{key}");
+        let state = fixture.run(&["snapshot", "check", "snap"]);
+        assert_eq!(state.status, Some(0), "{}", state.stderr);
+    }
+    // A list that nobody gives matches nothing, and what it is about cannot be decided.
+    let run = analyzed(
+        &[ports],
+        &["eni-1 10.0.0.5 sg-2"],
+        &["eni-1 out 10.0.0.5 198.51.100.7 40000 443 6 ACCEPT 2"],
+    );
+    let verdict = run.verdict("sg-2:ingress:tcp:-1--1:0.0.0.0/0:1:allow:ports=prl-1");
+    assert!(verdict.starts_with("cannot_decide [unresolved_peer"), "{verdict}");
+}
+
+#[test]
+fn a_state_keeps_all_of_it() {
+    let groups = [
+        basic("sg-1", &["ingress Drop 1 TCP 22/22 0.0.0.0/0", "ingress Accept 2 TCP 1/65535 0.0.0.0/0"])
+            .inner("Accept"),
+        advanced("sg-2", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]).with("SourcePortRange", "1024/65535"),
+    ];
+    let enis = ["eni-1 10.0.0.5 sg-1", "eni-2 10.0.0.6 sg-2"];
+    let fixture = fixture(&groups, &enis);
+    let flows = [
+        "eni-1 in 203.0.113.9 10.0.0.5 50123 22 6 REJECT 2",
+        "eni-2 in 203.0.113.9 10.0.0.6 50123 22 6 ACCEPT 2",
+    ];
+    fixture.write("a", line(flows[0]));
+    fixture.write("b", line(flows[1]));
+    let whole = fixture.run(&["analyze", "a", "b", "--snapshot", "snap", "--format", "json"]);
+    for (log, state) in [("a", "a.state"), ("b", "b.state")] {
+        fixture.analyze(&[log, "--snapshot", "snap", "--save-state", state]).exit(0);
+    }
+    let merged = fixture.run(&["report", "b.state", "a.state", "--format", "json"]);
+    assert_eq!((merged.status, &merged.stderr), (Some(0), &String::new()));
+    assert_eq!(String::from_utf8_lossy(&merged.stdout), String::from_utf8_lossy(&whole.stdout));
+}
+
+#[test]
+fn what_show_writes_is_read_back_as_it_was() {
+    let groups = [
+        basic(
+            "sg-1",
+            &[
+                "ingress Drop 1 TCP 22/22 0.0.0.0/0",
+                "egress Accept 2 ALL -1/-1 ::/0",
+                "ingress Accept 7 UDP 1/9 sg-2",
+            ],
+        )
+        .inner("Accept"),
+        advanced("sg-2", &["ingress Accept 1 TCP 22/22 pl-9"])
+            .with("SourcePortRange", "1024/65535")
+            .with("DestCidrIp", "10.0.0.6"),
+        basic("sg-3", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"])
+            .with("PortRange", "")
+            .with("PortRangeListId", "prl-1"),
+        basic("sg-4", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"])
+            .classic()
+            .with("NicType", "intranet")
+            .managed(),
+        basic("sg-5", &["ingress Accept 1 GRE -1/-1 10.0.0.0/8"]).untold(),
+    ];
+    let enis = ["eni-1 10.0.0.5 sg-1 sg-3", "eni-2 10.0.0.6 sg-2", "eni-3 2001:db8::5 sg-5"];
+    let fixture = fixture(&groups, &enis);
+    let ports = json!({ "Entries": { "Entry": [{ "PortRange": "22/22" }, { "PortRange": "8000/8100" }] } });
+    fixture.write("snap/prl-1.json", ports.to_string());
+    let shown = fixture.run(&["snapshot", "show", "snap"]);
+    assert_eq!((shown.status, shown.stderr.as_str()), (Some(0), ""));
+    fixture.write("again/shown.json", &shown.stdout);
+    let diff = fixture.run(&["snapshot", "diff", "snap", "again"]);
+    assert_eq!(String::from_utf8_lossy(&diff.stdout), "No difference.\n");
+    let again = fixture.run(&["snapshot", "show", "again"]);
+    assert_eq!(again.stdout, shown.stdout);
+    let flow = "eni-1 in 203.0.113.9 10.0.0.5 50123 22 6 REJECT 2";
+    fixture.write("log", line(flow));
+    let [one, other] = ["snap", "again"].map(|snap| {
+        let mut report = fixture.analyze(&["log", "--snapshot", snap]).exit(0).json.clone();
+        report["coverage"].as_object_mut().unwrap().remove("snapshots");
+        report
+    });
+    assert_eq!(one, other);
+}
+
+#[test]
+fn check_says_what_is_missing_and_how_to_get_it() {
+    let fixture = fixture(&[basic("sg-1", &[]).untold()], &["eni-1 10.0.0.5 sg-1 sg-2"]);
+    let check = fixture.run(&["snapshot", "check", "snap"]);
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    for expected in
+        ["sg-2", "aliyun ecs DescribeSecurityGroupAttribute", "groups of a type that is not told", "sg-1"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("aws ec2"), "{text}");
+}
