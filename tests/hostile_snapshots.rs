@@ -93,24 +93,45 @@ proptest! {
 
     #[test]
     fn a_damaged_snapshot_never_crashes(document in 0..DOCUMENTS.len(), changes in proptest::collection::vec(damage(), 1..4)) {
-        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-logs/snapshot");
-        let folder = tempfile::tempdir().unwrap();
-        for (at, name) in DOCUMENTS.iter().enumerate() {
-            let mut bytes = fs::read(samples.join(name)).unwrap();
-            if at == document {
-                bytes = changes.iter().fold(bytes, |bytes, change| damaged(&bytes, change));
-            }
-            fs::write(folder.path().join(name), bytes).unwrap();
-        }
-        match load(&[folder.path().display().to_string()]) {
-            Ok(loaded) => {
-                prop_assert_eq!(loaded.documents.len(), DOCUMENTS.len());
-                let timeline = Timeline::build(loaded.snapshots);
-                let _ = Index::build(&timeline);
-            }
-            Err(error) => prop_assert!(error.to_string().contains(DOCUMENTS[document]), "{}", error),
-        }
+        let names = DOCUMENTS.map(str::to_owned);
+        damage_one("sample-logs/snapshot", &names, document, &changes)?;
     }
+
+    #[test]
+    fn nor_does_one_of_alibaba_cloud(document in any::<usize>(), changes in proptest::collection::vec(damage(), 1..4)) {
+        let folder = "sample-logs/alibaba/snapshot";
+        let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        damage_one(folder, &names, document % names.len(), &changes)?;
+    }
+}
+
+/// Loads a sample of which one document is damaged.
+fn damage_one(
+    folder: &str,
+    names: &[String],
+    document: usize,
+    changes: &[Damage],
+) -> Result<(), TestCaseError> {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let folder = tempfile::tempdir().unwrap();
+    for (at, name) in names.iter().enumerate() {
+        let mut bytes = fs::read(samples.join(name)).unwrap();
+        if at == document {
+            bytes = changes.iter().fold(bytes, |bytes, change| damaged(&bytes, change));
+        }
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    match load(&[folder.path().display().to_string()]) {
+        Ok(loaded) => {
+            prop_assert_eq!(loaded.documents.len(), names.len());
+            let timeline = Timeline::build(loaded.snapshots);
+            let _ = Index::build(&timeline);
+        }
+        Err(error) => prop_assert!(error.to_string().contains(&names[document]), "{}", error),
+    }
+    Ok(())
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod account;
 
 use std::collections::BTreeSet;
 
-use account::{account, alibaba_account};
+use account::{Whose, account, estate};
 use flowaudit::attribution::naive::{Answer, OUTCOMES, RuleUse, attribute};
 use flowaudit::attribution::{BASES, Cause, DRIFTS};
 use flowaudit::flow::{Action, Entry, OwnedFlow};
@@ -98,7 +98,7 @@ fn made_up_accounts_of_alibaba_cloud_reach_drops_and_defaults() {
     missing.extend(BASES.iter().map(|basis| format!("{basis:?}")));
     missing.extend(CAUSES.iter().map(|cause| format!("{cause:?}")));
     for seed in 0..400 {
-        let (timeline, flows) = alibaba_account(seed);
+        let (timeline, flows) = estate(seed, Whose::Alibaba);
         let answer = attribute(&timeline, &flows);
         for (basis, _) in answer.basis.iter().filter(|(_, count)| **count > 0) {
             missing.remove(&format!("{basis:?}"));

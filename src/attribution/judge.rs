@@ -1,5 +1,7 @@
 //! One record → what explains or refused it: the fast path of the definition.
 
+mod matching;
+
 use std::net::IpAddr;
 
 use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
@@ -9,10 +11,8 @@ use super::sets::{SetId, SetTable};
 use super::{Basis, Cause, Drift};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Seconds, Traffic, has_ports};
 use crate::rules::RuleIndex;
-use crate::rules::ranked::NicType;
 use crate::rules::state::Cloud;
 use crate::rules::timeline::{Placement, Timeline};
-use crate::tally::scope::{self, PeerScope};
 
 /// Which end of a connection sent the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,11 +99,6 @@ pub struct Judge<'a> {
     /// Per profile and direction: which of its rules matched, as bits, and the set that is.
     masks: Vec<Vec<(u64, SetId)>>,
 }
-
-/// Profiles with more rules in a direction go without masks.
-const MOST_MASKED: usize = 64;
-/// Beyond so many masks of a profile a hash table is faster than looking through them.
-const MOST_MASKS: usize = 16;
 
 /// Which readings the TCP flags leave in play.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,92 +298,6 @@ impl<'a> Judge<'a> {
         (forward, reply)
     }
 
-    /// The rules of a direction that let a packet through; its ports are that of its source and the other one.
-    fn matching(
-        &mut self,
-        case: &Case<'_>,
-        direction: Direction,
-        ports: (u16, u16),
-        members: &[u64],
-    ) -> SetId {
-        let profile = case.profile;
-        let rules = profile.rules(direction);
-        let matches = |rule: &CompiledRule| self.matches(case, rule, ports, members);
-        if rules.len() > MOST_MASKED {
-            let mut found: Vec<&CompiledRule> = rules.iter().filter(|rule| matches(rule)).collect();
-            if profile.cloud == Cloud::Alibaba {
-                let deciding = found.iter().map(|rule| rule.rank).min();
-                found.retain(|rule| Some(rule.rank) == deciding && rule.allows());
-            }
-            self.matched.clear();
-            self.matched.extend(found.iter().map(|rule| rule.rule));
-            return self.sets.intern(&self.matched, self.index);
-        }
-        let mut mask =
-            rules.iter().zip(0..).fold(0, |mask, (rule, at)| mask | u64::from(matches(rule)) << at);
-        if profile.cloud == Cloud::Alibaba {
-            mask = letting_through(rules, mask);
-        }
-        if mask == 0 {
-            return SetId::EMPTY;
-        }
-        let masks = &mut self.masks[profile.number * 2 + direction as usize];
-        if let Some((_, set)) = masks.iter().find(|(known, _)| *known == mask) {
-            return *set;
-        }
-        self.matched.clear();
-        self.matched
-            .extend(rules.iter().zip(0..).filter(|(_, at)| mask >> at & 1 == 1).map(|(rule, _)| rule.rule));
-        let set = self.sets.intern(&self.matched, self.index);
-        if masks.len() < MOST_MASKS {
-            masks.push((mask, set));
-        }
-        set
-    }
-
-    fn matches(&self, case: &Case<'_>, rule: &CompiledRule, ports: (u16, u16), members: &[u64]) -> bool {
-        rule.allows_peer(members) && self.fits_but_peer(case, rule, ports)
-    }
-
-    fn fits_but_peer(&self, case: &Case<'_>, rule: &CompiledRule, (source, port): (u16, u16)) -> bool {
-        rule.allows_port(case.traffic.protocol, port)
-            && (!rule.asks_more || self.asks_no_more(case, rule, source))
-    }
-
-    /// Source port, near address and kind of network, of the few rules that ask for them.
-    #[cold]
-    fn asks_no_more(&self, case: &Case<'_>, rule: &CompiledRule, source: u16) -> bool {
-        let Some(ranked) = &self.timeline.rules[rule.rule.index()].ranked else { return true };
-        let near = match case.direction {
-            Direction::Ingress => case.traffic.dstaddr,
-            Direction::Egress => case.traffic.srcaddr,
-        };
-        let nic = match scope::of(case.peer) {
-            PeerScope::Internet => NicType::Internet,
-            PeerScope::Internal => NicType::Intranet,
-        };
-        ranked.source_ports.is_none_or(|(from, to)| from <= source && source <= to)
-            && ranked.local.is_none_or(|range| range.contains(&near))
-            && ranked.nic.is_none_or(|asked| asked == nic)
-    }
-
-    /// The rule that denies the forward reading, where it decides.
-    fn denied(&mut self, case: &Case<'_>) -> SetId {
-        if case.profile.cloud == Cloud::Aws {
-            return SetId::EMPTY;
-        }
-        let class = self.index.atoms.class(case.peer, &case.state.classes);
-        let members = self.index.members.members(class);
-        let ports = (case.traffic.srcport, case.traffic.dstport);
-        let rules = case.profile.rules(case.direction).iter();
-        let deciding =
-            rules.filter(|rule| self.matches(case, rule, ports, members)).min_by_key(|rule| rule.rank);
-        match deciding.filter(|rule| !rule.allows()) {
-            Some(rule) => self.sets.intern(&[rule.rule], self.index),
-            None => SetId::EMPTY,
-        }
-    }
-
     /// The forward reading found nothing: rules that fit in all but the peer may have been used by it all the same.
     fn note_doubts(&mut self, case: &Case<'_>) {
         let traffic = case.traffic;
@@ -472,14 +381,6 @@ impl<'a> Judge<'a> {
         let profile = &*self.index.placed(at, number).profile;
         self.refusal(&Case { state, profile, direction, peer: peer(direction, traffic), traffic })
     }
-}
-
-/// Of the rules that match: those that decide, where they allow.
-fn letting_through(rules: &[CompiledRule], mask: u64) -> u64 {
-    let matching = |mask: u64| rules.iter().zip(0..).filter(move |(_, at)| mask >> at & 1 == 1);
-    let deciding = matching(mask).map(|(rule, _)| rule.rank).min();
-    let allowing = matching(mask).filter(|(rule, _)| Some(rule.rank) == deciding && rule.allows());
-    allowing.fold(0, |mask, (_, at)| mask | 1 << at)
 }
 
 fn by_reason(traffic: &Traffic) -> Option<Cause> {

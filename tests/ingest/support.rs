@@ -256,6 +256,20 @@ pub(crate) fn parquet(codec: Codec, types: Types, rows_per_group: usize) -> Vec<
 }
 
 /// The records in every container, by name.
+/// The rows as SLS of Alibaba Cloud writes records: by its names, each value a string.
+pub(crate) fn sls() -> Vec<String> {
+    let line = |row: &&str| {
+        let mut object = serde_json::Map::new();
+        object.insert("__time__".to_owned(), "1".into());
+        for (name, value) in HEADER.split(' ').zip(row.split(' ')) {
+            let name = if name == "interface-id" { "eni-id" } else { name };
+            object.insert(name.to_owned(), value.into());
+        }
+        serde_json::Value::Object(object).to_string()
+    };
+    ROWS.iter().map(line).collect()
+}
+
 pub(crate) fn every_container() -> Vec<(&'static str, Vec<u8>)> {
     let gz = Codec::GZIP(parquet::basic::GzipLevel::default());
     let zstd = Codec::ZSTD(parquet::basic::ZstdLevel::default());
@@ -271,6 +285,9 @@ pub(crate) fn every_container() -> Vec<(&'static str, Vec<u8>)> {
         ("Firehose, no newlines", firehose("").into_bytes()),
         ("subscription batches", gzip(subscription().as_bytes())),
         ("Logs Insights answer", insights_json().into_bytes()),
+        ("SLS lines", sls().join("\n").into_bytes()),
+        ("SLS lines, gzip", gzip(sls().join("\n").as_bytes())),
+        ("SLS console", format!("[{}]", sls().join(",\n")).into_bytes()),
         ("Athena", athena().into_bytes()),
         ("Logs Insights messages", insights_messages().into_bytes()),
         ("Logs Insights fields", insights_fields().into_bytes()),

@@ -11,7 +11,7 @@ use flowaudit::tally::counter::Services;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::account::{Dice, snapshots_and_records};
+use crate::account::{Dice, WHOSE, Whose, snapshots_and_records, snapshots_and_records_of};
 use crate::made::{Log, assert_same_text, bytes, merged, report, run, snapshots, through_a_file, try_merged};
 
 /// Deals records to files of three kinds of flow log, such that each interface has one that counts.
@@ -41,12 +41,17 @@ fn deal(dice: &mut Dice, flows: &[OwnedFlow], files: usize) -> Vec<Log> {
     logs
 }
 
+/// A seed, and where its estate lies.
+fn estates() -> impl Strategy<Value = (u64, Whose)> {
+    (any::<u64>(), prop::sample::select(WHOSE.to_vec()))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_split_order_and_grouping_is_one_run(seed in any::<u64>(), files in 1_usize..5) {
-        let (given, flows) = snapshots_and_records(seed);
+    fn any_split_order_and_grouping_is_one_run((seed, whose) in estates(), files in 1_usize..5) {
+        let (given, flows) = snapshots_and_records_of(seed, whose);
         let snapshots = snapshots(&given);
         let mut dice = Dice(seed ^ 1);
         let logs = deal(&mut dice, &flows, files);
@@ -72,8 +77,8 @@ proptest! {
     }
 
     #[test]
-    fn a_later_snapshot_takes_nothing_from_what_was_judged_before(seed in any::<u64>()) {
-        let (given, flows) = snapshots_and_records(seed);
+    fn a_later_snapshot_takes_nothing_from_what_was_judged_before((seed, whose) in estates()) {
+        let (given, flows) = snapshots_and_records_of(seed, whose);
         // A state per snapshot: the records of its time, judged by what was known then.
         let mut states = Vec::new();
         for count in 1..=given.len() {

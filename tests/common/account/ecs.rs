@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use std::net::IpAddr;
 
+use flowaudit::flow::OwnedFlow;
 use flowaudit::rules::alibaba;
 use flowaudit::rules::aws::Objects;
 use ipnet::IpNet;
@@ -23,6 +24,7 @@ fn settled(seed: u64, of: impl Hash) -> Dice {
 pub(super) fn objects(world: &World, seed: u64, dice: &mut Dice, later: bool) -> Objects {
     let mut objects = Objects::default();
     let mut add = |document: &Value, list: Option<&str>| {
+        let document = &renamed(document);
         objects.add_up(alibaba::read(document, list).unwrap().expect("an answer of ECS"));
     };
     // One estate in five is of the classic network.
@@ -88,6 +90,24 @@ pub(super) fn objects(world: &World, seed: u64, dice: &mut Dice, later: bool) ->
     }
     objects.sort();
     objects
+}
+
+/// Ids of their own, so that estates of both clouds may stand side by side.
+fn renamed(document: &Value) -> Value {
+    let mut text = document.to_string();
+    for kind in ["sg-", "eni-", "pl-", "vpc-", "subnet-"] {
+        text = text.replace(&format!("\"{kind}"), &format!("\"{kind}bp1"));
+    }
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The same of a record.
+pub(super) fn rename(flow: &mut OwnedFlow) {
+    let id = String::from_utf8(std::mem::take(&mut flow.interface_id)).unwrap();
+    flow.interface_id = id.replacen("eni-", "eni-bp1", 1).into_bytes();
+    if !flow.vpc_id.is_empty() {
+        flow.vpc_id = b"vpc-bp11".to_vec();
+    }
 }
 
 fn permission(rule: &RuleText, seed: u64, now: &mut Dice) -> Value {
