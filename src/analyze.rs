@@ -336,7 +336,8 @@ fn refuse_nothing(
     known: Option<&Ledger>,
 ) -> Result<(), Error> {
     let advice = "expected VPC Flow Logs: text, gz or Parquet as delivered to S3 \
-                  (AWSLogs/<account>/vpcflowlogs/…), CloudWatch Logs exports, or Athena CSV";
+                  (AWSLogs/<account>/vpcflowlogs/…), CloudWatch Logs exports, Athena CSV, or JSON, CSV and Parquet as SLS \
+                  of Alibaba Cloud delivers them";
     if taken == 0 && ledger.failures.is_empty() {
         let holds =
             if met == 0 { "no files" } else { "no other files than the snapshot's and this run's own" };

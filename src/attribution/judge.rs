@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 use super::index::{CompiledRule, Doubt, Index, InterfaceNumber, Origin, Placed, Profile, StateIndex};
 use super::port_classes::LOW_PORTS;
-use super::refusal::{Allowing, Packet, Refusal};
+use super::refusal::{Allowing, Denial, Packet, Refusal};
 use super::sets::{SetId, SetTable};
 use super::{Basis, Cause, Drift};
 use crate::flow::{Action, Direction, Flow, RejectReason, SYN, SYN_ACK, Seconds, Traffic, has_ports};
 use crate::rules::RuleIndex;
+use crate::rules::ranked::LONGEST_SESSION;
 use crate::rules::state::Cloud;
 use crate::rules::timeline::{Placement, Timeline};
 
@@ -41,7 +42,7 @@ pub struct Judgement {
     /// What explains or refused it.
     pub verdict: Verdict,
     /// The rule that refused it, where one did.
-    pub denied: SetId,
+    pub denied: Denial,
 }
 
 /// What explains or refused a record.
@@ -159,7 +160,7 @@ impl<'a> Judge<'a> {
             direction: traffic.direction,
             peer: traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
             verdict: if refused { Verdict::Refused(Cause::Unattributed) } else { Verdict::UnknownInterface },
-            denied: SetId::EMPTY,
+            denied: Denial::NONE,
         };
         let (Some(number), Some((at, _))) = (number, placed_at) else {
             if let Some(direction) = traffic.direction {
@@ -268,6 +269,13 @@ impl<'a> Judge<'a> {
         // Of states that know the same of the interface and of all addresses, one is asked.
         let since = |at: usize| index.since(at, number);
         let earlier = std::iter::successors(since(at).checked_sub(1), |before| since(*before).checked_sub(1));
+        // On Alibaba Cloud no session outlives a change of rules for long.
+        let outlived = |earlier: &usize| {
+            let ended = self.timeline.states.get(earlier + 1).and_then(|state| state.from);
+            case.profile.cloud == Cloud::Aws
+                || matches!((start, ended), (Some(start), Some(ended)) if start < ended + LONGEST_SESSION)
+        };
+        let earlier = earlier.take_while(outlived);
         // A snapshot that shows the same again is the next one, and explains no more.
         let confirmed = self.timeline.states[at].confirmed;
         let is_last = confirmed.is_none_or(|confirmed| start.is_some_and(|start| start >= confirmed));
@@ -365,7 +373,7 @@ impl<'a> Judge<'a> {
             reply: reply != SetId::EMPTY,
             lacks_group: case.profile.lacks_group,
             cloud: case.profile.cloud,
-            denied: if play.forward { self.denied(case) } else { SetId::EMPTY },
+            denied: if play.forward { self.denied(case) } else { Denial::NONE },
         }
     }
 

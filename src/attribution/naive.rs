@@ -17,8 +17,8 @@ use std::net::IpAddr;
 
 use super::{BASES, Basis, Cause, DRIFTS, Drift};
 use crate::flow::{Action, Direction, Entry, OwnedFlow, Seconds, Traffic, has_ports};
-use crate::rules::RuleIndex;
 use crate::rules::timeline::{Placement, Timeline};
+use crate::rules::{Rule, RuleIndex};
 use accept::{Accept, Evidence, Fate};
 use place::{Case, Place, SYN_ACK};
 
@@ -251,7 +251,10 @@ impl Answer {
         add(&mut blocked.bytes, traffic.bytes);
         see(&mut blocked.first_seen, &mut blocked.last_seen, flow);
         add(blocked.peers.entry(place::peer(traffic, direction)).or_default(), 1);
-        if let (Place::Known(case), Cause::SecurityGroup | Cause::SecurityGroupAndNetworkAcl) = (place, cause)
+        // Reasons of their own come before groups.
+        let elsewhere =
+            traffic.reject_reason.is_some() || matches!(cause, Cause::NetworkAcl | Cause::BlockedReply);
+        if let (Place::Known(case), false) = (place, elsewhere)
             && case.forward_in_play()
             && let Some(index) = case.denied_by()
         {
@@ -259,11 +262,17 @@ impl Answer {
         }
     }
 
-    /// Section 8: a REJECT that a rule decides credits that rule.
+    /// Section 8: a REJECT that a rule decides credits that rule; possibly, where one in front of it may have decided.
     fn credit_denial(&mut self, case: &Case<'_>, index: RuleIndex) {
+        let before = case.forward_but_peer(case.state(), case.interface);
+        let mut before = before.iter().map(|other| case.rule(*other));
+        let may_decide = |other: &Rule| {
+            other.rank() < case.rule(index).rank() && place::is_unresolvable(&other.peer, case.state())
+        };
+        let surely = !case.has_unknown_group() && !before.any(may_decide);
         let usage = &mut self.rules[index.index()];
-        add(&mut usage.records, 1);
-        add(&mut usage.sole_records, 1);
+        add(if surely { &mut usage.records } else { &mut usage.possible_records }, 1);
+        add(if surely { &mut usage.sole_records } else { &mut usage.possible_sole_records }, 1);
         usage.flags_seen |= place::known_flags(case.traffic).is_some();
         add(&mut usage.packets, case.traffic.packets);
         add(&mut usage.bytes, case.traffic.bytes);

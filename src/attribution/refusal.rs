@@ -27,8 +27,26 @@ pub struct Refusal {
     pub(super) reply: bool,
     pub(super) lacks_group: bool,
     pub(super) cloud: Cloud,
-    /// The rule that denies it, if it is an attempt.
-    pub(super) denied: SetId,
+    pub(super) denied: Denial,
+}
+
+/// The rule that denies a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// That rule alone; empty where none does.
+    pub by: SetId,
+    /// Whether no other rule may have decided before it.
+    pub surely: bool,
+}
+
+impl Denial {
+    /// None does.
+    pub const NONE: Self = Self { by: SetId::EMPTY, surely: false };
+
+    /// Whether no rule does.
+    pub fn is_none(self) -> bool {
+        self.by == SetId::EMPTY
+    }
 }
 
 /// What of a refused packet tells its cause.
@@ -45,11 +63,11 @@ pub struct Packet {
 }
 
 impl Refusal {
-    /// The rule that refused a record of this cause.
-    pub fn denied_for(self, cause: Cause) -> SetId {
+    /// The rule that refused a record of this cause. Late packets meet the rules too, when their session is gone.
+    pub fn denied_for(self, cause: Cause) -> Denial {
         match cause {
-            Cause::SecurityGroup | Cause::SecurityGroupAndNetworkAcl => self.denied,
-            _ => SetId::EMPTY,
+            Cause::NetworkAcl | Cause::BlockedReply => Denial::NONE,
+            _ => self.denied,
         }
     }
 

@@ -13,9 +13,15 @@ pub fn ineffective(timeline: &Timeline) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
     let precedence = Precedence::of(timeline, newest);
     let mut findings = Vec::new();
-    for (id, group) in newest.groups.iter().filter(|(_, group)| precedence::is_ranked(group)) {
+    // Rules of a service are the service's, and what means nothing is no matter of others.
+    let judged =
+        newest.groups.iter().filter(|(_, group)| precedence::is_ranked(group) && !group.is_service_managed());
+    for (id, group) in judged {
         for rule in &group.rules {
             let content = &timeline.rules[rule.index()];
+            if !group.takes(content) {
+                continue;
+            }
             if let Some(covering) = precedence.covering(id, content) {
                 findings.push(finding(timeline, *rule, &covering.into_iter().collect::<Vec<_>>()));
             }

@@ -24,9 +24,11 @@ const BY_GROUP_NAME: [(&str, &str); 5] = [
     ("awseb-", "Elastic Beanstalk"),
 ];
 
-/// The service that made a group, as its name tells.
+/// The service that made a group, as its name tells or its description.
 pub fn made_by_service(group: &Group) -> Option<&'static str> {
-    BY_GROUP_NAME.iter().find(|(start, _)| group.name.starts_with(start)).map(|(_, service)| *service)
+    let named = BY_GROUP_NAME.iter().find(|(start, _)| group.name.starts_with(start));
+    let managed = || group.is_service_managed().then_some("a service of Alibaba Cloud");
+    named.map(|(_, service)| *service).or_else(managed)
 }
 
 /// Whether a rule is never part of a set of rules to remove, however unused it looks: a service needs it, or may need it
@@ -40,9 +42,6 @@ pub fn is_never_removed(rule: &Rule, group: Option<&Group>, interfaces: &[&Inter
 pub fn requires(rule: &Rule, group: Option<&Group>, interfaces: &[&Interface]) -> Option<&'static str> {
     if let Some(service) = group.and_then(made_by_service) {
         return Some(service);
-    }
-    if group.and_then(|group| group.ecs).is_some_and(|ecs| ecs.service_managed) {
-        return Some("a service of Alibaba Cloud");
     }
     let described = |interface: &&Interface| {
         BY_DESCRIPTION

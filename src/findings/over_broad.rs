@@ -257,6 +257,7 @@ impl<'a> Context<'a> {
             ),
         };
         about_rule(&mut finding, candidate);
+        self.leave_to_service(&mut finding, &rule.group_id);
         Some(finding)
     }
 
@@ -360,8 +361,7 @@ impl<'a> Context<'a> {
     ///
     /// Source: <https://www.alibabacloud.com/help/en/slb/application-load-balancer/user-guide/add-an-alb-instance-to-a-security-group>.
     fn leave_to_service(&self, finding: &mut Finding, group_id: &str) {
-        let ecs = self.state.groups.get(group_id).and_then(|group| group.ecs);
-        if ecs.is_some_and(|ecs| ecs.service_managed) {
+        if self.state.groups.get(group_id).is_some_and(|group| group.is_service_managed()) {
             finding.evidence.insert("service_managed".to_owned(), true.into());
             "A cloud service (a load balancer, mostly) manages this group, and its rules cannot be changed: look at what the \
              load balancer listens on, and add a Drop of a smaller priority in a group of your own on the load balancer."

@@ -17,28 +17,28 @@ pub struct Precedence<'a> {
     state: &'a State,
     /// By group: the sets of groups that interfaces carry it in.
     sets: BTreeMap<&'a str, BTreeSet<Vec<&'a str>>>,
-    /// Every address that a member of a group may have.
-    everybody: Addresses,
+    /// By set of groups: the addresses of the interfaces that carry it.
+    near: BTreeMap<Vec<&'a str>, Vec<IpNet>>,
+    /// Whether some interface has an IPv6 address.
+    has_v6: bool,
 }
 
 impl<'a> Precedence<'a> {
     /// Looks through the interfaces of a state.
     pub fn of(timeline: &'a Timeline, state: &'a State) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
+        let mut near: BTreeMap<Vec<&str>, Vec<IpNet>> = BTreeMap::new();
         for interface in state.interfaces.values() {
             let groups: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
             let set: Vec<&str> = groups.iter().copied().collect();
+            let addresses = interface.addresses.iter().copied().map(IpNet::from);
+            near.entry(set.clone()).or_default().extend(addresses.chain(interface.prefixes.iter().copied()));
             for group in groups {
                 sets.entry(group).or_default().insert(set.clone());
             }
         }
-        let mut interfaces = state.interfaces.values();
-        let has_v6 = interfaces.any(|it| it.addresses.iter().any(std::net::IpAddr::is_ipv6));
-        let everybody: Vec<IpNet> = [IpNet::V4(Ipv4Net::default())]
-            .into_iter()
-            .chain(has_v6.then(|| IpNet::V6(Ipv6Net::default())))
-            .collect();
-        Self { timeline, state, sets, everybody: Addresses::of(&everybody) }
+        let has_v6 = near.values().flatten().any(|net| net.addr().is_ipv6());
+        Self { timeline, state, sets, near, has_v6 }
     }
 
     /// The sets of groups that a group stands in; where no interface carries it, itself alone.
@@ -52,8 +52,11 @@ impl<'a> Precedence<'a> {
     /// The rules of these groups that are asked before a rule, those that nobody wrote among them.
     pub fn above(&self, set: &[&str], rule: &Rule) -> Vec<(RuleIndex, &'a Rule)> {
         let groups = set.iter().filter_map(|id| self.state.groups.get(*id));
-        let rules = groups.flat_map(|group| group.all_rules().collect::<Vec<_>>());
-        let rules = rules.filter_map(|index| Some((index, self.timeline.rules.get(index.index())?)));
+        let rules = groups.flat_map(|group| group.all_rules().map(move |index| (group, index)));
+        let rules = rules.filter_map(|(group, index)| {
+            let rule = self.timeline.rules.get(index.index())?;
+            group.takes(rule).then_some((index, rule))
+        });
         rules.filter(|(_, other)| other.direction == rule.direction && other.rank() < rule.rank()).collect()
     }
 
@@ -70,19 +73,9 @@ impl<'a> Precedence<'a> {
     /// Drop rules in front of a rule that close some of what it opens, on every interface that carries these groups.
     pub fn closing(&self, set: &[&str], rule: &Rule) -> Vec<(RuleIndex, &'a Rule)> {
         let mut above = self.above(set, rule);
-        above.retain(|(_, other)| other.action() == RuleAction::Deny && asks_no_more_than(other, rule));
+        let near = self.near(set);
+        above.retain(|(_, other)| other.action() == RuleAction::Deny && asks_no_more_than(other, rule, near));
         above
-    }
-
-    /// What is left of the addresses of a rule at a port, when rules in front of it have taken theirs.
-    pub fn left_at(
-        &self,
-        addresses: &Addresses,
-        closing: &[(RuleIndex, &'a Rule)],
-        (protocol, port): (u8, u16),
-    ) -> Addresses {
-        let taken = closing.iter().filter(|(_, rule)| rule.allows_port(protocol, port));
-        self.left(addresses, taken.map(|(_, rule)| *rule))
     }
 
     /// What is left of addresses when these rules have taken theirs.
@@ -100,14 +93,14 @@ impl<'a> Precedence<'a> {
         let mut covering = BTreeSet::new();
         for set in self.sets_with(group_id) {
             let mut above = self.above(&set, rule);
-            above.retain(|(_, other)| asks_no_more_than(other, rule) && shares_protocol(other, rule));
+            let near = self.near(&set);
+            above.retain(|(_, other)| asks_no_more_than(other, rule, near) && shares_protocol(other, rule));
             if !self.is_covered(rule, &above) {
                 return None;
             }
             covering.extend(self.needed(rule, above));
         }
-        // What matches nothing is not decided by others.
-        Some(covering).filter(|covering| !covering.is_empty())
+        Some(covering)
     }
 
     /// One that does alone, else those that cannot be left out.
@@ -126,29 +119,48 @@ impl<'a> Precedence<'a> {
         above.into_iter().map(|(index, _)| index).collect()
     }
 
-    /// Whether these rules take all that a rule matches: at every port the addresses that it is about.
+    /// Whether these rules take all that a rule matches: at every port the addresses that it is about. What matches nothing,
+    /// or nobody knows what, they do not.
     fn is_covered(&self, rule: &Rule, above: &[(RuleIndex, &'a Rule)]) -> bool {
-        // Who is in a group changes; but the same group is the same, and the world holds everybody.
-        let addresses = self.addresses(rule).unwrap_or_else(|| self.everybody.clone());
-        steps(rule, above).into_iter().all(|port| {
+        let addresses = self.addresses(rule).unwrap_or_else(|| self.everybody(rule));
+        let steps = steps(rule, above);
+        let covered = |port: u16| {
             let fits = |other: &Rule| holds_port(other, rule, port);
+            let fitting = above.iter().map(|(_, other)| *other).filter(|other| fits(other));
             above.iter().any(|(_, other)| other.peer == rule.peer && fits(other))
-                || self
-                    .left(&addresses, above.iter().map(|(_, other)| *other).filter(|other| fits(other)))
-                    .is_empty()
-        })
+                || self.left(&addresses, fitting).is_empty()
+        };
+        !addresses.is_empty() && !steps.is_empty() && steps.into_iter().all(covered)
+    }
+
+    /// Every address that a member of the group may have that a rule names: who is in a group changes.
+    fn everybody(&self, rule: &Rule) -> Addresses {
+        let known = matches!(&rule.peer, Peer::Group(id) if self.state.groups.contains_key(id));
+        let v6 = (self.has_v6 || !known).then(|| IpNet::V6(Ipv6Net::default()));
+        let world: Vec<IpNet> = std::iter::once(IpNet::V4(Ipv4Net::default())).chain(v6).collect();
+        Addresses::of(&world)
+    }
+
+    fn near(&self, set: &[&'a str]) -> &[IpNet] {
+        self.near.get(set).map_or(&[], Vec::as_slice)
     }
 }
 
 /// Beyond so many rules those that could be left out are not looked for.
 const MOST_PRUNED: usize = 64;
 
-/// Whether a rule matches whatever another one does, as far as source ports, near addresses and networks go.
-fn asks_no_more_than(rule: &Rule, other: &Rule) -> bool {
+/// Whether a rule matches whatever another one does, as far as source ports, near addresses (those of the interfaces) and
+/// networks go.
+fn asks_no_more_than(rule: &Rule, other: &Rule, near: &[IpNet]) -> bool {
     let (Some(asks), Some(others)) = (&rule.ranked, &other.ranked) else { return true };
-    (asks.source_ports.is_none() || asks.source_ports == others.source_ports)
-        && (asks.local.is_none() || asks.local == others.local)
-        && (asks.nic.is_none() || asks.nic == others.nic)
+    let source = asks.source_ports.is_none_or(|(from, to)| {
+        others.source_ports.is_some_and(|(first, last)| from <= first && last <= to)
+    });
+    let local = asks.local.is_none_or(|range| {
+        others.local.is_some_and(|local| range.contains(&local))
+            || !near.is_empty() && near.iter().all(|net| range.contains(net))
+    });
+    source && local && (asks.nic.is_none() || asks.nic == others.nic)
 }
 
 fn shares_protocol(rule: &Rule, other: &Rule) -> bool {
@@ -169,7 +181,10 @@ fn steps(rule: &Rule, above: &[(RuleIndex, &Rule)]) -> BTreeSet<u16> {
     if !rule.protocol.tests_ports() {
         return BTreeSet::from([0]);
     }
-    let own = rule.port_ranges();
+    // Nothing listens on port 0, so a range from there on begins with 1.
+    let from_one = |(from, to): (u16, u16)| if to > 0 { (from.max(1), to) } else { (from, to) };
+    let own: Vec<(u16, u16)> =
+        rule.port_ranges().into_iter().map(from_one).filter(|(from, to)| from <= to).collect();
     let mut steps: BTreeSet<u16> = own.iter().map(|(from, _)| *from).collect();
     for (_, other) in above.iter().filter(|(_, other)| other.protocol.tests_ports()) {
         for (from, to) in other.port_ranges() {

@@ -46,7 +46,7 @@ fn finding(
     evidence.insert("reasons".into(), json!(reasons));
     references.record(&[id], &mut evidence);
     let recommendation = if managed::made_by_service(group).is_some() {
-        "An AWS service made the group and may need it again, with a cluster that is off: leave it to the service."
+        "A cloud service made the group and may need it again, with a cluster that is off: leave it to the service."
     } else if doubtful {
         "Do not delete it yet: the logs hold accepted traffic on interfaces that no snapshot knows, and the group may be \
          on one of them. Take a snapshot with every interface (--include-managed-resources) and run again."

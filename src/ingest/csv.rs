@@ -93,8 +93,10 @@ pub(super) fn read<S: Sink>(
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
     let since_record = Rc::new(Cell::new(0));
+    let delimiter = sniff::delimiter(stream.head());
     let bounded = Bounded { inner: stream, since_record: Rc::clone(&since_record) };
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
+    let mut reader =
+        ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(bounded);
     let mut header = ByteRecord::new();
     let mut record = ByteRecord::new();
     let mut shape_of = None;

@@ -31,8 +31,15 @@ pub(super) fn read<S: Sink>(
     let position = Position::default();
     let mut parser = serde_json::Deserializer::from_reader(Guard::new(stream, position.clone()));
     let messages = Messages::new(options)?;
-    let mut events =
-        Events { sink, counter, messages, count: 0, records: 0, row: Row::default(), failure: None };
+    let mut events = Events {
+        sink,
+        counter,
+        messages,
+        count: 0,
+        row: Row::default(),
+        strange: Strange::NONE,
+        failure: None,
+    };
     loop {
         match Document(&mut events).deserialize(&mut parser) {
             Ok(()) => {}
@@ -44,6 +51,7 @@ pub(super) fn read<S: Sink>(
         }
     }
     events.sink.consumed(counter.take());
+    events.finish()?;
     events.messages.finish()?;
     Ok(ReadSummary { places: events.count, layout_changed: false })
 }
@@ -53,15 +61,27 @@ fn failure(error: &serde_json::Error) -> FileFailure {
     FileFailure(if error.is_io() { text } else { format!("JSON: {text}") })
 }
 
+/// What objects are that are no records.
+enum Strange {
+    /// Bad rows, if something in the file is a record: by reason how many, and the first. Else why the file is no log.
+    Perhaps { rows: Vec<(RowFault, u64, Place)>, first: Option<FileFailure> },
+    /// Bad rows.
+    Rows,
+}
+
+impl Strange {
+    const NONE: Self = Self::Perhaps { rows: Vec::new(), first: None };
+}
+
 /// Takes events as they are parsed.
 struct Events<'s, S> {
     sink: &'s mut S,
     counter: &'s Counter,
     messages: Messages,
     count: u64,
-    /// Records whose fields are keys.
-    records: u64,
+    /// A record whose fields are keys.
     row: Row,
+    strange: Strange,
     /// Why parsing was stopped, where it was not the parser.
     failure: Option<FileFailure>,
 }
@@ -80,19 +100,45 @@ impl<S: Sink> Events<'_, S> {
     }
 
     /// The object was a record itself.
-    fn record<E: serde::de::Error>(&mut self) -> Result<(), E> {
+    fn record(&mut self) {
         let place = self.next();
-        if self.records == 0
-            && let Err(failure) = self.row.check()
-        {
-            return Err(self.stop(failure));
+        if let Err((field, failure)) = self.row.check() {
+            return self.strange(RowFault::NoValue(field), place, || failure);
         }
-        self.records += 1;
+        self.speaks();
         match cells::flow(&&self.row) {
             Ok(flow) => self.sink.flow(&flow),
             Err(misread) => self.sink.fault(misread, place),
         }
-        Ok(())
+    }
+
+    /// The file is a log: what was strange in it so far are bad rows.
+    fn speaks(&mut self) {
+        if let Strange::Perhaps { rows, .. } = std::mem::replace(&mut self.strange, Strange::Rows) {
+            for (fault, count, first) in rows {
+                (0..count).for_each(|_| self.sink.fault(fault.into(), first));
+            }
+        }
+    }
+
+    /// An object that is no record: a bad row of a log, or the file is none.
+    fn strange(&mut self, fault: RowFault, place: Place, why: impl FnOnce() -> FileFailure) {
+        let Strange::Perhaps { rows, first } = &mut self.strange else {
+            return self.sink.fault(fault.into(), place);
+        };
+        first.get_or_insert_with(why);
+        match rows.iter_mut().find(|(known, ..)| *known == fault) {
+            Some((_, count, _)) => *count += 1,
+            None => rows.push((fault, 1, place)),
+        }
+    }
+
+    /// An error where nothing in the file was a record or holds records.
+    fn finish(&mut self) -> Result<(), FileFailure> {
+        match &mut self.strange {
+            Strange::Perhaps { first, .. } => first.take().map_or(Ok(()), Err),
+            Strange::Rows => Ok(()),
+        }
     }
 
     fn no_message(&mut self) {
@@ -171,7 +217,7 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(events) = self;
-        let (mut known, mut control) = (false, false);
+        let (mut known, mut typed, mut control) = (false, false, false);
         let mut others: Vec<String> = Vec::new();
         events.row.clear();
         while let Some(key) = map.next_key()? {
@@ -180,12 +226,19 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
                     map.next_value_seed(events.row.seed(field))?;
                     continue;
                 }
+                // A record may have fields of its own, of any name.
+                Key::Events | Key::Results | Key::Message if events.row.is_record() => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
                 Key::Events if control => drop(map.next_value::<IgnoredAny>()?),
                 Key::Events => map.next_value_seed(List(events, Item::Event))?,
                 Key::Results => map.next_value_seed(List(events, Item::Row))?,
                 Key::Message => map.next_value_seed(Message(events))?,
                 Key::Type => {
+                    typed = true;
                     control = map.next_value::<Option<String>>()?.as_deref() == Some("CONTROL_MESSAGE");
+                    continue;
                 }
                 Key::Other(name) => {
                     if others.len() < 8 {
@@ -198,14 +251,20 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
             known = true;
         }
         if known {
-            return Ok(());
+            events.speaks();
+        } else if events.row.is_record() {
+            events.record();
+        } else if typed {
+            events.speaks();
+        } else {
+            others.extend(events.row.names().map(str::to_owned));
+            let place = events.next();
+            events.strange(RowFault::NoMessage, place, || {
+                let keys = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+                FileFailure(format!("JSON, but not flow-log events: top-level keys {keys}"))
+            });
         }
-        if events.row.is_record() {
-            return events.record();
-        }
-        others.extend(events.row.names().map(str::to_owned));
-        let keys = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-        Err(events.stop(FileFailure(format!("JSON, but not flow-log events: top-level keys {keys}"))))
+        Ok(())
     }
 }
 

@@ -37,14 +37,18 @@ impl Row {
         self.fields.iter().any(|(field, _)| REQUIRED.contains(field))
     }
 
-    /// An error where it lacks a key without which no record can be joined to rules.
-    pub(super) fn check(&self) -> Result<(), FileFailure> {
-        let without_traffic = matches!(self.text(Field::LogStatus), Some(b"NODATA" | b"SKIPDATA"));
-        let has = |field: &Field| self.fields.iter().any(|(known, _)| known == field);
-        if without_traffic && has(&Field::InterfaceId) {
+    /// The first key that it lacks without which no record can be joined to rules, and what that means for a file.
+    pub(super) fn check(&self) -> Result<(), (Field, FileFailure)> {
+        let without_traffic = matches!((&self).text(Field::LogStatus), Some(b"NODATA" | b"SKIPDATA"));
+        let has = |field: Field| self.fields.iter().any(|(known, _)| *known == field);
+        if without_traffic && has(Field::InterfaceId) {
             return Ok(());
         }
-        Layout::from_names(self.fields.iter().map(|(field, _)| field.name())).check()
+        let layout = Layout::from_names(self.fields.iter().map(|(field, _)| field.name()));
+        match (layout.missing_required(), layout.check()) {
+            (Some(field), Err(failure)) => Err((field, failure)),
+            _ => Ok(()),
+        }
     }
 
     /// A value follows. The second of a name adds nothing.

@@ -58,6 +58,9 @@ pub(super) fn kind(head: &[u8]) -> Result<Kind, FileFailure> {
         _ => {}
     }
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    if delimiter(head) != b',' {
+        return Ok(Kind::Csv);
+    }
     if !line.starts_with(b"\"") && !line.contains(&b',') && line != b"@message" {
         return Ok(Kind::Text);
     }
@@ -78,6 +81,18 @@ fn csv(line: &[u8]) -> Result<Kind, FileFailure> {
         return Err(FileFailure(format!("not a flow log: CSV without a flow-log column: {}", shown(line))));
     }
     Ok(Kind::Text)
+}
+
+/// What stands between the columns of a table, by its first line: a comma, or what SLS lets one choose in its place.
+pub(super) fn delimiter(head: &[u8]) -> u8 {
+    let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+    let line = String::from_utf8_lossy(text.split(|byte| *byte == b'\n').next().unwrap_or_default());
+    let known = |mark: char| {
+        let names = line.split(mark).map(|name| name.trim().trim_matches('"'));
+        names.filter(|name| Field::from_name(name).is_some()).count()
+    };
+    // Three names are no chance.
+    [';', '|'].into_iter().find(|mark| known(*mark) >= 3).map_or(b',', |mark| mark as u8)
 }
 
 /// Whether a table with a column of this name may hold records.

@@ -6,6 +6,7 @@
 mod apply;
 mod kind;
 mod replace;
+mod scopes;
 mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,144 +15,15 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::alibaba::defaults::defaults;
-use super::aws::{GroupDocument, List, Objects, RuleDocument};
-use super::change::{Change, Resource, ResourceKind, Unapplied, What};
+use super::alibaba::settle::{PortLists, settled};
+use super::aws::{GroupDocument, RuleDocument};
+use super::change::{ResourceKind, Unapplied};
 use super::state::{Interface, NetworkAcl, Subnet};
-use super::timeline::{Snapshot, distinct};
 
 pub(super) use apply::{Known, RuleIds};
 use kind::{Kind, Placed};
 pub(super) use replace::speak_of_the_same;
-
-/// Account and region; an empty part is unknown and fits any.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Scope {
-    pub(super) account: String,
-    pub(super) region: String,
-}
-
-impl Scope {
-    /// Where a change was made.
-    pub(super) fn of(change: &Change) -> Self {
-        Self { account: change.owner_id.clone(), region: change.region.clone() }
-    }
-
-    pub(super) fn fits(&self, other: &Self) -> bool {
-        let part = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
-        part(&self.account, &other.account) && part(&self.region, &other.region)
-    }
-}
-
-/// Where a VPC lies, learnt from every object that says so: older answers leave the account or the region out.
-#[derive(Debug, Default)]
-pub(super) struct Scopes {
-    vpcs: BTreeMap<String, Scope>,
-}
-
-impl Scopes {
-    pub(super) fn of(snapshots: &[Snapshot], changes: &BTreeSet<Change>) -> Self {
-        let mut scopes = Self::default();
-        let mut last = &Objects::default();
-        for objects in distinct(snapshots) {
-            beyond(objects.groups.as_ref(), last.groups.as_ref()).for_each(|group| scopes.learn_group(group));
-            beyond(objects.interfaces.as_ref(), last.interfaces.as_ref())
-                .for_each(|it| scopes.learn_interface(it));
-            beyond(objects.acls.as_ref(), last.acls.as_ref())
-                .for_each(|acl| scopes.learn(&acl.vpc_id, &acl.owner_id, ""));
-            beyond(objects.subnets.as_ref(), last.subnets.as_ref())
-                .for_each(|it| scopes.learn(&it.vpc_id, &it.owner_id, ""));
-            last = objects;
-        }
-        for change in changes {
-            let What::Is(_, resource) = &change.what else { continue };
-            match &**resource {
-                Resource::Group(group, _) => scopes.learn_group(group),
-                Resource::Interface(interface) => scopes.learn_interface(interface),
-                Resource::Acl(NetworkAcl { vpc_id, .. }) | Resource::Subnet(Subnet { vpc_id, .. }) => {
-                    scopes.learn(vpc_id, &change.owner_id, &change.region);
-                }
-                Resource::PrefixList(..) => {}
-            }
-        }
-        scopes
-    }
-
-    fn learn_group(&mut self, group: &GroupDocument) {
-        self.learn(&group.vpc_id, &group.owner_id, &group.region);
-    }
-
-    /// Interfaces may be owned by another account than their (shared) VPC; only the region is the VPC's.
-    fn learn_interface(&mut self, interface: &Interface) {
-        self.learn(&interface.vpc_id, "", &interface.region);
-    }
-
-    fn learn(&mut self, vpc: &str, account: &str, region: &str) {
-        if vpc.is_empty() {
-            return;
-        }
-        let known = self.vpcs.contains_key(vpc);
-        if !known {
-            self.vpcs.insert(vpc.to_owned(), Scope::default());
-        }
-        let Some(scope) = self.vpcs.get_mut(vpc) else { return };
-        if scope.account.is_empty() {
-            account.clone_into(&mut scope.account);
-        }
-        if scope.region.is_empty() {
-            region.clone_into(&mut scope.region);
-        }
-    }
-
-    /// The accounts and regions that a snapshot speaks of, by the kind of what it names there.
-    pub(super) fn of_objects<'a>(
-        &'a self,
-        objects: &'a Objects,
-    ) -> impl Iterator<Item = (ResourceKind, Scope)> {
-        let groups = objects.groups.iter().flatten();
-        let groups = groups.map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
-        let rules = objects.rules.iter().map(|it| self.scope(&it.vpc_id, &it.owner_id, &it.region));
-        let groups = groups.chain(rules).map(|scope| (ResourceKind::Group, scope));
-        let interfaces = objects.interfaces.iter().flatten();
-        let interfaces =
-            interfaces.map(|it| (ResourceKind::Interface, self.scope(&it.vpc_id, &it.owner_id, &it.region)));
-        let acls = objects.acls.iter().flatten();
-        let acls = acls.map(|it| (ResourceKind::Acl, self.scope(&it.vpc_id, &it.owner_id, "")));
-        let subnets = objects.subnets.iter().flatten();
-        let subnets = subnets.map(|it| (ResourceKind::Subnet, self.scope(&it.vpc_id, &it.owner_id, "")));
-        groups.chain(interfaces).chain(acls).chain(subnets)
-    }
-
-    /// Account and region of an interface.
-    pub(super) fn of_interface(&self, interface: &Interface) -> (String, String) {
-        let scope = self.scope(&interface.vpc_id, &interface.owner_id, &interface.region);
-        (scope.account, scope.region)
-    }
-
-    fn scope(&self, vpc: &str, account: &str, region: &str) -> Scope {
-        let known = self.vpcs.get(vpc);
-        let or = |said: &str, known: Option<&String>| match known {
-            Some(known) if said.is_empty() => known.clone(),
-            _ => said.to_owned(),
-        };
-        Scope {
-            account: or(account, known.map(|scope| &scope.account)),
-            region: or(region, known.map(|scope| &scope.region)),
-        }
-    }
-}
-
-/// What a list holds beyond that of the snapshot before.
-fn beyond<'a, T: Ord>(
-    new: Option<&'a List<T>>,
-    old: Option<&'a List<T>>,
-) -> impl Iterator<Item = &'a Arc<T>> {
-    let (some, all) = match (new, old) {
-        (Some(new), Some(old)) => (old.difference(new).1, None),
-        (new, _) => (Vec::new(), new),
-    };
-    some.into_iter().chain(all.into_iter().flatten())
-}
+pub(super) use scopes::{Scope, Scopes};
 
 /// The rules of a group, as documents say them: several may say the same rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -217,6 +89,8 @@ pub(super) struct Parts {
     acls: Kind<NetworkAcl>,
     subnets: Kind<Subnet>,
     prefix_lists: OrdMap<String, Arc<Vec<IpNet>>>,
+    /// Ports of lists that rules name in place of ports.
+    port_lists: PortLists,
     content: Content,
     /// Changes that tell something of what is not known.
     pub(super) unapplied: Unapplied,
@@ -232,6 +106,19 @@ impl Parts {
         for (id, nets) in lists {
             self.put_prefix_list(id, nets);
         }
+    }
+
+    /// The same for lists of ports; the groups whose rules name them are made anew.
+    fn replace_port_lists(&mut self, given: &[(String, Vec<(u16, u16)>)]) {
+        let changed = self.port_lists.replace(given);
+        if changed.is_empty() {
+            return;
+        }
+        let names_one =
+            |rule: &Arc<RuleDocument>| rule.rule.port_list().is_some_and(|list| changed.contains(&list.id));
+        let groups = self.rules.all.iter().filter(|(_, held)| held.object.documents.iter().any(names_one));
+        let ids: Vec<String> = groups.map(|(id, _)| id.clone()).collect();
+        self.rules.touched.extend(ids);
     }
 
     fn put_prefix_list(&mut self, id: &str, mut nets: Vec<IpNet>) {
@@ -252,6 +139,7 @@ impl Parts {
         for (id, nets) in others.prefix_lists {
             self.prefix_lists.entry(id).or_insert(nets);
         }
+        self.port_lists.take_in(others.port_lists);
     }
 
     /// Only what lies in these scopes, kind by kind; prefix lists have none and stay.
@@ -267,11 +155,11 @@ impl Parts {
     }
 
     /// What the documents in force amount to. What is the same as the last time is shared with that.
-    pub(super) fn content(&mut self) -> Content {
+    pub(super) fn content(&mut self, scopes: &Scopes) -> Content {
         let mut groups = std::mem::take(&mut self.groups.touched);
         groups.append(&mut self.rules.touched);
         for id in groups {
-            let group = self.group_content(&id).map(Arc::new);
+            let group = self.group_content(&id, scopes).map(Arc::new);
             share(&mut self.content.groups, id, group);
         }
         for id in std::mem::take(&mut self.interfaces.touched) {
@@ -294,18 +182,19 @@ impl Parts {
     }
 
     /// None: it is not there, or not all of its rules are known: then nothing can be said of it.
-    fn group_content(&self, id: &str) -> Option<GroupContent> {
+    fn group_content(&self, id: &str, scopes: &Scopes) -> Option<GroupContent> {
         let document = self.groups.all.get(id);
         let rules = self.rules.all.get(id);
         if rules.is_some_and(|rules| !rules.object.unknown.is_empty()) {
             return None;
         }
-        Some(GroupContent {
+        let content = GroupContent {
             scope: document.map(|it| &it.scope).or(rules.map(|it| &it.scope))?.clone(),
             document: document.map(|placed| Arc::clone(&placed.object)),
-            defaults: document.map(|placed| defaults(&placed.object)).unwrap_or_default(),
             rules: rules.map(|placed| placed.object.documents.clone()).unwrap_or_default(),
-        })
+            defaults: Vec::new(),
+        };
+        Some(settled(content, &self.port_lists, scopes))
     }
 }
 

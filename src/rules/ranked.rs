@@ -148,6 +148,11 @@ impl fmt::Display for Ranked {
     }
 }
 
+/// A session of Alibaba Cloud is kept so many seconds at most, so that rules that are gone for longer let nothing through.
+///
+/// Source: <https://developer.aliyun.com/article/1476565>.
+pub const LONGEST_SESSION: i64 = 910;
+
 /// What the groups of Alibaba Cloud have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EcsGroup {

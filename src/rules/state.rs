@@ -7,8 +7,8 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::RuleIndex;
-use super::ranked::EcsGroup;
+use super::ranked::{EcsGroup, EcsGroupKind};
+use super::{Peer, Rule, RuleIndex};
 use crate::flow::{Direction, Seconds};
 
 /// One state of an estate, in force from a time until the next state. States share what is the same.
@@ -112,6 +112,19 @@ impl Group {
     /// Every rule that it has, those that nobody wrote with them.
     pub fn all_rules(&self) -> impl Iterator<Item = RuleIndex> {
         self.rules.iter().chain(&self.defaults).copied()
+    }
+
+    /// Whether a service of Alibaba Cloud made the group: nobody else can change it.
+    pub fn is_service_managed(&self) -> bool {
+        self.ecs.is_some_and(|ecs| ecs.service_managed)
+    }
+
+    /// Whether a rule of the group means anything: advanced groups take no group as a peer.
+    ///
+    /// Source: <https://www.alibabacloud.com/help/en/ecs/user-guide/basic-security-groups-and-advanced-security-groups>.
+    pub fn takes(&self, rule: &Rule) -> bool {
+        let advanced = self.ecs.is_some_and(|ecs| ecs.kind == Some(EcsGroupKind::Advanced));
+        !advanced || !matches!(rule.peer, Peer::Group(_))
     }
 
     /// Whether it may lie in the same account and region as another; what is not known fits.

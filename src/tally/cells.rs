@@ -11,6 +11,7 @@ use super::{UsageKey, unordered};
 use crate::attribution::Basis;
 use crate::attribution::index::{Index, RunNumber};
 use crate::attribution::judge::{Role, Verdict};
+use crate::attribution::refusal::Denial;
 use crate::attribution::sets::SetId;
 use crate::flow::{SYN_ACK, V4Flow};
 
@@ -244,8 +245,9 @@ pub(super) fn usage_key(interface: u32, verdict: Verdict, exposure: Exposure) ->
 }
 
 /// What a record that a rule denied is credited to.
-pub(super) fn denied_key(interface: u32, denied: SetId, exposure: Exposure) -> UsageKey {
-    UsageKey { interface, role: Role::Forward, forward: denied, reply: SetId::EMPTY, exposure }
+pub(super) fn denied_key(interface: u32, denied: Denial, exposure: Exposure) -> UsageKey {
+    let role = if denied.surely { Role::Forward } else { Role::Undecided };
+    UsageKey { interface, role, forward: denied.by, reply: SetId::EMPTY, exposure }
 }
 
 /// The role, if records of this verdict show a port as a service (line 5).

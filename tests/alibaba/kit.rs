@@ -91,6 +91,10 @@ impl Group {
         Self { managed: true, ..self }
     }
 
+    pub(crate) fn renamed(self, id: &'static str) -> Self {
+        Self { id, ..self }
+    }
+
     pub(crate) fn classic(self) -> Self {
         Self { vpc: "", ..self }
     }

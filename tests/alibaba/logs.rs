@@ -97,6 +97,9 @@ fn csv_with_a_header_in_any_order() {
         };
         assert_eq!(report("log.csv", text(&plain)), expected());
         assert_eq!(report("export.csv", text(&quoted)), expected());
+        for mark in [";", "|"] {
+            assert_eq!(report("log.csv", text(&|cells: &[String]| cells.join(mark))), expected(), "{mark}");
+        }
     }
 }
 
@@ -180,4 +183,41 @@ fn what_cannot_be_joined_is_named_and_bad_rows_are_counted() {
     let run = fixture.analyze(&["c.json", "--snapshot", "snap"]).exit(0);
     assert_eq!((run.records("total"), run.records("malformed")), (2, 1));
     assert_eq!(run.at("/coverage/faults/0/first/row"), 2);
+}
+
+#[test]
+fn strange_records_are_bad_rows_wherever_they_stand() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    let lacking = |key: &str| {
+        let mut record = record(T0, FLOWS[0]);
+        record.as_object_mut().unwrap().remove(key);
+        record.to_string()
+    };
+    let strangers =
+        [lacking("action"), lacking("eni-id"), "{\"__topic__\":\"other\",\"foo\":\"1\"}".to_owned()];
+    let good = line(FLOWS[0]);
+    let mut reports = Vec::new();
+    for at in 0..=strangers.len() {
+        let mut lines = strangers.to_vec();
+        lines.insert(at, good.clone());
+        fixture.write(&format!("{at}.json"), lines.join("\n"));
+        let run = fixture.analyze(&[&format!("{at}.json"), "--snapshot", "snap"]).exit(0);
+        assert_eq!((run.records("total"), run.records("malformed")), (1, 3), "{at}");
+        reports.push(run.apart_from_files());
+    }
+    assert!(reports.windows(2).all(|pair| pair[0] == pair[1]));
+    // Fields of any other name make no difference.
+    let mut named = record(T0, FLOWS[0]);
+    for key in ["message", "events", "results", "messageType"] {
+        named[key] = json!("x");
+    }
+    let keys: Vec<String> =
+        named.as_object().unwrap().iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    let last =
+        |key: &&String| ["\"message", "\"events", "\"results"].iter().any(|name| key.starts_with(name));
+    let (own, others): (Vec<&String>, Vec<&String>) = keys.iter().partition(|key| !last(key));
+    let text = own.into_iter().chain(others).cloned().collect::<Vec<_>>().join(",");
+    fixture.write("named.json", format!("{{{text}}}"));
+    let run = fixture.analyze(&["named.json", "--snapshot", "snap"]).exit(0);
+    assert_eq!((run.records("total"), run.records("malformed")), (1, 0));
 }

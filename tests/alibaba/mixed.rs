@@ -44,15 +44,6 @@ fn a_later_snapshot_of_one_cloud_leaves_the_other_in_force() {
     let fixture = fixture();
     let aws =
         [group("sg-0a").ingress("tcp", 443, 443, "0.0.0.0/0"), interface("eni-0a", "10.1.0.5", &["sg-0a"])];
-    let aws = aws.map(|object| {
-        let region = if object.kind == "SecurityGroups" { "SecurityGroupArn" } else { "AvailabilityZone" };
-        let value = if region == "SecurityGroupArn" {
-            "arn:aws:ec2:us-east-1:111111111111:security-group/sg-0a"
-        } else {
-            "us-east-1a"
-        };
-        object.with(region, value)
-    });
     fixture.snapshot("later", &aws);
     let run = fixture
         .analyze(&["logs", "--snapshot", "2025-12-01T00:00:00Z=snap", "2025-12-31T00:00:00Z=later"])

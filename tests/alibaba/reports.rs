@@ -153,14 +153,89 @@ fn the_world_in_every_spelling() {
         let run = of(&[rule]);
         assert_eq!(run.findings("over_broad")[0]["severity"], "critical", "{rule}");
     }
-    // All ports but the ones that are dropped are still all ports; with everything dropped nothing is open.
-    let run = of(&["ingress Accept 2 ALL -1/-1 0.0.0.0/0", "ingress Drop 1 TCP 1/65535 0.0.0.0/0"]);
-    assert_eq!(run.findings("over_broad").len(), 1);
-    let run = of(&["ingress Accept 2 TCP 1/65535 0.0.0.0/0", "ingress Drop 1 TCP 1/65535 0.0.0.0/0"]);
-    assert_eq!(run.findings("over_broad").len(), 0);
-    // A hundred ports left are judged port by port.
-    let run = of(&["ingress Accept 2 TCP 1/65535 0.0.0.0/0", "ingress Drop 1 TCP 101/65535 0.0.0.0/0"]);
-    assert!(run.findings("over_broad")[0]["title"].as_str().unwrap().contains("SSH"));
+}
+
+#[test]
+fn of_everything_what_is_left_is_named() {
+    let all = "ingress Accept 2 ALL -1/-1 0.0.0.0/0";
+    let tcp = "ingress Accept 2 TCP 1/65535 0.0.0.0/0";
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&[all], &["all protocols and ports"]),
+        // One port less is still everything.
+        (&[all, "ingress Drop 1 TCP 22/22 0.0.0.0/0"], &["all protocols and ports"]),
+        (
+            &[all, "ingress Drop 1 TCP 1/65535 0.0.0.0/0"],
+            &["all UDP ports", "protocols other than TCP and UDP"],
+        ),
+        (
+            &[all, "ingress Drop 1 TCP 1/65535 0.0.0.0/0", "ingress Drop 1 UDP 1/65535 0.0.0.0/0"],
+            &["protocols other than TCP and UDP"],
+        ),
+        (&[all, "ingress Drop 1 ALL -1/-1 0.0.0.0/0"], &[]),
+        (&[tcp, "ingress Drop 1 TCP 1/65535 0.0.0.0/0"], &[]),
+        (&[tcp, "ingress Drop 1 TCP 1/65000 0.0.0.0/0"], &[]),
+        // A hundred ports left are judged port by port.
+        (&[tcp, "ingress Drop 1 TCP 101/65535 0.0.0.0/0"], &["SSH (tcp/22)"]),
+    ];
+    for (rules, expected) in cases {
+        let run = of(rules);
+        let titles: Vec<&str> =
+            run.findings("over_broad").iter().map(|it| it["title"].as_str().unwrap()).collect();
+        assert_eq!(titles.len(), expected.len(), "{rules:?}: {titles:?}");
+        for expected in expected {
+            assert!(titles.iter().any(|title| title.contains(expected)), "{rules:?}: {titles:?}");
+        }
+    }
+    let run = of(&[all, "ingress Drop 1 TCP 22/22 0.0.0.0/0"]);
+    let closed = json!(["sg-1:ingress:tcp:22-22:0.0.0.0/0:1:deny"]);
+    assert_eq!(run.findings("over_broad")[0]["evidence"]["partly_closed_by"], closed);
+}
+
+#[test]
+fn what_nobody_knows_or_what_matches_nothing_is_not_decided_by_others() {
+    let web = "ingress Accept 1 TCP 443/443 0.0.0.0/0";
+    let never = |run: &Run| run.finding_ids("ineffective_rule");
+    let list = basic("sg-1", &[web, "ingress Drop 5 TCP 22/22 10.0.0.0/8"])
+        .with("PortRange", "")
+        .with("PortRangeListId", "prl-x");
+    assert_eq!(never(&analyzed(&[list], &ENI, &[OUT])), Vec::<String>::new());
+    let nobody = basic("sg-1", &[web, "ingress Accept 5 TCP 443/443 none"]);
+    assert_eq!(never(&analyzed(&[nobody], &ENI, &[OUT])), Vec::<String>::new());
+    // A group of another account may have members of either family.
+    let drop = "ingress Drop 1 TCP 22/22 0.0.0.0/0";
+    let other = basic("sg-1", &[drop, "ingress Accept 5 TCP 22/22 sg-9"]);
+    assert_eq!(never(&analyzed(&[other], &ENI, &[OUT])), Vec::<String>::new());
+    // So may one of this account, where interfaces have IPv6; else the IPv4 world is everybody.
+    let groups = [basic("sg-1", &[drop, "ingress Accept 5 TCP 22/22 sg-2"]), basic("sg-2", &[])];
+    let enis = ["eni-1 10.0.0.5 sg-1", "eni-2 2001:db8::1 sg-2"];
+    assert_eq!(never(&analyzed(&groups, &enis, &[OUT])), Vec::<String>::new());
+    let enis = ["eni-1 10.0.0.5 sg-1", "eni-2 10.0.0.6 sg-2"];
+    assert_eq!(never(&analyzed(&groups, &enis, &[OUT])), ["sg-1:ingress:tcp:22-22:sg-2:5:allow"]);
+}
+
+#[test]
+fn what_a_wider_five_tuple_drops_is_closed() {
+    let open = "ingress Accept 2 TCP 22/22 0.0.0.0/0";
+    let drop = "ingress Drop 1 TCP 22/22 0.0.0.0/0";
+    let with = |text: &str, source: &str, near: &str| {
+        basic("sg-1", &[text]).with("SourcePortRange", source).with("DestCidrIp", near)
+    };
+    for (accept, drops, closed) in [
+        (("1024/65535", "10.0.0.0/24"), ("1000/65535", "10.0.0.0/16"), true),
+        (("1024/65535", ""), ("1025/65535", ""), false),
+        // The only address of the interface is all there is.
+        (("", ""), ("", "10.0.0.5/32"), true),
+        (("", ""), ("", "10.0.0.6/32"), false),
+        (("", ""), ("1/1023", ""), false),
+    ] {
+        let groups = [with(open, accept.0, accept.1), with(drop, drops.0, drops.1).renamed("sg-2")];
+        let run = analyzed(&groups, &["eni-1 10.0.0.5 sg-1 sg-2"], &[OUT]);
+        let found = (run.findings("over_broad").is_empty(), run.findings("ineffective_rule").len() == 1);
+        assert_eq!(found, (closed, closed), "{accept:?} {drops:?}");
+    }
+    // No port 0 is left where all others are dropped.
+    let run = of(&["ingress Accept 2 TCP -1/-1 0.0.0.0/0", "ingress Drop 1 TCP 1/65535 0.0.0.0/0"]);
+    assert_eq!(run.findings("ineffective_rule").len(), 1);
 }
 
 #[test]
@@ -180,6 +255,18 @@ fn groups_of_services_are_left_to_the_service() {
     assert!(advice.contains("load balancer") && advice.contains("add a Drop"), "{advice}");
     let verdict = run.verdict("sg-1:ingress:-1:-1--1:0.0.0.0/0:100:allow");
     assert!(verdict.contains("required_by_service"), "{verdict}");
+    // With the Drop in front of it that is advised, nobody is told to revoke it.
+    let rules = ["ingress Accept 100 ALL -1/-1 0.0.0.0/0", "egress Accept 100 ALL -1/-1 0.0.0.0/0"];
+    let groups = [
+        basic("sg-1", &rules).managed(),
+        basic("sg-2", &["ingress Drop 1 ALL -1/-1 0.0.0.0/0"]),
+        basic("sg-3", &[]).managed(),
+    ];
+    let run = analyzed(&groups, &["eni-1 10.0.0.5 sg-1 sg-2"], &[OUT]);
+    assert_eq!(run.finding_ids("ineffective_rule"), Vec::<String>::new());
+    let advice = |id: &str| run.finding(id)["recommendation"].as_str().unwrap().to_owned();
+    assert!(advice("over_broad/sg-1:egress:-1:-1--1:0.0.0.0/0:100:allow").contains("load balancer"));
+    assert!(advice("unattached_group/sg-3").contains("leave it to the service"));
 }
 
 #[test]

@@ -210,3 +210,80 @@ fn a_drop_whose_peer_is_not_known_may_have_refused() {
     let run = analyzed(&[basic("sg-1", &rules)], &ENI, &[SSH_REFUSED]);
     assert_eq!(run.blocked(), ["eni-1 ingress tcp 22 undetermined 1"]);
 }
+
+#[test]
+fn a_drop_is_credited_whatever_else_the_records_leave_open() {
+    let rules = [
+        "ingress Drop 1 ICMP -1/-1 0.0.0.0/0",
+        "ingress Drop 1 UDP 1900/1900 0.0.0.0/0",
+        "ingress Drop 1 TCP 22/22 0.0.0.0/0",
+    ];
+    let flows = [
+        "eni-1 in 8.8.4.4 10.0.0.5 0 0 1 REJECT",
+        "eni-1 in 8.8.4.4 10.0.0.5 53 1900 17 REJECT",
+        "eni-1 in 8.8.4.4 10.0.0.5 50000 22 6 REJECT 16",
+        "eni-1 in 8.8.4.4 10.0.0.5 50000 22 6 REJECT 2",
+    ];
+    let run = analyzed(&[basic("sg-1", &rules)], &ENI, &flows);
+    let keys = [
+        "sg-1:ingress:tcp:22-22:0.0.0.0/0:1:deny=2",
+        "sg-1:ingress:udp:1900-1900:0.0.0.0/0:1:deny=1",
+        "sg-1:ingress:icmp:-1--1:0.0.0.0/0:1:deny=1",
+    ];
+    let mut found = used(&run);
+    found.sort_by_key(|key| keys.iter().position(|known| known == key));
+    assert_eq!(found, keys);
+    // The causes are those of the definition.
+    let causes = [
+        "icmp 0 undetermined 1",
+        "tcp 22 late_packet 1",
+        "tcp 22 security_group 1",
+        "udp 1900 late_reply_or_scan 1",
+    ];
+    assert_eq!(run.blocked(), causes.map(|cause| format!("eni-1 ingress {cause}")));
+    // Where one in front of it may have decided, it was that or this.
+    let rules = ["ingress Drop 1 TCP 22/22 sg-lost", "ingress Drop 2 TCP 22/22 0.0.0.0/0"];
+    let run = analyzed(&[basic("sg-1", &rules)], &ENI, &[SSH_REFUSED]);
+    let key = "sg-1:ingress:tcp:22-22:0.0.0.0/0:2:deny";
+    assert_eq!((run.usage(key, "records"), run.usage(key, "possible_records")), (0, 1));
+}
+
+#[test]
+fn a_session_does_not_outlive_a_change_of_rules_for_long() {
+    let fixture = fixture(&[], &[]);
+    let before = advanced("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]);
+    for (at, group) in [("2026-01-01T00:00:00Z", before), ("2026-01-01T02:00:00Z", advanced("sg-1", &[]))] {
+        for (name, answer) in answers(&[group], &ENI) {
+            fixture.write(&format!("days/{at}/{name}"), answer.to_string());
+        }
+    }
+    for (after, explained) in [(0, 1), (909, 1), (910, 0), (8 * HOUR, 0)] {
+        fixture.write("log", line_at(T0 + 2 * HOUR + after, SSH));
+        let run = fixture.analyze(&["log", "--snapshot", "days"]).exit(0);
+        assert_eq!(
+            (run.outcome("explained_by_neighbour"), run.outcome("unexplained")),
+            (explained, 1 - explained),
+            "{after}"
+        );
+    }
+    // Before the change was seen, the next snapshot may tell.
+    let fixture = crate::kit::fixture(&[], &[]);
+    let later = advanced("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]);
+    for (at, group) in [("2026-01-01T00:00:00Z", advanced("sg-1", &[])), ("2026-01-01T02:00:00Z", later)] {
+        for (name, answer) in answers(&[group], &ENI) {
+            fixture.write(&format!("days/{at}/{name}"), answer.to_string());
+        }
+    }
+    fixture.write("log", line_at(T0 + HOUR, SSH));
+    assert_eq!(fixture.analyze(&["log", "--snapshot", "days"]).exit(0).outcome("explained_by_neighbour"), 1);
+}
+
+#[test]
+fn advanced_groups_take_no_group_as_a_source() {
+    let groups = [advanced("sg-1", &["ingress Accept 1 TCP 22/22 sg-2"]), advanced("sg-2", &[])];
+    let enis = ["eni-1 10.0.0.5 sg-1", "eni-2 10.0.0.6 sg-2"];
+    let flow = "eni-1 in 10.0.0.6 10.0.0.5 50000 22 6";
+    let run = analyzed(&groups, &enis, &[&format!("{flow} ACCEPT 2"), &format!("{flow} REJECT 2")]);
+    assert_eq!((used(&run), run.outcome("unexplained")), (vec![], 1));
+    assert_eq!(run.blocked(), ["eni-1 ingress tcp 22 security_group 1"]);
+}

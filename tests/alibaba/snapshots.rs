@@ -234,3 +234,75 @@ fn check_says_what_is_missing_and_how_to_get_it() {
     }
     assert!(!text.contains("aws ec2"), "{text}");
 }
+
+#[test]
+fn types_and_lists_that_another_snapshot_tells_hold_on() {
+    let fixture = Fixture::new();
+    let group = advanced("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"])
+        .with("PortRange", "")
+        .with("PortRangeListId", "prl-1");
+    let all = answers(&[group], &ENI);
+    for (name, answer) in &all {
+        // Only the first says of which type the group is, and what the list holds.
+        fixture.write(&format!("days/2026-01-01T00:00:00Z/{name}"), answer.to_string());
+        if name != "groups.json" {
+            fixture.write(&format!("days/2026-01-01T01:00:00Z/{name}"), answer.to_string());
+        }
+    }
+    let ports = json!({ "Entries": { "Entry": [{ "PortRange": "22/22" }] } });
+    fixture.write("days/2026-01-01T00:00:00Z/prl-1.json", ports.to_string());
+    let flows = [SSH, "eni-1 out 10.0.0.5 198.51.100.7 40000 443 6 ACCEPT 2"];
+    fixture.write("log", flows.map(|flow| crate::kit::line_at(crate::fixture::T0 + 7200, flow)).join("\n"));
+    let run = fixture.analyze(&["log", "--snapshot", "days"]).exit(0);
+    let key = "sg-1:ingress:tcp:-1--1:0.0.0.0/0:1:allow:ports=prl-1=22-22";
+    assert_eq!((run.keys(), run.usage(key, "records")), (vec![key], 1));
+    let untyped = run.finding_ids("coverage_gap").contains(&"group_types_unknown".to_owned());
+    assert_eq!((run.outcome("unexplained"), untyped), (1, false));
+    // A list that changes makes another rule.
+    let ports = json!({ "Entries": { "Entry": [{ "PortRange": "23/23" }] } });
+    fixture.write("days/2026-01-01T01:30:00Z/prl-1.json", ports.to_string());
+    let run = fixture.analyze(&["log", "--snapshot", "days"]).exit(0);
+    let later = "sg-1:ingress:tcp:-1--1:0.0.0.0/0:1:allow:ports=prl-1=23-23";
+    assert_eq!(run.keys(), [key, later]);
+    assert_eq!(run.rule(key)["in_force"]["to"], "2026-01-01T01:30:00Z");
+}
+
+#[test]
+fn snapshots_of_two_accounts_leave_each_other_in_force() {
+    let fixture = Fixture::new();
+    for (at, account, id, eni) in [
+        ("2026-01-01T00:00:00Z", "111", "sg-1", "eni-1 10.0.0.5 sg-1"),
+        ("2026-01-01T00:30:00Z", "222", "sg-2", "eni-2 10.0.0.6 sg-2"),
+    ] {
+        for (name, mut answer) in
+            answers(&[basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]).renamed(id)], &[eni])
+        {
+            if let Some(enis) = answer.pointer_mut("/NetworkInterfaceSets/NetworkInterfaceSet") {
+                for eni in enis.as_array_mut().unwrap() {
+                    eni["OwnerId"] = json!(account);
+                    eni["VpcId"] = json!(format!("vpc-{account}"));
+                }
+            }
+            fixture.write(&format!("days/{at}/{name}"), answer.to_string());
+        }
+    }
+    let flows = [SSH, "eni-2 in 203.0.113.9 10.0.0.6 50123 22 6 ACCEPT 2"];
+    fixture.write("log", flows.map(|flow| crate::kit::line_at(crate::fixture::T0 + 7200, flow)).join("\n"));
+    let run = fixture.analyze(&["log", "--snapshot", "days"]).exit(0);
+    assert_eq!((run.outcome("unknown_group"), run.outcome("interface_from_neighbour")), (0, 0));
+    assert_eq!(run.usage(KEY, "records"), 1);
+    assert_eq!(run.usage("sg-2:ingress:tcp:22-22:0.0.0.0/0:1:allow", "records"), 1);
+}
+
+#[test]
+fn several_answers_in_one_object_and_lists_named_by_their_file() {
+    let group = basic("sg-1", &["ingress Accept 1 TCP 22/22 pl-bp1"]);
+    let mut all = serde_json::Map::new();
+    for (_, answer) in answers(&[group], &ENI) {
+        all.extend(answer.as_object().unwrap().clone());
+    }
+    let entries = json!({ "Entries": { "Entry": [{ "Cidr": "203.0.113.0/24" }] } });
+    let run =
+        of_documents(&[("all.json", Value::Object(all).to_string()), ("pl-bp1.json", entries.to_string())]);
+    assert_eq!(run.usage("sg-1:ingress:tcp:22-22:pl-bp1:1:allow", "records"), 1);
+}

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use flowaudit::flow::{Action, Direction, Entry, Field, OwnedFlow, PortFields, Traffic};
 use flowaudit::ingest::RowFault;
 use flowaudit::rules::aws::Objects;
-use flowaudit::rules::timeline::Snapshot;
+use flowaudit::rules::timeline::{Snapshot, by_time};
 use flowaudit::tally::counter::Services;
 use proptest::prelude::*;
 use serde_json::json;
@@ -79,6 +79,7 @@ proptest! {
     #[test]
     fn a_later_snapshot_takes_nothing_from_what_was_judged_before((seed, whose) in estates()) {
         let (given, flows) = snapshots_and_records_of(seed, whose);
+        let given = by_time(given);
         // A state per snapshot: the records of its time, judged by what was known then.
         let mut states = Vec::new();
         for count in 1..=given.len() {

@@ -276,6 +276,9 @@ impl<'a> Compiler<'a> {
             };
             for index in group.all_rules() {
                 let rule = &self.timeline.rules[index.index()];
+                if !group.takes(rule) {
+                    continue;
+                }
                 let compiled = self.compile_rule(index, rule, unresolved);
                 let side = match rule.direction {
                     Direction::Ingress => &mut profile.ingress,

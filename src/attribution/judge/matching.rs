@@ -1,6 +1,6 @@
 //! Which rules of an interface let a packet through: all that match, or those that decide where rules are ranked.
 
-use super::{Case, Judge};
+use super::{Case, Denial, Judge};
 use crate::attribution::index::CompiledRule;
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;
@@ -89,20 +89,24 @@ impl Judge<'_> {
     }
 
     /// The rule that denies the forward reading, where it decides.
-    pub(super) fn denied(&mut self, case: &Case<'_>) -> SetId {
+    pub(super) fn denied(&mut self, case: &Case<'_>) -> Denial {
         if case.profile.cloud == Cloud::Aws {
-            return SetId::EMPTY;
+            return Denial::NONE;
         }
         let class = self.index.atoms.class(case.peer, &case.state.classes);
         let members = self.index.members.members(class);
         let ports = (case.traffic.srcport, case.traffic.dstport);
-        let rules = case.profile.rules(case.direction).iter();
-        let deciding =
-            rules.filter(|rule| self.matches(case, rule, ports, members)).min_by_key(|rule| rule.rank);
-        match deciding.filter(|rule| !rule.allows()) {
-            Some(rule) => self.sets.intern(&[rule.rule], self.index),
-            None => SetId::EMPTY,
-        }
+        let rules = case.profile.rules(case.direction);
+        let matching = rules.iter().filter(|rule| self.matches(case, rule, ports, members));
+        let Some(rule) = matching.min_by_key(|rule| rule.rank).filter(|rule| !rule.allows()) else {
+            return Denial::NONE;
+        };
+        // One in front of it may have decided, if its peer is whom the state does not tell.
+        let may_decide = |other: &CompiledRule| {
+            other.proof.unresolved && other.rank < rule.rank && self.fits_but_peer(case, other, ports)
+        };
+        let surely = !case.profile.lacks_group && !rules.iter().any(may_decide);
+        Denial { by: self.sets.intern(&[rule.rule], self.index), surely }
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::place::{self, Case, Rules, SYN};
 use crate::attribution::{Basis, Drift};
 use crate::flow::{Direction, has_ports};
-use crate::rules::ranked::RuleAction;
+use crate::rules::ranked::{LONGEST_SESSION, RuleAction};
+use crate::rules::state::Cloud;
 use crate::rules::{Peer, RuleIndex};
 
 /// Who opened the connection.
@@ -107,7 +108,13 @@ impl<'a> Accept<'a> {
             (Some(again), Some(start)) if start >= again => Some(case.state + 1),
             _ => None,
         };
-        for neighbour in (0..case.state).rev().chain(next) {
+        // On Alibaba Cloud no session outlives a change of rules for long.
+        let outlived = |earlier: &usize| {
+            let ended = case.timeline.states.get(earlier + 1).and_then(|state| state.from);
+            case.interface.cloud == Cloud::Aws
+                || matches!((case.flow.start, ended), (Some(start), Some(ended)) if start < ended + LONGEST_SESSION)
+        };
+        for neighbour in (0..case.state).rev().filter(outlived).chain(next) {
             let Some(state) = case.timeline.states.get(neighbour) else { continue };
             let Some(interface) = state.interfaces.get(&case.interface_id) else { continue };
             let forward = if case.forward_in_play() { case.forward(state, interface) } else { Rules::new() };

@@ -188,7 +188,8 @@ impl<'a> Case<'a> {
         for group in interface.group_ids.iter().filter_map(|id| state.groups.get(id)) {
             for index in group.all_rules() {
                 let rule = &self.timeline.rules[index.index()];
-                if rule.direction == direction
+                if group.takes(rule)
+                    && rule.direction == direction
                     && rule.allows_port(self.traffic.protocol, ports.1)
                     && self.asks_no_more(rule, ports.0)
                 {

@@ -1,6 +1,6 @@
 //! Openings of ranked rules: what the Drop rules in front of them leave open, on the interface where they leave most.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use super::opening::{Candidate, Opened, Width};
@@ -9,17 +9,34 @@ use crate::findings::precedence;
 use crate::findings::space::Addresses;
 use crate::flow::{TCP, UDP};
 use crate::rules::state::Group;
-use crate::rules::{Rule, RuleIndex};
+use crate::rules::{Rule, RuleIndex, RuleProtocol};
 
 /// So many ports left open are as good as all of them.
-const MOST_PORTS: u32 = 1024;
+const NEARLY_ALL: u32 = 65_000;
+
+/// What is open to whom.
+type Opening<'a> = (Candidate<'a>, Opened<'a>, Width);
+
+/// How much of all ports is left open.
+enum Left<'a> {
+    /// Nearly all of them.
+    Whole(Candidate<'a>),
+    Some,
+    Nothing,
+}
+
+/// None where what is left is no wider than it should be.
+fn opening<'a>(left: Candidate<'a>, opened: Opened<'a>) -> Option<Opening<'a>> {
+    let width = left.width()?;
+    Some((left, opened, width))
+}
 
 /// Rules in front of a candidate that drop some of it.
 type Closing<'a> = Vec<(RuleIndex, &'a Rule)>;
 
 impl<'a> Context<'a> {
     /// What makes a ranked ingress rule a finding, or several where Drop rules leave more of one port than of another.
-    pub(super) fn left_open(&self, candidate: &Candidate<'a>) -> Vec<(Candidate<'a>, Opened<'a>, Width)> {
+    pub(super) fn left_open(&self, candidate: &Candidate<'a>) -> Vec<Opening<'a>> {
         let Some((opened, _)) = self.too_broad(candidate) else { return Vec::new() };
         let sets = self.precedence.sets_with(&candidate.rule.group_id);
         let closings = sets.iter().map(|set| self.precedence.closing(set, candidate.rule));
@@ -34,7 +51,9 @@ impl<'a> Context<'a> {
         }
         match opened {
             Opened::Services(services) => self.services_left(candidate, &services, &closings),
-            Opened::AllPorts(_) | Opened::AllProtocols => self.ports_left(candidate, &opened, &closings),
+            Opened::AllPorts(_) | Opened::AllProtocols | Opened::OtherProtocols => {
+                self.ports_left(candidate, &opened, &closings)
+            }
         }
     }
 
@@ -44,7 +63,7 @@ impl<'a> Context<'a> {
         candidate: &Candidate<'a>,
         services: &[&'a SensitivePort],
         closings: &[Closing<'a>],
-    ) -> Vec<(Candidate<'a>, Opened<'a>, Width)> {
+    ) -> Vec<Opening<'a>> {
         let mut by_rest: BTreeMap<Vec<ipnet::IpNet>, (Candidate<'a>, Vec<&'a SensitivePort>)> =
             BTreeMap::new();
         for service in services {
@@ -61,43 +80,64 @@ impl<'a> Context<'a> {
         by_rest.into_values().filter_map(finding).collect()
     }
 
-    /// All ports, but for those that are closed: still all of them where many are left, else the sensitive ones of them.
+    /// All ports, but for those that are closed: still all of them where few are, else the sensitive ones that are left.
     fn ports_left(
         &self,
         candidate: &Candidate<'a>,
         opened: &Opened<'a>,
         closings: &[Closing<'a>],
-    ) -> Vec<(Candidate<'a>, Opened<'a>, Width)> {
-        let protocols: &[u8] = match opened {
-            Opened::AllPorts(TCP) => &[TCP],
-            Opened::AllPorts(_) => &[UDP],
-            _ => &[TCP, UDP],
+    ) -> Vec<Opening<'a>> {
+        let of = |protocol| self.left_of(candidate, closings, protocol);
+        let (tcp, udp) = match opened {
+            Opened::AllPorts(TCP) => (Some(of(TCP)), None),
+            Opened::AllPorts(_) => (None, Some(of(UDP))),
+            _ => (Some(of(TCP)), Some(of(UDP))),
         };
-        let mut widest: Option<Candidate<'a>> = None;
-        let mut open = 0;
-        for protocol in protocols {
-            let starts = steps(*protocol, closings);
-            let ends = starts.iter().skip(1).map(|next| u32::from(*next)).chain([1 << 16]);
-            for (start, end) in starts.iter().zip(ends) {
-                let left = self.left_at(candidate, closings, *protocol, *start);
-                if left.width().is_none() {
-                    continue;
+        if let (Some(Left::Whole(left)), Some(Left::Whole(_))) = (&tcp, &udp) {
+            return opening(left.clone(), Opened::AllProtocols).into_iter().collect();
+        }
+        let mut openings = Vec::new();
+        for (protocol, left) in [(TCP, tcp), (UDP, udp)] {
+            match left {
+                Some(Left::Whole(left)) => openings.extend(opening(left, Opened::AllPorts(protocol))),
+                Some(Left::Some) => {
+                    let services = self.profile.services.iter().filter(|it| it.protocol == protocol);
+                    openings.extend(self.services_left(candidate, &services.collect::<Vec<_>>(), closings));
                 }
-                open += end - u32::from(*start);
-                if widest.as_ref().is_none_or(|widest| widest.public_size() < left.public_size()) {
-                    widest = Some(left);
-                }
+                Some(Left::Nothing) | None => {}
+            }
+        }
+        if *opened == Opened::AllProtocols {
+            let left = self.left_by(candidate, closings, |rule| rule.protocol == RuleProtocol::All);
+            openings.extend(opening(left, Opened::OtherProtocols));
+        }
+        openings
+    }
+
+    /// How many ports of a protocol are still open.
+    fn left_of(&self, candidate: &Candidate<'a>, closings: &[Closing<'a>], protocol: u8) -> Left<'a> {
+        let starts = steps(protocol, closings);
+        let ends = starts.iter().skip(1).map(|next| u32::from(*next)).chain([1 << 16]);
+        let (mut widest, mut open): (Option<Candidate<'a>>, u32) = (None, 0);
+        let mut closed_by: BTreeSet<RuleIndex> = BTreeSet::new();
+        for (start, end) in starts.iter().zip(ends) {
+            let left = self.left_at(candidate, closings, protocol, *start);
+            closed_by.extend(&left.closed_by);
+            if left.width().is_none() {
+                continue;
+            }
+            open += end - u32::from(*start);
+            if widest.as_ref().is_none_or(|widest| widest.public_size() < left.public_size()) {
+                widest = Some(left);
             }
         }
         match widest {
-            Some(left) if open >= MOST_PORTS => {
-                left.width().map(|width| (left, opened.clone(), width)).into_iter().collect()
+            Some(mut left) if open >= NEARLY_ALL => {
+                left.closed_by = closed_by.into_iter().collect();
+                Left::Whole(left)
             }
-            Some(_) => {
-                let services = self.profile.services.iter().filter(|it| protocols.contains(&it.protocol));
-                self.services_left(candidate, &services.collect::<Vec<_>>(), closings)
-            }
-            None => Vec::new(),
+            Some(_) => Left::Some,
+            None => Left::Nothing,
         }
     }
 
@@ -109,14 +149,23 @@ impl<'a> Context<'a> {
         protocol: u8,
         port: u16,
     ) -> Candidate<'a> {
+        self.left_by(candidate, closings, |rule| rule.allows_port(protocol, port))
+    }
+
+    /// What these of the closing rules leave, where most is left.
+    fn left_by(
+        &self,
+        candidate: &Candidate<'a>,
+        closings: &[Closing<'a>],
+        takes: impl Fn(&Rule) -> bool,
+    ) -> Candidate<'a> {
         let addresses = Addresses::of(candidate.nets());
         let left = |closing: &Closing<'a>| {
-            let left = self.precedence.left_at(&addresses, closing, (protocol, port));
-            let takes = |(_, rule): &&(RuleIndex, &Rule)| {
-                rule.allows_port(protocol, port) && self.precedence.addresses(rule).is_some()
+            let taking = || {
+                closing.iter().filter(|(_, rule)| takes(rule) && self.precedence.addresses(rule).is_some())
             };
-            let closed_by = closing.iter().filter(takes).map(|(index, _)| *index).collect();
-            candidate.left(left.nets(), closed_by)
+            let left = self.precedence.left(&addresses, taking().map(|(_, rule)| *rule));
+            candidate.left(left.nets(), taking().map(|(index, _)| *index).collect())
         };
         let most = closings.iter().map(left).max_by_key(Candidate::public_size);
         most.unwrap_or_else(|| candidate.clone())
@@ -151,7 +200,7 @@ impl<'a> Context<'a> {
 /// Whether a rule matches every port and protocol of another.
 fn takes_all_ports(rule: &Rule, of: &Rule) -> bool {
     let (from, to) = of.ports();
-    rule.protocol == crate::rules::RuleProtocol::All
+    rule.protocol == RuleProtocol::All
         || rule.protocol == of.protocol
             && (!of.protocol.tests_ports()
                 || rule.port_ranges().iter().any(|(first, last)| *first <= from.max(1) && to <= *last))
@@ -159,9 +208,9 @@ fn takes_all_ports(rule: &Rule, of: &Rule) -> bool {
 
 /// Ports from 1 on at which what is closed changes.
 fn steps(protocol: u8, closings: &[Closing<'_>]) -> Vec<u16> {
-    let mut steps = std::collections::BTreeSet::from([1]);
+    let mut steps = BTreeSet::from([1]);
     for (_, rule) in closings.iter().flatten() {
-        if rule.protocol == crate::rules::RuleProtocol::Number(protocol) {
+        if rule.protocol == RuleProtocol::Number(protocol) {
             for (from, to) in rule.port_ranges() {
                 steps.insert(from.max(1));
                 steps.extend(to.checked_add(1));

@@ -77,7 +77,7 @@ impl<'a> Figures<'a> {
                     services,
                 }
             }
-            Opened::AllProtocols | Opened::AllPorts(_) => {
+            Opened::AllProtocols | Opened::AllPorts(_) | Opened::OtherProtocols => {
                 let internet = sum(uses.iter().map(|used| &used.internet));
                 let seen = profile.iter().map(|service| (service, service_figures(service)));
                 Self {
@@ -112,6 +112,7 @@ impl<'a> Figures<'a> {
     pub(super) fn severity(&self, opened: &Opened<'_>, width: &Width) -> Severity {
         let world = match opened {
             Opened::AllProtocols | Opened::AllPorts(_) => Severity::Critical,
+            Opened::OtherProtocols => Severity::Medium,
             Opened::Services(_) => {
                 let graded = self.services.iter().map(|(service, seen)| {
                     let answered = seen.answered_records > 0;
@@ -184,6 +185,7 @@ fn instead(opened: &Opened<'_>, cloud: Cloud) -> &'static str {
 pub(super) fn private_advice(opened: &Opened<'_>, peer: &str, cloud: Cloud) -> String {
     let reached = match opened {
         Opened::AllProtocols | Opened::AllPorts(_) => "everything",
+        Opened::OtherProtocols => "these protocols",
         Opened::Services(_) => "these ports",
     };
     format!(
@@ -209,7 +211,7 @@ fn private_severity(opened: &Opened<'_>) -> Severity {
         Opened::Services(services) if services.iter().any(|service| service.class == PortClass::Admin) => {
             Severity::Medium
         }
-        Opened::Services(_) => Severity::Low,
+        Opened::Services(_) | Opened::OtherProtocols => Severity::Low,
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) enum Opened<'a> {
     AllPorts(u8),
     /// Sensitive ports, at least one.
     Services(Vec<&'a SensitivePort>),
+    /// What is left of `-1` when tcp and udp are closed.
+    OtherProtocols,
 }
 
 impl<'a> Opened<'a> {
@@ -89,7 +91,7 @@ impl<'a> Opened<'a> {
     /// One by one.
     pub(super) fn targets(&self) -> Vec<Target<'a>> {
         match self {
-            Self::AllProtocols => vec![Target::AllProtocols],
+            Self::AllProtocols | Self::OtherProtocols => vec![Target::AllProtocols],
             Self::AllPorts(protocol) => vec![Target::AllPorts(*protocol)],
             Self::Services(services) => services.iter().map(|service| Target::Service(service)).collect(),
         }
@@ -99,6 +101,7 @@ impl<'a> Opened<'a> {
     pub(super) fn phrase(&self) -> String {
         match self {
             Self::AllProtocols => "all protocols and ports".to_owned(),
+            Self::OtherProtocols => "protocols other than TCP and UDP".to_owned(),
             Self::AllPorts(protocol) => format!("all {} ports", protocol_name(*protocol).to_uppercase()),
             Self::Services(services) => {
                 let mut worst = services.clone();

@@ -105,14 +105,12 @@ impl<'a> Bench<'a> {
     /// No attached interface has an ACCEPT, and none is known to log them. That a flow log exists proves nothing where
     /// not one ACCEPT was given, or where it was created after the window.
     ///
-    /// A rule that denies shows in REJECTs: without a single one in all the logs, they may not be logged at all.
+    /// A rule that denies shows in REJECTs: without a single one on its interfaces, they may not be logged there at all.
     fn silence(&self, content: &Rule, interfaces: &[&Interface]) -> Option<Doubt> {
         let denies = content.action() == RuleAction::Deny;
-        let given = if denies { self.tally.records.rejected > 0 } else { self.tally.records.accepted > 0 };
+        let given = self.tally.records.accepted > 0;
         let end = self.attachments.window().map_or(0, |window| window.last);
-        let shows = |tally: &InterfaceTally| {
-            if denies { given && tally.accepted + tally.rejected > 0 } else { tally.accepted > 0 }
-        };
+        let shows = |tally: &InterfaceTally| if denies { tally.rejected > 0 } else { tally.accepted > 0 };
         let speaks = self.tallies(interfaces).any(shows)
             || given
                 && !denies

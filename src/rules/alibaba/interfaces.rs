@@ -10,8 +10,11 @@ use crate::rules::aws::Objects;
 use crate::rules::parse_net;
 use crate::rules::state::{Cloud, Interface};
 
-/// Adds the interfaces of an answer.
+/// Adds the interfaces of an answer. One without any does not say of which account and region it is: nothing follows.
 pub(super) fn add(all: &[Answer<'_>], objects: &mut Objects) -> Result<(), String> {
+    if all.is_empty() {
+        return Ok(());
+    }
     let interfaces = objects.interfaces.get_or_insert_default();
     for answer in all {
         interfaces.push(interface(*answer)?);

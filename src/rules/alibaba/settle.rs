@@ -1,64 +1,90 @@
 //! What one answer says of the objects of another: types of groups, and ports of lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crate::rules::aws::{GroupDocument, List, Objects, RuleDocument};
+use imbl::OrdMap;
+
+use super::defaults::defaults;
+use crate::rules::aws::RuleDocument;
+use crate::rules::parts::{GroupContent, Scopes};
 use crate::rules::ranked::PortList;
 
-impl Objects {
-    /// Tells groups their types and rules their ports, where the answers that say so are there too.
-    pub(in crate::rules) fn settle(&mut self) {
-        self.settle_groups();
-        self.settle_ports();
-    }
+/// Ranges of ports.
+type Ranges = Vec<(u16, u16)>;
 
-    fn settle_groups(&mut self) {
-        let kinds: BTreeMap<&str, _> =
-            self.listings.iter().map(|listing| (listing.id.as_str(), listing)).collect();
-        let tell = |group: &mut GroupDocument| {
-            if let (Some(ecs), Some(listing)) = (&mut group.ecs, kinds.get(group.id.as_str())) {
-                ecs.kind = ecs.kind.or(listing.kind);
-                ecs.service_managed |= listing.service_managed;
-            }
-        };
-        if let Some(groups) = self.groups.as_mut().filter(|_| !kinds.is_empty()) {
-            change(groups, tell);
-        }
-    }
+/// The lists of ports in force. A list that is not given again stays as it was.
+#[derive(Debug, Clone, Default)]
+pub(in crate::rules) struct PortLists(OrdMap<String, Arc<Ranges>>);
 
-    fn settle_ports(&mut self) {
-        // Pages of one list add up.
-        let mut lists: BTreeMap<&str, Vec<(u16, u16)>> = BTreeMap::new();
-        for (id, ranges) in &self.port_lists {
+impl PortLists {
+    /// Takes over what a snapshot says. Pages of one list add up. Answers the lists that have changed.
+    pub(in crate::rules) fn replace(&mut self, given: &[(String, Ranges)]) -> BTreeSet<String> {
+        let mut lists: BTreeMap<&String, Ranges> = BTreeMap::new();
+        for (id, ranges) in given {
             lists.entry(id).or_default().extend(ranges);
         }
-        let lists: BTreeMap<&str, Vec<(u16, u16)>> =
-            lists.into_iter().map(|(id, ranges)| (id, apart(ranges))).collect();
-        let tell = |document: &mut RuleDocument| {
-            let list = document.rule.ranked.as_mut().and_then(|ranked| ranked.port_list.as_mut());
-            if let Some(PortList { id, ranges }) = list
-                && let Some(known) = lists.get(id.as_str())
-            {
-                *ranges = Some(known.clone());
+        let mut changed = BTreeSet::new();
+        for (id, ranges) in lists {
+            let ranges = apart(ranges);
+            if self.0.get(id).is_none_or(|known| **known != ranges) {
+                self.0.insert(id.clone(), Arc::new(ranges));
+                changed.insert(id.clone());
             }
-        };
-        if !lists.is_empty() {
-            change(&mut self.rules, tell);
+        }
+        changed
+    }
+
+    /// What others know, where nothing is known.
+    pub(in crate::rules) fn take_in(&mut self, others: Self) {
+        for (id, ranges) in others.0 {
+            self.0.entry(id).or_insert(ranges);
         }
     }
 }
 
-fn change<T: Clone + Ord>(list: &mut List<T>, tell: impl Fn(&mut T)) {
-    let mut items = std::mem::take(list).into_vec();
-    items.iter_mut().for_each(tell);
-    *list = List::from(items);
+/// A group with what other answers say of it, and with what it allows by itself.
+pub(in crate::rules) fn settled(
+    mut content: GroupContent,
+    port_lists: &PortLists,
+    scopes: &Scopes,
+) -> GroupContent {
+    let Some(document) = &mut content.document else { return content };
+    let Some(mut ecs) = document.ecs else { return content };
+    if let Some(listing) = scopes.listing(&document.id) {
+        ecs.kind = ecs.kind.or(listing.kind);
+        ecs.service_managed |= listing.service_managed;
+    }
+    if document.ecs != Some(ecs) {
+        Arc::make_mut(document).ecs = Some(ecs);
+    }
+    content.defaults = defaults(document);
+    let mut resolved = false;
+    for rule in &mut content.rules {
+        let list = rule.rule.port_list().and_then(|list| port_lists.0.get(&list.id));
+        if let Some(ranges) = list.map(Arc::clone) {
+            tell_ports(Arc::make_mut(rule), &ranges);
+            resolved = true;
+        }
+    }
+    if resolved {
+        content.rules.sort();
+    }
+    content
+}
+
+fn tell_ports(document: &mut RuleDocument, known: &Ranges) {
+    let list = document.rule.ranked.as_mut().and_then(|ranked| ranked.port_list.as_mut());
+    if let Some(PortList { ranges, .. }) = list {
+        *ranges = Some(known.clone());
+    }
 }
 
 /// Ranges of ports, ascending, without overlaps and gaps of nothing.
-fn apart(mut ranges: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+fn apart(mut ranges: Ranges) -> Ranges {
     ranges.retain(|(from, to)| from <= to);
     ranges.sort_unstable();
-    let mut apart: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
+    let mut apart: Ranges = Vec::with_capacity(ranges.len());
     for (from, to) in ranges {
         match apart.last_mut() {
             Some((_, end)) if from <= end.saturating_add(1) => *end = to.max(*end),

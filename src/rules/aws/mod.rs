@@ -121,6 +121,7 @@ impl Objects {
             "GroupId" => map.contains_key("IpPermissions") || map.contains_key("IpPermissionsEgress"),
             "PrefixListId" => !map.contains_key("GroupId"),
             "VpcId" => map.contains_key("CidrBlock"),
+            "SecurityGroupRuleId" => map.contains_key("GroupId"),
             _ => true,
         };
         if let Some((_, wrapper)) = SINGLE.iter().find(|(key, _)| map.contains_key(*key) && fits(key)) {

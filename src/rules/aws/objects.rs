@@ -10,7 +10,7 @@ use super::list::List;
 use crate::rules::Rule;
 use crate::rules::alibaba::GroupListing;
 use crate::rules::ranked::EcsGroup;
-use crate::rules::state::{FlowLog, Interface, NetworkAcl, Subnet};
+use crate::rules::state::{Cloud, FlowLog, Interface, NetworkAcl, Subnet};
 
 /// Everything one snapshot's documents say, in the order met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +93,13 @@ pub struct RuleDocument {
     /// `PeeringStatus` of a reference to a group of a peered VPC: a label, for it changes while the rule stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peering_status: Option<String>,
+}
+
+impl GroupDocument {
+    /// Whose group it is.
+    pub fn cloud(&self) -> Cloud {
+        if self.ecs.is_some() { Cloud::Alibaba } else { Cloud::Aws }
+    }
 }
 
 impl RuleDocument {
@@ -190,7 +197,6 @@ impl Objects {
         }
         tidy(&mut self.listings);
         tidy(&mut self.port_lists);
-        self.settle();
         self.groups.iter_mut().for_each(List::tidy);
         self.interfaces.iter_mut().for_each(List::tidy);
         self.acls.iter_mut().for_each(List::tidy);
@@ -218,9 +224,8 @@ impl Objects {
             && self.subnets.iter().all(List::is_tidy)
             && self.rules.is_tidy()
             && tidy(&self.flow_logs)
-            // Where there are some, what they say may have to be told to groups and rules.
-            && self.listings.is_empty()
-            && self.port_lists.is_empty()
+            && tidy(&self.listings)
+            && tidy(&self.port_lists)
             && lists
                 .iter()
                 .all(|lists| lists.is_sorted_by(|a, b| a.0 < b.0) && lists.iter().all(|(_, nets)| tidy(nets)))

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::rules::alibaba::ListIds;
 use crate::rules::aws::{Extent, Objects, Recognised};
 use crate::rules::change::{Change, Resource, Told, Watched, watch};
 use crate::rules::terraform::{Lack, Terraform, Unknown};
@@ -73,13 +74,14 @@ impl Contents {
     /// Reads what a file holds.
     pub(super) fn read(path: &Path, text: &str) -> Result<Self, Error> {
         let name = path.file_name().and_then(|name| name.to_str());
-        let ids = ListIds { prefix: name.and_then(prefix_list_id), ports: name.and_then(port_list_id) };
+        let ids = name.map(ListIds::of).unwrap_or_default();
+        let list_id = name.and_then(prefix_list_id);
         let mut contents = Self::default();
         // Pages written one after the other into one file are a stream of documents.
         for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
             let document = document.map_err(|error| broken(path, &error))?;
             contents
-                .add(&document, ids)
+                .add(&document, list_id, ids)
                 .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
         }
         if contents.origins.is_empty() {
@@ -89,18 +91,18 @@ impl Contents {
         Ok(contents)
     }
 
-    fn add(&mut self, document: &Value, ids: ListIds<'_>) -> Result<(), String> {
+    fn add(&mut self, document: &Value, list_id: Option<&str>, ids: ListIds<'_>) -> Result<(), String> {
         // Answers of both clouds may stand in one list.
         if let Value::Array(items) = document
             && items.len() > 1
-            && alibaba::read(document, ids.ports)?.is_some()
+            && alibaba::read(document, ids)?.is_some()
         {
-            return items.iter().try_for_each(|item| self.add(item, ids));
+            return items.iter().try_for_each(|item| self.add(item, list_id, ids));
         }
-        if let Some(objects) = alibaba::read(document, ids.ports)? {
+        if let Some(objects) = alibaba::read(document, ids)? {
             self.origins.insert(Origin::Describe);
             self.objects.add_up(objects);
-        } else if self.objects.add(document, ids.prefix)? == Recognised::Yes {
+        } else if self.objects.add(document, list_id)? == Recognised::Yes {
             self.origins.insert(Origin::Describe);
         } else if let Some(told) = aws_config::read(document)? {
             self.add_told(Origin::Config, told);
@@ -188,22 +190,6 @@ fn without_position(message: &str) -> String {
         TOO_DEEP => "nested too deeply".to_owned(),
         message => message.to_owned(),
     }
-}
-
-/// Ids in the name of a file: the entries of a list hold none themselves.
-#[derive(Debug, Clone, Copy)]
-struct ListIds<'a> {
-    prefix: Option<&'a str>,
-    ports: Option<&'a str>,
-}
-
-/// The `prl-…` id in a file name.
-fn port_list_id(name: &str) -> Option<&str> {
-    let start =
-        name.find("prl-").filter(|&at| at == 0 || !name.as_bytes()[at - 1].is_ascii_alphanumeric())?;
-    let rest = &name[start + 4..];
-    let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-    (end > 0).then(|| &name[start..start + 4 + end])
 }
 
 /// The `pl-…` id in a file name.

@@ -13,7 +13,7 @@ use crate::flow::Direction;
 use crate::rules::Rule;
 use crate::rules::aws::RuleDocument;
 use crate::rules::change::{Change, Life, ModifiedRule, Resource, ResourceKind, What};
-use crate::rules::state::Interface;
+use crate::rules::state::{Cloud, Interface};
 
 /// What the ids of rules are known to have meant, by time.
 #[derive(Debug, Default)]
@@ -197,7 +197,7 @@ impl Parts {
     fn put(&mut self, resource: &Resource, change: &Change, scopes: &Scopes) {
         let or = |said: &str, told: &str| if said.is_empty() { told.to_owned() } else { said.to_owned() };
         let scope = |vpc: &str, owner: &str, region: &str| {
-            scopes.scope(vpc, &or(owner, &change.owner_id), &or(region, &change.region))
+            scopes.scope(Cloud::Aws, vpc, &or(owner, &change.owner_id), &or(region, &change.region))
         };
         match resource {
             Resource::Group(group, rules) => {

@@ -14,7 +14,7 @@ impl Document for GroupDocument {
     }
 
     fn scope(&self, scopes: &Scopes) -> Scope {
-        scopes.scope(&self.vpc_id, &self.owner_id, &self.region)
+        scopes.of_group(self)
     }
 }
 
@@ -24,7 +24,7 @@ impl Document for Interface {
     }
 
     fn scope(&self, scopes: &Scopes) -> Scope {
-        scopes.scope(&self.vpc_id, &self.owner_id, &self.region)
+        scopes.of_interface(self)
     }
 }
 
@@ -34,7 +34,7 @@ impl Document for NetworkAcl {
     }
 
     fn scope(&self, scopes: &Scopes) -> Scope {
-        scopes.scope(&self.vpc_id, &self.owner_id, "")
+        scopes.of_vpc(&self.vpc_id, &self.owner_id)
     }
 }
 
@@ -44,7 +44,7 @@ impl Document for Subnet {
     }
 
     fn scope(&self, scopes: &Scopes) -> Scope {
-        scopes.scope(&self.vpc_id, &self.owner_id, "")
+        scopes.of_vpc(&self.vpc_id, &self.owner_id)
     }
 }
 
@@ -82,6 +82,7 @@ impl Parts {
         self.acls.take(objects.acls.as_ref(), shown.and_then(|of| of.acls.as_ref()), &mut all);
         self.subnets.take(objects.subnets.as_ref(), shown.and_then(|of| of.subnets.as_ref()), &mut all);
         self.replace_prefix_lists(&objects.prefix_lists);
+        self.replace_port_lists(&objects.port_lists);
     }
 
     /// The rules of every group that a snapshot speaks of. Rules lie where their group lies.
@@ -98,7 +99,7 @@ impl Parts {
         // Sorted, the rules of a group stand together.
         for rules in objects.rules.chunk_by(|a, b| a.rule.group_id == b.rule.group_id) {
             let [first, ..] = rules else { continue };
-            let own = || (scopes.scope(&first.vpc_id, &first.owner_id, &first.region), rules);
+            let own = || (scopes.of_rule(first), rules);
             said.entry(&first.rule.group_id).or_insert_with(own).1 = rules;
         }
         let described = |id: &String| groups.is_some_and(|groups| groups.contains_key(id));

@@ -12,6 +12,7 @@ use crate::flow::Seconds;
 use crate::rules::aws::Objects;
 use crate::rules::change::{Change, Life, ResourceKind, Trail, What};
 use crate::rules::parts::{Known, Parts, Scope};
+use crate::rules::state::Cloud;
 
 /// What a kind of resource is known of, in an account and region.
 type Field = (ResourceKind, Scope);
@@ -128,7 +129,7 @@ impl Described {
 fn sinces(moments: &Moments<'_>, trail: &Trail, described: &Described) -> BTreeMap<Seconds, BTreeSet<Field>> {
     let mut early = early(moments, described);
     for ((account, region), (first, last)) in &trail.watched {
-        let scope = Scope { account: account.clone(), region: region.clone() };
+        let scope = Scope { cloud: Cloud::Aws, account: account.clone(), region: region.clone() };
         for kind in KINDS {
             if let First::At(Some(at)) = described.first(kind, &scope)
                 && *first < at

@@ -14,7 +14,7 @@ use super::{Label, Look, Snapshot, backwards};
 use crate::flow::Seconds;
 use crate::rules::aws::{List, Objects, RuleDocument};
 use crate::rules::change::{Change, Resource, Trail, Unapplied, What};
-use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scopes, speak_of_the_same};
+use crate::rules::parts::{Content, GroupContent, Known, Parts, RuleIds, Scope, Scopes, speak_of_the_same};
 use crate::rules::state::{Group, Interface, State};
 use crate::rules::{Rule, RuleIndex};
 
@@ -80,7 +80,7 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
             shown = None;
         }
         parts.apply_all(&moment.changes, known);
-        let content = parts.content();
+        let content = parts.content(known.scopes);
         match contents.last_mut() {
             Some(last) if last.content.is_same(&content) => {
                 if moment.snapshot.is_some() {
@@ -95,6 +95,10 @@ pub(super) fn of(snapshots: &[Snapshot], trail: &Trail) -> History {
     History { states: states(&contents, &rules), rules, labels, looks, unapplied: parts.unapplied }
 }
 
+fn place(Scope { account, region, .. }: Scope) -> (String, String) {
+    (account, region)
+}
+
 /// Which snapshots describe interfaces, and of which accounts and regions.
 fn looks(snapshots: &[Snapshot], scopes: &Scopes) -> Vec<Look> {
     let mut looks: Vec<Look> = Vec::new();
@@ -105,7 +109,7 @@ fn looks(snapshots: &[Snapshot], scopes: &Scopes) -> Vec<Look> {
             Some(look) if last.is_some_and(|last| speak_of_the_same(last, interfaces, scopes)) => {
                 Arc::clone(&look.scopes)
             }
-            _ => Arc::new(interfaces.iter().map(|it| scopes.of_interface(it)).collect()),
+            _ => Arc::new(interfaces.iter().map(|it| place(scopes.of_interface(it))).collect()),
         };
         last = Some(interfaces);
         looks.push(Look { at: *at, scopes });

@@ -65,7 +65,7 @@ impl Counter<'_> {
             let (direction, protocol) = (judgement.direction, traffic.protocol);
             let key = BlockedKey { interface: slot, direction, protocol, cause };
             self.tally.blocked.add(key, judgement.peer, flow, traffic);
-            if judgement.denied != SetId::EMPTY {
+            if !judgement.denied.is_none() {
                 let exposure = self.exposure_of_denied(judgement.peer, traffic);
                 let key = denied_key(slot, judgement.denied, exposure);
                 self.tally.usage.entry(key).or_default().add(flow, traffic);

@@ -311,7 +311,7 @@ impl Counter<'_> {
         let acl = self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport));
         let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
         let denied = refusal.denied_for(cause);
-        if denied != SetId::EMPTY {
+        if !denied.is_none() {
             let exposure = self.exposure_of_denied(peer, &flow.traffic());
             let key = denied_key(slot, denied, exposure);
             self.tally.usage.entry(key).or_default().add_v4(flow);

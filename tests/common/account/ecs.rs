@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use flowaudit::flow::OwnedFlow;
-use flowaudit::rules::alibaba;
+use flowaudit::rules::alibaba::{self, ListIds};
 use flowaudit::rules::aws::Objects;
 use ipnet::IpNet;
 use serde_json::{Value, json};
@@ -25,7 +25,11 @@ pub(super) fn objects(world: &World, seed: u64, dice: &mut Dice, later: bool) ->
     let mut objects = Objects::default();
     let mut add = |document: &Value, list: Option<&str>| {
         let document = &renamed(document);
-        objects.add_up(alibaba::read(document, list).unwrap().expect("an answer of ECS"));
+        objects.add_up(
+            alibaba::read(document, list.map(ListIds::of).unwrap_or_default())
+                .unwrap()
+                .expect("an answer of ECS"),
+        );
     };
     // One estate in five is of the classic network.
     let vpc = if seed.is_multiple_of(5) { "" } else { "vpc-1" };
