@@ -196,18 +196,19 @@ fn into_history(mut part: Part, all: &Snapshots, whole: &Timeline) -> Result<Par
     if let Some(beyond) = all.beyond(&part.state.snapshots).find(|beyond| judged && !late(beyond)) {
         return Err(refusal(&part, unknown_then(beyond)));
     }
+    let otherwise = |at: Option<Seconds>| {
+        let at = at.map_or_else(|| "of no time".to_owned(), |at| format!("of {}", time::format(at)));
+        format!(
+            "the snapshot {at} means something else beside the snapshots of the other states (they tell what it leaves out: \
+             the account of a VPC, or the type of a group); its logs must be read again"
+        )
+    };
     let Some(moved) = snapshots::moved(&own, whole) else {
-        return Err(refusal(&part, "its rules are not those of its snapshots".to_owned()));
+        // Rules that another snapshot shows to be none: a state that judged nothing by them has nothing of them.
+        return if judged { Err(refusal(&part, otherwise(first.flatten()))) } else { Ok(part) };
     };
     if judged && let Some(at) = snapshots::judged_otherwise(&own, whole, &moved) {
-        let at = at.map_or_else(|| "of no time".to_owned(), |at| format!("of {}", time::format(at)));
-        return Err(refusal(
-            &part,
-            format!(
-                "the snapshot {at} means something else beside the snapshots of the other states (they tell the account \
-                 of a VPC, which it leaves out); its logs must be read again"
-            ),
-        ));
+        return Err(refusal(&part, otherwise(at)));
     }
     let tally = &mut part.state.ledger.tally;
     tally.sets = std::mem::take(&mut tally.sets).renumbered(&moved);

@@ -110,7 +110,9 @@ pub fn judged_otherwise(part: &Timeline, whole: &Timeline, moved: &[RuleIndex]) 
 fn judge_alike(a: &State, b: &State, moved: &[RuleIndex]) -> bool {
     let groups = a.groups.len() == b.groups.len()
         && a.groups.iter().zip(&b.groups).all(|((a_id, a), (b_id, b))| {
-            a_id == b_id && a.rules.iter().map(|rule| moved[rule.index()]).eq(b.rules.iter().copied())
+            let moved =
+                |rules: &[RuleIndex]| rules.iter().map(|rule| moved[rule.index()]).collect::<Vec<_>>();
+            a_id == b_id && moved(&a.rules) == b.rules && moved(&a.defaults) == b.defaults
         });
     groups
         && a.interfaces == b.interfaces
