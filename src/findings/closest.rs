@@ -55,11 +55,7 @@ pub(super) fn closest_rule<'a>(
 
 fn lacks(newest: &State, rule: &Rule, attempt: &Attempt) -> Vec<&'static str> {
     let mut lacks = Vec::new();
-    let protocol = match &rule.protocol {
-        RuleProtocol::All => true,
-        RuleProtocol::Number(number) => *number == attempt.protocol,
-        RuleProtocol::Unknown(_) => false,
-    };
+    let protocol = rule.protocol == RuleProtocol::All || rule.protocol_number() == Some(attempt.protocol);
     if !protocol {
         lacks.push("protocol");
     }

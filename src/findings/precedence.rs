@@ -164,15 +164,15 @@ fn asks_no_more_than(rule: &Rule, other: &Rule, near: &[IpNet]) -> bool {
 }
 
 fn shares_protocol(rule: &Rule, other: &Rule) -> bool {
-    rule.protocol == RuleProtocol::All || rule.protocol == other.protocol
+    rule.protocol == RuleProtocol::All
+        || rule.protocol == other.protocol && rule.protocol_number() == other.protocol_number()
 }
 
 /// Whether a rule matches a port of another one; every port is the same to protocols without.
 fn holds_port(rule: &Rule, of: &Rule, port: u16) -> bool {
-    match of.protocol {
-        RuleProtocol::Number(protocol) => rule.allows_port(protocol, port),
-        RuleProtocol::All => rule.protocol == RuleProtocol::All,
-        RuleProtocol::Unknown(_) => rule.protocol == of.protocol,
+    match of.protocol_number() {
+        Some(protocol) => rule.allows_port(protocol, port),
+        None => rule.protocol == RuleProtocol::All || rule.protocol == of.protocol,
     }
 }
 

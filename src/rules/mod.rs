@@ -211,10 +211,24 @@ impl Rule {
         }
     }
 
+    /// The protocol that it is about, where it is one. ICMP with IPv6 addresses can only be `ICMPv6`: Alibaba Cloud lets rules
+    /// say so.
+    pub fn protocol_number(&self) -> Option<u8> {
+        match (&self.protocol, &self.peer) {
+            (RuleProtocol::Number(ICMP), Peer::Cidr(net))
+                if self.ranked.is_some() && net.addr().is_ipv6() =>
+            {
+                Some(ICMPV6)
+            }
+            (RuleProtocol::Number(number), _) => Some(*number),
+            (RuleProtocol::All | RuleProtocol::Unknown(_), _) => None,
+        }
+    }
+
     /// Whether protocol and port fit. ICMP has no port; see [`Rule::is_one_icmp_type`].
     pub fn allows_port(&self, protocol: u8, port: u16) -> bool {
         match &self.protocol {
-            RuleProtocol::Number(number) if *number != protocol => false,
+            RuleProtocol::Number(_) if self.protocol_number() != Some(protocol) => false,
             RuleProtocol::Number(TCP | UDP) => {
                 let (from, to) = self.ports();
                 self.port_list().map_or((from..=to).contains(&port), |list| list.holds(port))

@@ -98,7 +98,7 @@ fn ping_from_everywhere_over_both_families() {
     assert_eq!(misfits(&run), 0);
     let run =
         analyzed(&group, &["eni-1 2001:db8::5 sg-1"], &["eni-1 in 2001:db8:9::1 2001:db8::5 0 0 58 ACCEPT"]);
-    assert_eq!(run.usage("sg-1:ingress:icmpv6:-1--1:::/0:1:allow", "possible_records"), 1);
+    assert_eq!(run.usage("sg-1:ingress:icmp:-1--1:::/0:1:allow", "possible_records"), 1);
     assert_eq!(misfits(&run), 0);
 }
 

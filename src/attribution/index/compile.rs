@@ -310,10 +310,10 @@ impl<'a> Compiler<'a> {
             Peer::Group(_) => Doubt::Strangers,
         };
         CompiledRule {
-            protocols: match rule.protocol {
-                RuleProtocol::All => Protocols::All,
-                RuleProtocol::Number(number) => Protocols::One(number),
-                RuleProtocol::Unknown(_) => Protocols::None,
+            protocols: match (&rule.protocol, rule.protocol_number()) {
+                (RuleProtocol::All, _) => Protocols::All,
+                (_, Some(number)) => Protocols::One(number),
+                (_, None) => Protocols::None,
             },
             from: 0,
             to: u16::MAX,

@@ -205,7 +205,7 @@ fn groups() -> [(&'static str, Type, Vec<RuleRow>); 10] {
             Type::Basic,
             vec![
                 (false, "Accept", 1, "ICMP", "-1/-1", WORLD, "ping"),
-                (false, "Accept", 1, "ICMPv6", "-1/-1", Peer::V6("::/0"), "ping"),
+                (false, "Accept", 1, "ICMP", "-1/-1", Peer::V6("::/0"), "ping"),
             ],
         ),
         (

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
-use crate::flow::{Direction, ICMP, ICMPV6};
+use crate::flow::Direction;
 use crate::rules::aws::{GroupDocument, Objects, RuleDocument};
 use crate::rules::ranked::{EcsGroup, EcsGroupKind, NicType, PortList, Ranked, RuleAction, Standing};
 use crate::rules::{Peer, Rule, RuleProtocol, parse_net};
@@ -98,7 +98,7 @@ fn rule(group: &GroupDocument, permission: Answer<'_>) -> Result<RuleDocument, S
         found => return Err(bad(id, "Direction", "ingress or egress", found)),
     };
     let peer = peer(direction, permission);
-    let protocol = protocol(&permission.owned("IpProtocol"), &peer);
+    let protocol = protocol(&permission.owned("IpProtocol"));
     let ports = match permission.text("PortRange").filter(|_| protocol.tests_ports()) {
         Some(text) => {
             ports(&text).map_err(|expected| format!("{id}: PortRange: {expected}, found \"{text}\""))?
@@ -200,18 +200,14 @@ fn peer(direction: Direction, permission: Answer<'_>) -> Peer {
     }
 }
 
-/// `TCP`, `UDP`, `ICMP`, `ICMPv6`, `GRE`, `ALL` in any case, or a number. ICMP with an IPv6 range can only be `ICMPv6`.
-fn protocol(word: &str, peer: &Peer) -> RuleProtocol {
-    let v6 = matches!(peer, Peer::Cidr(net) if net.addr().is_ipv6());
+/// `TCP`, `UDP`, `ICMP`, `ICMPv6`, `GRE`, `ALL` in any case, or a number.
+fn protocol(word: &str) -> RuleProtocol {
     match word.to_ascii_lowercase().as_str() {
         "gre" => RuleProtocol::Number(47),
         "esp" => RuleProtocol::Number(50),
         "ah" => RuleProtocol::Number(51),
         "sctp" => RuleProtocol::Number(132),
-        _ => match RuleProtocol::parse(word) {
-            RuleProtocol::Number(ICMP) if v6 => RuleProtocol::Number(ICMPV6),
-            protocol => protocol,
-        },
+        _ => RuleProtocol::parse(word),
     }
 }
 
