@@ -38,6 +38,8 @@ pub enum RowFault {
     NoValue(Field),
     /// A JSON event that carries no message, or a message that is not text.
     NoMessage,
+    /// The line is no JSON, where lines are.
+    NotJson,
     /// Rows before the first header line of a file whose layout nobody gave.
     NoLayout,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for RowFault {
             Self::UnknownWord(field) => write!(f, "{}: unknown word", field.name()),
             Self::NoValue(field) => write!(f, "{}: no value", field.name()),
             Self::NoMessage => f.write_str("event without a message"),
+            Self::NotJson => f.write_str("line is not a JSON object"),
             Self::NoLayout => f.write_str("no header line says what the columns are"),
         }
     }

@@ -44,10 +44,12 @@ impl Row {
         if without_traffic && has(Field::InterfaceId) {
             return Ok(());
         }
+        // Asked of every record, so without a look at names.
+        let Some(missing) = REQUIRED.into_iter().find(|field| !has(*field)) else { return Ok(()) };
         let layout = Layout::from_names(self.fields.iter().map(|(field, _)| field.name()));
-        match (layout.missing_required(), layout.check()) {
-            (Some(field), Err(failure)) => Err((field, failure)),
-            _ => Ok(()),
+        match layout.check() {
+            Ok(()) => Ok(()),
+            Err(failure) => Err((missing, failure)),
         }
     }
 
@@ -92,8 +94,37 @@ pub(super) fn field(key: &str) -> Option<Field> {
         "tcp-flags" => Some(Field::TcpFlags),
         "account-id" => Some(Field::AccountId),
         "vpc-id" => Some(Field::VpcId),
+        "version" => Some(Field::Version),
+        "region" => Some(Field::Region),
+        "vswitch-id" => Some(Field::SubnetId),
+        "vm-id" => Some(Field::InstanceId),
+        "type" => Some(Field::Type),
+        "traffic_path" => Some(Field::TrafficPath),
+        "srctype" | "dsttype" => None,
         _ if key.starts_with("__") => None,
         _ => Field::from_name(key),
+    }
+}
+
+/// A key: the field that it names, if any.
+pub(super) struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Option<Field>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Field>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Option<Field>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<Field>, E> {
+        Ok(field(key))
     }
 }
 

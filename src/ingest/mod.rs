@@ -3,7 +3,7 @@
 //! ```text
 //! inputs ─▶ source (walk, sort, same file once) ─▶ sniff (what it is, by content)
 //!                                                    ├─ text     plain or gz, headers, CloudWatch export
-//!                                                    ├─ json     CloudWatch events, Firehose lines, subscriptions
+//!                                                    ├─ json     CloudWatch events, Firehose lines, subscriptions, lines of SLS
 //!                                                    ├─ csv      Athena, Logs Insights
 //!                                                    └─ parquet  columns by name
 //! ```
@@ -23,6 +23,7 @@ mod gunzip;
 mod head;
 mod json;
 mod json_guard;
+mod json_lines;
 mod json_row;
 pub mod layout;
 mod lines;
@@ -186,7 +187,9 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
     let size = File::open(path).and_then(|file| file.metadata()).map_err(|error| unreadable(&error))?.len();
     match kind {
         Kind::Parquet if !stream.is_gzip() => parquet::plan(path),
-        Kind::Text if !stream.is_gzip() && options.split == Split::Parts && size > options.part_bytes => {
+        Kind::Text | Kind::JsonLines
+            if !stream.is_gzip() && options.split == Split::Parts && size > options.part_bytes =>
+        {
             Ok(cut(size, options.part_bytes))
         }
         _ => Ok(vec![Part::Whole]),
@@ -229,6 +232,19 @@ pub fn read<S: Sink>(
         },
         Kind::Json => json::read(stream, &counter, options, sink),
         Kind::Csv => csv::read(stream, &counter, options, sink),
+        Kind::JsonLines => match (*part, &source.path) {
+            (Part::Bytes { start, end, .. }, Some(path)) => {
+                let stretch = Stretch::open(path, start, end).map_err(|error| unreadable(&error))?;
+                counter.take();
+                json_lines::read(
+                    stretch.counted(&counter),
+                    &counter,
+                    text::Lines::StartingIn(start, end),
+                    sink,
+                )
+            }
+            _ => json_lines::read(&mut stream, &counter, text::Lines::All, sink),
+        },
         Kind::Text => {
             let head = head::find(stream.head(), options)?;
             match (*part, &source.path) {

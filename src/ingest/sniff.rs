@@ -2,9 +2,9 @@
 //!
 //! What is no flow log is refused by the name of what it seems to be, so that nobody has to open the file to find out.
 
-use super::FileFailure;
 use super::head::is_default_row;
 use super::layout::{Layout, shown};
+use super::{FileFailure, json_lines};
 use crate::flow::Field;
 
 /// The byte-order mark that some editors put in front of UTF-8.
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Text,
     /// Documents with events.
     Json,
+    /// Records as objects, one a line.
+    JsonLines,
     /// A table exported by Athena or Logs Insights.
     Csv,
     /// Apache Parquet.
@@ -53,6 +55,7 @@ pub(super) fn kind(head: &[u8]) -> Result<Kind, FileFailure> {
         return Err(FileFailure("not a flow log: binary data".to_owned()));
     }
     match text.first() {
+        Some(b'{') if json_lines::begin(head) => return Ok(Kind::JsonLines),
         Some(b'{' | b'[') => return Ok(Kind::Json),
         Some(b'<') => return Err(FileFailure("not a flow log: XML or HTML".to_owned())),
         _ => {}

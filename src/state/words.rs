@@ -83,6 +83,7 @@ pub(super) fn fault(text: &str) -> Option<RowFault> {
         RowFault::TooManyFields,
         RowFault::TooLong,
         RowFault::NoMessage,
+        RowFault::NotJson,
         RowFault::NoLayout,
     ];
     let of_fields = FIELDS.iter().flat_map(|(field, _)| {

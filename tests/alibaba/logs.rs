@@ -182,7 +182,7 @@ fn what_cannot_be_joined_is_named_and_bad_rows_are_counted() {
     fixture.write("c.json", [line(FLOWS[0]), bad, line(FLOWS[1])].join("\n"));
     let run = fixture.analyze(&["c.json", "--snapshot", "snap"]).exit(0);
     assert_eq!((run.records("total"), run.records("malformed")), (2, 1));
-    assert_eq!(run.at("/coverage/faults/0/first/row"), 2);
+    assert_eq!(run.at("/coverage/faults/0/first/line"), 2);
 }
 
 #[test]
@@ -220,4 +220,26 @@ fn strange_records_are_bad_rows_wherever_they_stand() {
     fixture.write("named.json", format!("{{{text}}}"));
     let run = fixture.analyze(&["named.json", "--snapshot", "snap"]).exit(0);
     assert_eq!((run.records("total"), run.records("malformed")), (1, 0));
+}
+
+#[test]
+fn a_broken_line_costs_no_other_and_large_files_are_cut() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    let good = line(FLOWS[0]);
+    let lines = [good.as_str(), "{\"eni-id\":", "not JSON", "\u{fffd}", &good, "", &format!("{good}{good}")];
+    fixture.write("log", lines.join("\r\n"));
+    let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+    assert_eq!((run.records("total"), run.records("malformed")), (4, 3));
+    assert_eq!(run.at("/coverage/faults/0/reason"), "line is not a JSON object");
+    assert_eq!(run.at("/coverage/faults/0/first/line"), 2);
+    // Larger than a part.
+    let mut text = String::new();
+    while text.len() < 40 << 20 {
+        (0..1000).for_each(|_| text.extend([good.as_str(), "\n"]));
+    }
+    let count = text.lines().count() as u64;
+    fixture.write("large", &text);
+    let [one, two] = ["1", "2"]
+        .map(|threads| fixture.analyze(&["large", "--snapshot", "snap", "--threads", threads]).exit(0));
+    assert_eq!((one.records("total"), &one.json), (count, &two.json));
 }
