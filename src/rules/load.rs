@@ -342,11 +342,12 @@ fn read_file(
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<FileRead, Error> {
-    if let Document::LeftAside(why) = Document::read(path, buffer)? {
+    let known = namesakes.get(within);
+    let beside = known.map_or(&[][..], |known| known.text.bytes());
+    if let Document::LeftAside(why) = Document::read(path, buffer, beside)? {
         return Ok(FileRead { contents: Arc::new(Contents::left_aside(why)), namesake: None });
     }
-    let known = namesakes.get(within);
-    if let Some(known) = known.filter(|known| known.text.bytes() == buffer.bytes()) {
+    if let Some(known) = known.filter(|_| buffer.is(beside)) {
         return Ok(FileRead { contents: Arc::clone(&known.contents), namesake: None });
     }
     let text = || text_of(buffer.bytes());

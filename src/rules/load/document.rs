@@ -23,19 +23,19 @@ pub(super) enum Document {
 }
 
 impl Document {
-    /// Reads a document, unpacked, in place of what was in `bytes`. What does not begin as JSON is not read to its end: a
-    /// log may lie beside the snapshot.
-    pub(super) fn read(path: &Path, bytes: &mut Buffer) -> Result<Self, Error> {
+    /// Reads a document, unpacked, in place of what was in `bytes`, and compares it with a text that it may be. What does
+    /// not begin as JSON is not read to its end: a log may lie beside the snapshot.
+    pub(super) fn read(path: &Path, bytes: &mut Buffer, beside: &[u8]) -> Result<Self, Error> {
         let unreadable = |source| Error::Read { path: path.to_owned(), source };
-        bytes.filled = 0;
+        (bytes.filled, bytes.alike) = (0, 0);
         let mut file = File::open(path).map_err(unreadable)?;
-        let mut head = bytes.read_some(&mut file);
+        let mut head = bytes.read_some(&mut file, beside);
         let mut rest: Box<dyn Read> = Box::new(file);
         if bytes.bytes().starts_with(&[0x1f, 0x8b]) {
             let packed = Cursor::new(bytes.bytes().to_vec()).chain(rest);
             rest = Box::new(Unpacked(MultiGzDecoder::new(BufReader::new(packed))));
-            bytes.filled = 0;
-            head = bytes.read_some(&mut rest);
+            (bytes.filled, bytes.alike) = (0, 0);
+            head = bytes.read_some(&mut rest, beside);
         }
         match first(bytes.bytes()) {
             Some('{' | '[') => {}
@@ -45,7 +45,7 @@ impl Document {
         }
         let mut end = head.map_err(unreadable)?;
         while end == End::NotYet && bytes.filled < LARGEST_DOCUMENT {
-            end = bytes.read_some(&mut rest).map_err(unreadable)?;
+            end = bytes.read_some(&mut rest, beside).map_err(unreadable)?;
         }
         if bytes.filled >= LARGEST_DOCUMENT {
             let message =
@@ -76,6 +76,8 @@ impl<R: BufRead> Read for Unpacked<R> {
 pub(super) struct Buffer {
     room: Vec<u8>,
     filled: usize,
+    /// So many bytes are those of the text beside it.
+    alike: usize,
 }
 
 /// Whether all has been read.
@@ -90,15 +92,29 @@ impl Buffer {
         &self.room[..self.filled]
     }
 
-    /// Fills the room that there is; makes some first where it is full.
-    fn read_some(&mut self, reader: &mut impl Read) -> io::Result<End> {
+    /// Whether what was read is the text beside it.
+    pub(super) fn is(&self, beside: &[u8]) -> bool {
+        self.alike == self.filled && self.filled == beside.len()
+    }
+
+    /// Fills the room that there is; makes some first where it is full. What has just been read is in the innermost cache,
+    /// so it is compared at once.
+    fn read_some(&mut self, reader: &mut impl Read, beside: &[u8]) -> io::Result<End> {
         if self.filled == self.room.len() {
             self.room.resize((self.filled * 2).max(CHUNK), 0);
         }
         while self.filled < self.room.len() {
-            match reader.read(&mut self.room[self.filled..]) {
+            let end = self.room.len().min(self.filled + CHUNK);
+            match reader.read(&mut self.room[self.filled..end]) {
                 Ok(0) => return Ok(End::Reached),
-                Ok(count) => self.filled += count,
+                Ok(count) => {
+                    let read = self.filled..self.filled + count;
+                    self.filled = read.end;
+                    if self.alike == read.start && beside.get(read.clone()) == Some(&self.room[read.clone()])
+                    {
+                        self.alike = read.end;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
