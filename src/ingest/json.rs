@@ -226,8 +226,8 @@ impl<'de, S: Sink> Visitor<'de> for Document<'_, '_, S> {
                     map.next_value_seed(events.row.seed(field))?;
                     continue;
                 }
-                // A record may have fields of its own, of any name.
-                Key::Events | Key::Results | Key::Message if events.row.is_record() => {
+                // A record may have fields of its own, of any name; and an event, names of fields.
+                Key::Events | Key::Results | Key::Message if events.row.is_whole() => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }

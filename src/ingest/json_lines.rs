@@ -11,17 +11,34 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use super::cells;
 use super::json_row::{self, Row};
 use super::lines::{Blocks, Chunk, MAX_LINE};
-use super::stream::Counter;
+use super::stream::{Counter, PEEK};
 use super::text::Lines;
 use super::{FileFailure, Place, ReadSummary, RowFault, Sink, sniff};
 
-/// Whether a file that begins like this has a record in its first line.
+/// Whether the first line or at least half of the lines are records, in a file that begins like this; of one that is longer,
+/// the last line is not looked at.
 pub(super) fn begin(head: &[u8]) -> bool {
     let text = head.strip_prefix(sniff::BOM).unwrap_or(head);
-    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let text = match memchr::memrchr(b'\n', text) {
+        Some(end) if head.len() >= PEEK => &text[..end],
+        _ => text,
+    };
     let mut row = Row::default();
-    let first = lines.find(|line| !line.is_empty());
-    first.is_some_and(|line| object(line, &mut row) == Some(line.len()) && row.check().is_ok())
+    let mut is_record =
+        |line: &[u8]| line.starts_with(b"{") && object(line, &mut row) == Some(line.len()) && row.is_whole();
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (mut records, mut others) = (0, 0);
+    for line in lines {
+        if is_record(line) {
+            if others == 0 {
+                return true;
+            }
+            records += 1;
+        } else {
+            others += 1;
+        }
+    }
+    records > 0 && records >= others
 }
 
 /// Reads lines from a reader that stands at the beginning, or one byte before the range if that does not start at 0.

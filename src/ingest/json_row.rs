@@ -37,6 +37,11 @@ impl Row {
         self.fields.iter().any(|(field, _)| REQUIRED.contains(field))
     }
 
+    /// Whether it has all that a record needs.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_record() && self.check().is_ok()
+    }
+
     /// The first key that it lacks without which no record can be joined to rules, and what that means for a file.
     pub(super) fn check(&self) -> Result<(), (Field, FileFailure)> {
         let without_traffic = matches!((&self).text(Field::LogStatus), Some(b"NODATA" | b"SKIPDATA"));

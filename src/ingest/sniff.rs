@@ -54,8 +54,10 @@ pub(super) fn kind(head: &[u8]) -> Result<Kind, FileFailure> {
     if text.get(..512).unwrap_or(text).contains(&0) {
         return Err(FileFailure("not a flow log: binary data".to_owned()));
     }
+    if json_lines::begin(head) {
+        return Ok(Kind::JsonLines);
+    }
     match text.first() {
-        Some(b'{') if json_lines::begin(head) => return Ok(Kind::JsonLines),
         Some(b'{' | b'[') => return Ok(Kind::Json),
         Some(b'<') => return Err(FileFailure("not a flow log: XML or HTML".to_owned())),
         _ => {}

@@ -232,6 +232,13 @@ fn a_broken_line_costs_no_other_and_large_files_are_cut() {
     assert_eq!((run.records("total"), run.records("malformed")), (4, 3));
     assert_eq!(run.at("/coverage/faults/0/reason"), "line is not a JSON object");
     assert_eq!(run.at("/coverage/faults/0/first/line"), 2);
+    // So does the first line.
+    for first in ["{\"eni-id\":", "cut off\"}", "{\"__time__\":\"1\"}"] {
+        fixture.write("log", [first, &good, &good].join("\n"));
+        let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+        assert_eq!((run.records("total"), run.records("malformed")), (2, 1), "{first}");
+        assert_eq!(run.at("/coverage/faults/0/first/line"), 1);
+    }
     // Larger than a part.
     let mut text = String::new();
     while text.len() < 40 << 20 {
@@ -242,4 +249,17 @@ fn a_broken_line_costs_no_other_and_large_files_are_cut() {
     let [one, two] = ["1", "2"]
         .map(|threads| fixture.analyze(&["large", "--snapshot", "snap", "--threads", threads]).exit(0));
     assert_eq!((one.records("total"), &one.json), (count, &two.json));
+}
+
+#[test]
+fn an_event_may_name_what_records_have_too() {
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    let message = "2 1 eni-1 203.0.113.9 10.0.0.5 50123 22 6 3 180 1767225600 1767225660 ACCEPT OK";
+    let event = json!({ "interface_id": "eni-1", "action": "PUT", "message": message }).to_string();
+    let events = json!({ "action": "PUT", "logEvents": [{ "message": message }] }).to_string();
+    for text in [event, events] {
+        fixture.write("log.json", [text.as_str(), &text].join("\n"));
+        let run = fixture.analyze(&["log.json", "--snapshot", "snap"]).exit(0);
+        assert_eq!((run.records("total"), run.records("malformed")), (2, 0), "{text}");
+    }
 }
