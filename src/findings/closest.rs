@@ -55,7 +55,7 @@ pub(super) fn closest_rule<'a>(
 
 fn lacks(newest: &State, rule: &Rule, attempt: &Attempt) -> Vec<&'static str> {
     let mut lacks = Vec::new();
-    let protocol = rule.protocol == RuleProtocol::All || rule.protocol_number() == Some(attempt.protocol);
+    let protocol = rule.protocol == RuleProtocol::All || rule.protocol_numbers().contains(&attempt.protocol);
     if !protocol {
         lacks.push("protocol");
     }

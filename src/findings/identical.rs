@@ -7,6 +7,7 @@ use serde_json::{Map, json};
 use super::references::References;
 use super::{Finding, FindingKind, Severity, default_group, managed};
 use crate::flow::Direction;
+use crate::rules::ranked::{EcsGroup, Ranked};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleProtocol};
@@ -19,29 +20,37 @@ enum Side<'a> {
 }
 
 /// A rule without the group that holds it.
-type Content<'a> = (Direction, &'a RuleProtocol, Option<u16>, Option<u16>, Side<'a>);
+type Content<'a> = (Direction, &'a RuleProtocol, Option<u16>, Option<u16>, Side<'a>, Option<&'a Ranked>);
+
+/// What groups must have alike besides their rules: VPC, account, and what they do by themselves.
+type Kind<'a> = (&'a str, &'a str, Option<EcsGroup>);
 
 fn content(rule: &Rule) -> Content<'_> {
     let side = match &rule.peer {
         Peer::Group(peer) if *peer == rule.group_id => Side::Itself,
         peer => Side::Other(peer),
     };
-    (rule.direction, &rule.protocol, rule.from_port, rule.to_port, side)
+    (rule.direction, &rule.protocol, rule.from_port, rule.to_port, side, rule.ranked.as_deref())
 }
 
 /// One finding per set of groups of the newest state that have the same rules, in the same VPC. Groups without rules,
 /// default groups and groups that a service made are left out.
 pub fn identical(timeline: &Timeline, references: &References<'_>) -> Vec<Finding> {
     let Some(newest) = timeline.newest() else { return Vec::new() };
-    let mut sets: BTreeMap<(&str, Vec<Content<'_>>), Vec<&str>> = BTreeMap::new();
+    let mut sets: BTreeMap<(Kind<'_>, Vec<Content<'_>>), Vec<&str>> = BTreeMap::new();
     for (id, group) in newest.groups.iter().filter(|(_, group)| is_comparable(group)) {
-        let rules = group.rules.iter().filter_map(|rule| timeline.rules.get(rule.index()));
-        let mut contents: Vec<_> = rules.map(content).collect();
+        let rules = || group.rules.iter().filter_map(|rule| timeline.rules.get(rule.index()));
+        // What nobody knows the ports of is not the same as another such.
+        if rules().any(|rule| rule.port_list().is_some_and(|list| list.ranges.is_none())) {
+            continue;
+        }
+        let mut contents: Vec<_> = rules().map(content).collect();
         contents.sort_unstable();
-        sets.entry((&group.vpc_id, contents)).or_default().push(id);
+        let kind = (group.vpc_id.as_str(), group.owner_id.as_str(), group.ecs);
+        sets.entry((kind, contents)).or_default().push(id);
     }
     let sets = sets.into_iter().filter(|(_, groups)| groups.len() > 1);
-    let findings = sets.filter_map(|((vpc, contents), groups)| {
+    let findings = sets.filter_map(|(((vpc, ..), contents), groups)| {
         let first = *groups.first()?;
         Some(finding(vpc, &groups, first, contents.len(), references))
     });

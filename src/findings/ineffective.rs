@@ -22,7 +22,7 @@ pub fn ineffective(timeline: &Timeline) -> Vec<Finding> {
             if !group.takes(content) {
                 continue;
             }
-            if let Some(covering) = precedence.covering(id, content) {
+            if let Some(covering) = precedence.covering(id, *rule, content) {
                 findings.push(finding(timeline, *rule, &covering.into_iter().collect::<Vec<_>>()));
             }
         }

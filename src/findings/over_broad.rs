@@ -76,7 +76,7 @@ impl<'a> Context<'a> {
     fn candidates(&self, group: &Group, direction: Direction) -> Vec<Candidate<'a>> {
         let all = group.rules.iter().filter_map(|rule| Candidate::new(self.timeline, self.state, *rule));
         let all = all.filter(|candidate| candidate.rule.direction == direction);
-        all.filter_map(|candidate| self.behind(candidate, group)).collect()
+        all.map(|candidate| self.behind(candidate, group)).collect()
     }
 
     fn group(&self, id: &str, group: &Group, findings: &mut Vec<Finding>) {
@@ -132,13 +132,18 @@ impl<'a> Context<'a> {
 
     /// Openings that only the groups of one interface make together: one finding for all interfaces with those groups.
     fn interfaces(&self, findings: &mut Vec<Finding>) {
-        let mut carriers: BTreeMap<Vec<&str>, Vec<&Arc<Interface>>> = BTreeMap::new();
+        let mut carriers: BTreeMap<Vec<&'a str>, Vec<&Arc<Interface>>> = BTreeMap::new();
         for interface in self.state.interfaces.values() {
-            let ids: BTreeSet<&str> = interface.group_ids.iter().map(String::as_str).collect();
+            let ids: BTreeSet<&'a str> = interface.group_ids.iter().map(String::as_str).collect();
             carriers.entry(ids.into_iter().collect()).or_default().push(interface);
         }
         for (ids, interfaces) in carriers {
-            let parts: Vec<_> = ids.iter().map(|id| self.ingress_of(id)).collect();
+            let behind = self.behind_all_of(&ids);
+            let parts: Vec<&[Candidate<'a>]> = if behind.is_empty() {
+                ids.iter().map(|id| self.ingress_of(id)).collect()
+            } else {
+                behind.iter().map(Vec::as_slice).collect()
+            };
             for union in union::unions(&parts, self.profile) {
                 let mut finding = self.union_finding(&ids.join("+"), Direction::Ingress, &union, &interfaces);
                 if let [interface] = interfaces[..] {
@@ -150,6 +155,18 @@ impl<'a> Context<'a> {
                 findings.push(finding);
             }
         }
+    }
+
+    /// The ranked ingress rules of these groups behind the Drop rules of all of them, group by group; none where they are of
+    /// AWS.
+    fn behind_all_of(&self, ids: &[&'a str]) -> Vec<Vec<Candidate<'a>>> {
+        if !ids.iter().any(|id| self.state.groups.get(*id).is_some_and(|group| precedence::is_ranked(group)))
+        {
+            return Vec::new();
+        }
+        let behind =
+            |candidate: &Candidate<'a>| candidate.behind(self.precedence.closing(ids, candidate.rule));
+        ids.iter().map(|id| self.ingress_of(id).iter().map(behind).collect()).collect()
     }
 
     fn ingress_of(&self, group: &str) -> &[Candidate<'a>] {
@@ -230,9 +247,10 @@ impl<'a> Context<'a> {
     }
 
     /// Everything may go out: worth knowing, no more.
-    fn egress_finding(&self, candidate: &Candidate<'_>) -> Option<Finding> {
+    fn egress_finding(&self, candidate: &Candidate<'a>) -> Option<Finding> {
         let rule = candidate.rule;
         let opened = Opened::all_by(rule)?;
+        let opened = if rule.ranked.is_some() { self.left_for_egress(candidate, opened)? } else { opened };
         let out = matches!(opened, Opened::AllProtocols | Opened::AllPorts(TCP));
         let (Direction::Egress, true, Width::World(families)) = (rule.direction, out, candidate.width()?)
         else {

@@ -133,6 +133,17 @@ pub fn parse_net(text: &str) -> Option<IpNet> {
     text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(|net| net.trunc())
 }
 
+/// Every number of a protocol at its own place.
+const fn one_by_one() -> [u8; 256] {
+    let mut all = [0; 256];
+    let mut at = 0_u8;
+    while at < u8::MAX {
+        at += 1;
+        all[at as usize] = at;
+    }
+    all
+}
+
 /// The content of one rule, which is what a rule is: its id is a label.
 ///
 /// AWS has allow rules only, and no order among them; the order of fields is the order reports sort by.
@@ -211,24 +222,21 @@ impl Rule {
         }
     }
 
-    /// The protocol that it is about, where it is one. ICMP with IPv6 addresses can only be `ICMPv6`: Alibaba Cloud lets rules
-    /// say so.
-    pub fn protocol_number(&self) -> Option<u8> {
-        match (&self.protocol, &self.peer) {
-            (RuleProtocol::Number(ICMP), Peer::Cidr(net))
-                if self.ranked.is_some() && net.addr().is_ipv6() =>
-            {
-                Some(ICMPV6)
-            }
-            (RuleProtocol::Number(number), _) => Some(*number),
-            (RuleProtocol::All | RuleProtocol::Unknown(_), _) => None,
+    /// The protocols that it is about, none where it is all or unknown. Of ranked rules, ICMP is that of either family:
+    /// Alibaba Cloud lets rules say so of IPv6 addresses.
+    pub fn protocol_numbers(&self) -> &'static [u8] {
+        static ONE: [u8; 256] = one_by_one();
+        match self.protocol {
+            RuleProtocol::Number(ICMP) if self.ranked.is_some() => &[ICMP, ICMPV6],
+            RuleProtocol::Number(number) => std::slice::from_ref(&ONE[number as usize]),
+            RuleProtocol::All | RuleProtocol::Unknown(_) => &[],
         }
     }
 
     /// Whether protocol and port fit. ICMP has no port; see [`Rule::is_one_icmp_type`].
     pub fn allows_port(&self, protocol: u8, port: u16) -> bool {
         match &self.protocol {
-            RuleProtocol::Number(_) if self.protocol_number() != Some(protocol) => false,
+            RuleProtocol::Number(_) if !self.protocol_numbers().contains(&protocol) => false,
             RuleProtocol::Number(TCP | UDP) => {
                 let (from, to) = self.ports();
                 self.port_list().map_or((from..=to).contains(&port), |list| list.holds(port))

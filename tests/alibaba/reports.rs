@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::fixture::Run;
-use crate::kit::{analyzed, basic};
+use crate::kit::{advanced, analyzed, basic};
 
 const ENI: [&str; 1] = ["eni-1 10.0.0.5 sg-1"];
 const OUT: &str = "eni-1 out 10.0.0.5 198.51.100.7 40000 443 6 ACCEPT 2";
@@ -244,6 +244,58 @@ fn halves_of_the_internet_together_are_the_world_unless_they_are_dropped() {
     assert!(of(&halves).finding_ids("over_broad").iter().any(|id| id.contains("union")));
     let dropped = [halves[0], halves[1], "ingress Drop 1 TCP 22/22 0.0.0.0/0"];
     assert_eq!(of(&dropped).finding_ids("over_broad"), Vec::<String>::new());
+}
+
+#[test]
+fn what_lies_together_open_is_told_apart_by_what_each_interface_drops() {
+    // Of two interfaces that take in everything in halves, one drops it.
+    let halves = ["ingress Accept 2 TCP 22/22 0.0.0.0/1", "ingress Accept 2 TCP 22/22 128.0.0.0/1"];
+    let groups = [basic("sg-1", &halves), basic("sg-2", &["ingress Drop 1 TCP 22/22 0.0.0.0/0"])];
+    let unions = |enis: &[&str]| {
+        let run = analyzed(&groups, enis, &[OUT]);
+        run.finding_ids("over_broad").iter().filter(|id| id.contains("union")).count()
+    };
+    assert_eq!(unions(&["eni-1 10.0.0.5 sg-1 sg-2"]), 0);
+    assert_eq!(unions(&["eni-1 10.0.0.5 sg-1 sg-2", "eni-2 10.0.0.6 sg-1"]), 1);
+    // What a Drop leaves of one that another fills up is the world as well.
+    let rules = [
+        "ingress Accept 3 TCP 22/22 0.0.0.0/0",
+        "ingress Drop 2 TCP 22/22 0.0.0.0/1",
+        "ingress Accept 1 TCP 22/22 0.0.0.0/1",
+    ];
+    let ids = of(&rules).finding_ids("over_broad");
+    assert!(ids.iter().any(|id| id.contains("union")), "{ids:?}");
+}
+
+#[test]
+fn groups_are_the_same_only_if_cloud_type_and_order_are() {
+    let rules = ["ingress Accept 1 TCP 22/22 10.0.0.0/8", "ingress Drop 1 TCP 23/23 10.0.0.0/8"];
+    let later = ["ingress Accept 1 TCP 22/22 10.0.0.0/8", "ingress Drop 2 TCP 23/23 10.0.0.0/8"];
+    let cases = [
+        (basic("sg-2", &rules), 1),
+        (basic("sg-2", &later), 0),
+        (advanced("sg-2", &rules), 0),
+        (basic("sg-2", &rules).inner("Accept"), 0),
+    ];
+    for (other, expected) in cases {
+        let run = analyzed(&[basic("sg-1", &rules), other.clone()], &["eni-1 10.0.0.5 sg-1"], &[OUT]);
+        let ids = run.finding_ids("redundant_rule");
+        assert_eq!(ids.iter().filter(|id| id.contains("identical")).count(), expected, "{other:?}");
+    }
+}
+
+#[test]
+fn what_leaves_for_the_world_is_judged_behind_drops() {
+    let all = "egress Accept 2 ALL -1/-1 0.0.0.0/0";
+    for (drops, severity) in [
+        (&[][..], Some("info")),
+        (&["egress Drop 1 ALL -1/-1 0.0.0.0/0"], None),
+        (&["egress Drop 1 TCP 25/25 0.0.0.0/0"], Some("info")),
+    ] {
+        let run = analyzed(&[advanced("sg-1", &[drops, &[all]].concat())], &ENI, &[OUT]);
+        let found = run.findings("over_broad");
+        assert_eq!(found.first().map(|it| it["severity"].as_str().unwrap()), severity, "{drops:?}");
+    }
 }
 
 #[test]

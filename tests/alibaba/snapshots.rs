@@ -144,6 +144,17 @@ fn prefix_lists_and_port_lists_are_looked_up() {
         let state = fixture.run(&["snapshot", "check", "snap"]);
         assert_eq!(state.status, Some(0), "{}", state.stderr);
     }
+    // What a list is about is ICMP of its family.
+    let ping = basic("sg-1", &["ingress Accept 1 ICMP -1/-1 pl-v6"]);
+    let fixture = fixture(&[ping], &["eni-1 2001:db8::5 sg-1"]);
+    let entries = json!({ "Entry": [{ "Cidr": "2001:db8:9::/48" }] });
+    fixture.write("snap/list.json", json!({ "PrefixListId": "pl-v6", "Entries": entries }).to_string());
+    fixture.write("log", line("eni-1 in 2001:db8:9::1 2001:db8::5 0 0 58 REJECT"));
+    let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+    assert_eq!(run.usage("sg-1:ingress:icmp:-1--1:pl-v6:1:allow", "possible_records"), 0);
+    fixture.write("log", line("eni-1 in 2001:db8:9::1 2001:db8::5 0 0 58 ACCEPT"));
+    let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+    assert_eq!(run.usage("sg-1:ingress:icmp:-1--1:pl-v6:1:allow", "possible_records"), 1);
     // A list that nobody gives matches nothing, and what it is about cannot be decided.
     let run = analyzed(
         &[ports],
@@ -293,6 +304,43 @@ fn snapshots_of_two_accounts_leave_each_other_in_force() {
     assert_eq!((run.outcome("unknown_group"), run.outcome("interface_from_neighbour")), (0, 0));
     assert_eq!(run.usage(KEY, "records"), 1);
     assert_eq!(run.usage("sg-2:ingress:tcp:22-22:0.0.0.0/0:1:allow", "records"), 1);
+}
+
+#[test]
+fn a_group_that_nobody_carries_is_of_the_account_of_its_snapshot() {
+    let world = "ingress Accept 1 TCP 22/22 0.0.0.0/0";
+    let accounts = [("111", "sg-1", "eni-1", "10.0.0.5"), ("222", "sg-2", "eni-2", "10.0.0.6")];
+    let idle = basic("sg-9", &[world]);
+    // Snapshots: which accounts stand in them; the idle group, of a VPC without interfaces, is of the last.
+    for snapshots in [&[&accounts[..1], &accounts[1..]][..], &[&accounts[..], &accounts[1..]]] {
+        let fixture = Fixture::new();
+        for (hour, snapshot) in snapshots.iter().enumerate() {
+            for (account, id, eni, address) in *snapshot {
+                let mut groups = vec![basic("sg-1", &[world]).renamed(id)];
+                if *account == "222" {
+                    groups.push(idle.clone().classic());
+                }
+                for (name, mut answer) in answers(&groups, &[&format!("{eni} {address} {id}")]) {
+                    if let Some(eni) = answer.pointer_mut("/NetworkInterfaceSets/NetworkInterfaceSet/0") {
+                        eni["OwnerId"] = json!(account);
+                        eni["VpcId"] = json!(format!("vpc-{account}"));
+                    }
+                    let folder = format!("days/2026-01-01T0{hour}:00:00Z/{account}");
+                    fixture.write(
+                        &format!("{folder}/{name}"),
+                        answer.to_string().replace("vpc-1\"", &format!("vpc-{account}\"")),
+                    );
+                }
+            }
+        }
+        let flows = [SSH, "eni-2 in 203.0.113.9 10.0.0.6 50123 22 6 ACCEPT 2"];
+        fixture
+            .write("log", flows.map(|flow| crate::kit::line_at(crate::fixture::T0 + 7200, flow)).join("\n"));
+        let run = fixture.analyze(&["log", "--snapshot", "days"]).exit(0);
+        assert_eq!((run.outcome("unknown_group"), run.outcome("interface_from_neighbour")), (0, 0));
+        assert_eq!(run.usage(KEY, "records"), 1);
+        assert_eq!(run.usage("sg-2:ingress:tcp:22-22:0.0.0.0/0:1:allow", "records"), 1);
+    }
 }
 
 #[test]

@@ -284,13 +284,16 @@ impl<'a> Compiler<'a> {
                     Direction::Ingress => &mut profile.ingress,
                     Direction::Egress => &mut profile.egress,
                 };
-                if rule.protocol.tests_ports() {
-                    // Those of a list lie apart, so that at most one of them holds a port.
-                    let ranges = rule.port_ranges().into_iter();
-                    side.extend(ranges.map(|(from, to)| CompiledRule { from, to, ..compiled }));
-                } else {
-                    side.push(compiled);
+                if rule.ranked.is_some() {
+                    side.extend(variants(rule, compiled));
+                    continue;
                 }
+                let (from, to) = if rule.protocol.tests_ports() { rule.ports() } else { (0, u16::MAX) };
+                let protocols = match &rule.protocol {
+                    RuleProtocol::Number(number) => Protocols::One(*number),
+                    _ => compiled.protocols,
+                };
+                side.push(CompiledRule { protocols, from, to, ..compiled });
             }
         }
         // Matched rules come out ascending, which is how sets of rules are compared.
@@ -310,11 +313,7 @@ impl<'a> Compiler<'a> {
             Peer::Group(_) => Doubt::Strangers,
         };
         CompiledRule {
-            protocols: match (&rule.protocol, rule.protocol_number()) {
-                (RuleProtocol::All, _) => Protocols::All,
-                (_, Some(number)) => Protocols::One(number),
-                (_, None) => Protocols::None,
-            },
+            protocols: if rule.protocol == RuleProtocol::All { Protocols::All } else { Protocols::None },
             from: 0,
             to: u16::MAX,
             peer,
@@ -325,4 +324,18 @@ impl<'a> Compiler<'a> {
             action: rule.action(),
         }
     }
+}
+
+/// A ranked rule by protocol and range of ports: protocols differ and the ranges of a list lie apart, so that at most one of
+/// them fits.
+fn variants(rule: &Rule, compiled: CompiledRule) -> impl Iterator<Item = CompiledRule> {
+    let protocols = match rule.protocol_numbers() {
+        [] => vec![compiled.protocols],
+        numbers => numbers.iter().map(|number| Protocols::One(*number)).collect(),
+    };
+    let ranges = if rule.protocol.tests_ports() { rule.port_ranges() } else { vec![(0, u16::MAX)] };
+    protocols.into_iter().flat_map(move |protocols| {
+        let ranges = ranges.clone().into_iter();
+        ranges.map(move |(from, to)| CompiledRule { protocols, from, to, ..compiled })
+    })
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use ipnet::IpNet;
 
 use crate::findings::ports::{PortClass, PortProfile, SensitivePort};
-use crate::findings::space::{self, Family, Public};
+use crate::findings::precedence::Ahead;
+use crate::findings::space::{self, Addresses, Family, Public};
 use crate::flow::{TCP, UDP, protocol_name};
 use crate::rules::ranked::{NicType, RuleAction};
 use crate::rules::state::State;
@@ -135,7 +136,9 @@ pub(super) struct Candidate<'a> {
     pub(super) rule: &'a Rule,
     nets: Cow<'a, [IpNet]>,
     public: [Public; 2],
-    /// Rules in front of it that have taken some of its addresses.
+    /// Drop rules in front of it.
+    pub(super) closing: Vec<Ahead<'a>>,
+    /// Those of them that have taken some of its addresses.
     pub(super) closed_by: Vec<RuleIndex>,
 }
 
@@ -154,13 +157,39 @@ impl<'a> Candidate<'a> {
             Peer::Group(_) | Peer::BadCidr(_) => return None,
         };
         let public = Family::ALL.map(|family| Public::of(family, nets));
-        Some(Self { index, rule, nets: Cow::Borrowed(nets), public, closed_by: Vec::new() })
+        Some(Self {
+            index,
+            rule,
+            nets: Cow::Borrowed(nets),
+            public,
+            closing: Vec::new(),
+            closed_by: Vec::new(),
+        })
     }
 
-    /// The same, where rules in front of it leave it these addresses.
-    pub(super) fn left(&self, nets: Vec<IpNet>, closed_by: Vec<RuleIndex>) -> Self {
+    /// The same behind these Drop rules.
+    pub(super) fn behind(&self, closing: Vec<Ahead<'a>>) -> Self {
+        Self { closing, ..self.clone() }
+    }
+
+    /// What those of the Drop rules leave that take something of a kind.
+    pub(super) fn left(&self, concerns: impl Fn(&Rule) -> bool) -> Self {
+        let mut left = Addresses::of(&self.nets);
+        let mut closed_by = Vec::new();
+        for drop in self.closing.iter().filter(|drop| concerns(drop.rule)) {
+            let Some(taken) = &drop.addresses else { continue };
+            let less = left.minus(taken);
+            if less != left {
+                closed_by.push(drop.index);
+                left = less;
+            }
+        }
+        if closed_by.is_empty() {
+            return self.clone();
+        }
+        let nets = left.nets();
         let public = Family::ALL.map(|family| Public::of(family, &nets));
-        Self { index: self.index, rule: self.rule, nets: Cow::Owned(nets), public, closed_by }
+        Self { nets: Cow::Owned(nets), public, closed_by, ..self.clone() }
     }
 
     /// The ranges it is open to.

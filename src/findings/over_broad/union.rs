@@ -6,7 +6,7 @@ use super::opening::{Candidate, Target};
 use crate::findings::ports::PortProfile;
 use crate::findings::space::{Family, Public};
 use crate::flow::{TCP, UDP};
-use crate::rules::RuleProtocol;
+use crate::rules::{Rule, RuleProtocol};
 
 /// One target that several rules open to the internet of one family, though no part does alone.
 #[derive(Debug, Clone)]
@@ -46,8 +46,9 @@ fn find<'p, 'c, 'a>(
 ) {
     let mut open: Vec<Target<'p>> = Vec::new();
     let mut targets = vec![Target::AllProtocols, Target::AllPorts(TCP), Target::AllPorts(UDP)];
-    // A union for one service holds no rule that is the world by itself: that one would do alone.
-    if is_world(family, rules.iter().copied().filter(|rule| !rule.public(family).is_world())) {
+    // A union for one service holds no rule that is the world by itself: that one would do alone, if no Drop is in front.
+    let would_do = |rule: &&Candidate<'_>| rule.public(family).is_world() && rule.closing.is_empty();
+    if is_world(family, rules.iter().copied().filter(|rule| !would_do(rule))) {
         targets.extend(profile.services.iter().map(Target::Service));
     }
     for target in targets {
@@ -65,15 +66,43 @@ fn is_world<'c, 'a: 'c>(family: Family, rules: impl Iterator<Item = &'c Candidat
     Public::union(family, rules.map(|rule| rule.public(family))).is_world()
 }
 
-/// Whether these rules open the target to the internet.
+/// Whether these rules open the target to the internet, behind the Drop rules in front of them.
 fn opens(family: Family, target: Target<'_>, rules: &[&Candidate<'_>]) -> bool {
-    let allowing = |target| is_world(family, rules.iter().copied().filter(|rule| allows(rule, target)));
+    let all_ports = |protocol| opens(family, Target::AllPorts(protocol), rules);
+    let dropped = rules.iter().any(|rule| !rule.closing.is_empty());
     match target {
-        Target::AllProtocols | Target::Service(_) => allowing(target),
+        Target::AllProtocols => {
+            let takes = |drop: &Rule| drop.protocol == RuleProtocol::All;
+            let allowing = rules.iter().copied().filter(|rule| allows(rule, target));
+            is_left_world(family, allowing, takes) && (!dropped || all_ports(TCP) && all_ports(UDP))
+        }
+        Target::Service(service) => {
+            let takes = |drop: &Rule| drop.allows_port(service.protocol, service.port);
+            is_left_world(family, rules.iter().copied().filter(|rule| allows(rule, target)), takes)
+        }
         Target::AllPorts(protocol) => steps(protocol, rules).into_iter().all(|port| {
-            is_world(family, rules.iter().copied().filter(|rule| rule.rule.allows_port(protocol, port)))
+            let takes = |drop: &Rule| drop.allows_port(protocol, port);
+            let allowing = rules.iter().copied().filter(|rule| rule.rule.allows_port(protocol, port));
+            is_left_world(family, allowing, takes)
         }),
     }
+}
+
+/// Whether these rules are the world, where Drop rules in front of them take some of it.
+fn is_left_world<'c, 'a: 'c>(
+    family: Family,
+    rules: impl Iterator<Item = &'c Candidate<'a>>,
+    takes: impl Fn(&Rule) -> bool,
+) -> bool {
+    let rules: Vec<&Candidate<'a>> = rules.collect();
+    if !is_world(family, rules.iter().copied()) {
+        return false;
+    }
+    if rules.iter().all(|rule| rule.closing.is_empty()) {
+        return true;
+    }
+    let left: Vec<Candidate<'a>> = rules.iter().map(|rule| rule.left(&takes)).collect();
+    is_world(family, left.iter())
 }
 
 /// Whether the rule has a share in the target.
@@ -93,10 +122,13 @@ fn allows(candidate: &Candidate<'_>, target: Target<'_>) -> bool {
 /// The ports from 1 on at which the set of allowing rules changes: the ports between are as the one before them.
 fn steps(protocol: u8, rules: &[&Candidate<'_>]) -> BTreeSet<u16> {
     let mut steps = BTreeSet::from([1]);
-    for rule in rules.iter().filter(|rule| rule.rule.protocol == RuleProtocol::Number(protocol)) {
-        let (from, to) = rule.rule.ports();
-        steps.insert(from.max(1));
-        steps.extend(to.checked_add(1));
+    let drops = rules.iter().flat_map(|rule| &rule.closing).map(|drop| drop.rule);
+    let all = rules.iter().map(|rule| rule.rule).chain(drops);
+    for rule in all.filter(|rule| rule.protocol == RuleProtocol::Number(protocol)) {
+        for (from, to) in rule.port_ranges() {
+            steps.insert(from.max(1));
+            steps.extend(to.checked_add(1));
+        }
     }
     steps
 }

@@ -8,6 +8,7 @@ use imbl::OrdMap;
 
 use super::{Scope, Scopes};
 use crate::rules::aws::{Extent, List, Objects};
+use crate::rules::state::Cloud;
 
 /// A document and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,13 @@ impl<T: PartialEq + Clone> Kind<T> {
     /// its snapshot speaks of.
     pub(super) fn replace(&mut self, new: BTreeMap<String, Placed<T>>, snapshot: &mut Spoken<'_>) {
         let extent = snapshot.objects.extent;
-        let spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
+        let mut spoken: BTreeSet<Scope> = new.values().map(|placed| placed.scope.clone()).collect();
+        // Answers about groups of Alibaba Cloud do not say their account: where it is told for some, the others, for which
+        // nothing tells it, do not speak of every account.
+        let is_ecs = |scope: &Scope| scope.cloud == Cloud::Alibaba;
+        if spoken.iter().any(|scope| is_ecs(scope) && !scope.account.is_empty()) {
+            spoken.retain(|scope| !is_ecs(scope) || !scope.account.is_empty());
+        }
         let spoken = if spoken.is_empty() { snapshot.scopes() } else { &spoken };
         let is_gone =
             |old: &Placed<T>| extent == Extent::Whole && spoken.iter().any(|scope| scope.fits(&old.scope));

@@ -37,6 +37,8 @@ pub(in crate::rules) struct Scopes {
     vpcs: [BTreeMap<String, Scope>; 2],
     /// Accounts of groups, by those of the interfaces that carry them.
     owners: BTreeMap<String, String>,
+    /// Accounts of groups that stood in a snapshot whose interfaces are all of one.
+    neighbours: BTreeMap<String, String>,
     /// What groups are listed as; it never changes.
     listings: BTreeMap<String, GroupListing>,
 }
@@ -54,6 +56,7 @@ impl Scopes {
             beyond(objects.subnets.as_ref(), last.subnets.as_ref())
                 .for_each(|it| scopes.learn(Cloud::Aws, &it.vpc_id, &it.owner_id, ""));
             objects.listings.iter().for_each(|listing| scopes.learn_listing(listing));
+            scopes.learn_neighbours(objects, last);
             last = objects;
         }
         for change in changes {
@@ -85,6 +88,18 @@ impl Scopes {
                 for group in interface.group_ids.iter().filter(|_| !owner_id.is_empty()) {
                     self.owners.entry(group.clone()).or_insert_with(|| owner_id.clone());
                 }
+            }
+        }
+    }
+
+    /// Groups whose account no answer says and no interface tells are of the account that the rest of the snapshot is of.
+    fn learn_neighbours(&mut self, objects: &Objects, last: &Objects) {
+        let of_no_account = |group: &&Arc<GroupDocument>| group.ecs.is_some() && group.owner_id.is_empty();
+        let groups = beyond(objects.groups.as_ref(), last.groups.as_ref()).filter(of_no_account);
+        let ids: Vec<&String> = groups.map(|group| &group.id).collect();
+        if let Some(account) = ids.first().and_then(|_| only_account(objects)) {
+            for id in ids {
+                self.neighbours.entry(id.clone()).or_insert_with(|| account.to_owned());
             }
         }
     }
@@ -162,7 +177,10 @@ impl Scopes {
     }
 
     fn owner<'a>(&'a self, group: &str, said: &'a str) -> &'a str {
-        if said.is_empty() { self.owners.get(group).map_or("", String::as_str) } else { said }
+        if !said.is_empty() {
+            return said;
+        }
+        self.owners.get(group).or(self.neighbours.get(group)).map_or("", String::as_str)
     }
 
     pub(in crate::rules) fn scope(&self, cloud: Cloud, vpc: &str, account: &str, region: &str) -> Scope {
@@ -177,6 +195,14 @@ impl Scopes {
             region: or(region, known.map(|scope| &scope.region)),
         }
     }
+}
+
+/// The account of the interfaces of Alibaba Cloud, if they are of one.
+fn only_account(objects: &Objects) -> Option<&str> {
+    let interfaces = objects.interfaces.iter().flatten().filter(|it| it.cloud == Cloud::Alibaba);
+    let mut accounts = interfaces.map(|it| it.owner_id.as_str()).filter(|account| !account.is_empty());
+    let first = accounts.next()?;
+    accounts.all(|account| account == first).then_some(first)
 }
 
 /// What a list holds beyond that of the snapshot before.
