@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! inputs ─▶ source (walk, sort, same file once) ─▶ sniff (what it is, by content)
-//!                                                    ├─ text     plain or gz, headers, CloudWatch export
+//!                                                    ├─ text     plain, gz or snappy, headers, CloudWatch export
 //!                                                    ├─ json     CloudWatch events, Firehose lines, subscriptions, lines of SLS
 //!                                                    ├─ csv      Athena, Logs Insights
 //!                                                    └─ parquet  columns by name
@@ -32,6 +32,7 @@ pub mod object_name;
 mod parquet;
 pub mod plain;
 pub mod quick;
+mod snappy;
 mod sniff;
 pub mod source;
 mod stream;
@@ -186,9 +187,9 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
     }
     let size = File::open(path).and_then(|file| file.metadata()).map_err(|error| unreadable(&error))?.len();
     match kind {
-        Kind::Parquet if !stream.is_gzip() => parquet::plan(path),
+        Kind::Parquet if stream.packing().is_none() => parquet::plan(path),
         Kind::Text | Kind::JsonLines
-            if !stream.is_gzip() && options.split == Split::Parts && size > options.part_bytes =>
+            if stream.packing().is_none() && options.split == Split::Parts && size > options.part_bytes =>
         {
             Ok(cut(size, options.part_bytes))
         }
@@ -224,10 +225,10 @@ pub fn read<S: Sink>(
     let kind = sniff::kind(stream.head())?;
     match kind {
         Kind::Parquet => match source.path.as_deref().filter(|path| path.is_file()) {
-            Some(_) if stream.is_gzip() => {
-                Err(FileFailure("Parquet inside gzip: unpack it first".to_owned()))
-            }
-            Some(path) => parquet::read(path, part, options.window, sink),
+            Some(path) => match stream.packing() {
+                Some(packing) => Err(FileFailure(format!("Parquet inside {packing}: unpack it first"))),
+                None => parquet::read(path, part, options.window, sink),
+            },
             None => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
         },
         Kind::Json => json::read(stream, &counter, options, sink),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ahead::Ahead;
 use super::gunzip::{self, Gunzip};
-use super::{FileFailure, Inflate, Source};
+use super::{FileFailure, Inflate, Source, snappy};
 
 /// How much of a file is looked at to tell what it is.
 pub(super) const PEEK: usize = 64 * 1024;
@@ -69,9 +69,9 @@ impl Stream {
         &self.head
     }
 
-    /// Whether the stream is inflated gzip.
-    pub(super) fn is_gzip(&self) -> bool {
-        self.what == "gzip"
+    /// What the stream was packed as, if it was.
+    pub(super) fn packing(&self) -> Option<&'static str> {
+        Some(self.what).filter(|what| *what != READING)
     }
 }
 
@@ -100,17 +100,24 @@ impl Read for Stream {
     }
 }
 
+/// What errors call a stream that is not packed.
+const READING: &str = "reading";
+
 /// A gz smaller than this is inflated before another thread would be at work.
 const WORTH_A_THREAD: u64 = 4 << 20;
 
-/// Opens a source, inflating it if it is gzip.
+/// Opens a source, unpacking it if it is gzip or snappy.
 pub(super) fn open(source: &Source, inflate: Inflate) -> std::result::Result<(Stream, Counter), FileFailure> {
     let counter = Counter::default();
     let raw: Box<dyn Read + Send> = match &source.path {
         None => Box::new(std::io::stdin()),
         Some(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
     };
-    let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), "reading");
+    let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), READING);
+    if let Some(packing) = snappy::Packing::of(&stream.head, source.bytes) {
+        let unpacked = packing.unpack(stream).map_err(|error| FileFailure(format!("snappy: {error}")))?;
+        return Ok((Stream::new(unpacked, "snappy"), counter));
+    }
     if !stream.head.starts_with(gunzip::MAGIC) {
         return Ok((stream, counter));
     }

@@ -252,6 +252,30 @@ fn a_broken_line_costs_no_other_and_large_files_are_cut() {
 }
 
 #[test]
+fn snappy_as_one_block_or_in_frames() {
+    use std::io::Write as _;
+    let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
+    let lines = FLOWS.map(line).join("\n");
+    let block = snap::raw::Encoder::new().compress_vec(lines.as_bytes()).unwrap();
+    let mut frames = snap::write::FrameEncoder::new(Vec::new());
+    frames.write_all(lines.as_bytes()).unwrap();
+    let frames = frames.into_inner().unwrap();
+    for bytes in [&block, &frames] {
+        assert_eq!(report("54_1453812893059571256_937.snappy", bytes), expected());
+        let (cut, _) = bytes.split_at(bytes.len() - 5);
+        fixture.write("cut.snappy", cut);
+        let run = fixture.analyze(&["cut.snappy", "--snapshot", "snap"]);
+        assert!(run.stderr.contains("snappy: "), "{}", run.stderr);
+    }
+    // A table.
+    let table = table("traffic_path");
+    let rows = std::iter::once(&table.0).chain(&table.1).map(|row| row.join(","));
+    let rows = rows.collect::<Vec<_>>().join("\n");
+    let block = snap::raw::Encoder::new().compress_vec(rows.as_bytes()).unwrap();
+    assert_eq!(report("log.snappy", block), expected());
+}
+
+#[test]
 fn an_event_may_name_what_records_have_too() {
     let fixture = fixture(&groups(), &["eni-1 10.0.0.5 sg-1"]);
     let message = "2 1 eni-1 203.0.113.9 10.0.0.5 50123 22 6 3 180 1767225600 1767225660 ACCEPT OK";
