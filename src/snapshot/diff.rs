@@ -127,7 +127,7 @@ pub fn diff(first: &Timeline, second: &Timeline) -> Diff {
     let nothing = State::default();
     let (a, b) = (first.newest().unwrap_or(&nothing), second.newest().unwrap_or(&nothing));
     Diff {
-        rules: rules(&lines(first, a), &lines(second, b)),
+        rules: rules(&lines(first, a, b), &lines(second, b, a)),
         memberships: Sets::of(&memberships(a), &memberships(b)),
         groups: Sets::of(&a.groups.keys().cloned().collect(), &b.groups.keys().cloned().collect()),
         interfaces: Sets::of(
@@ -140,9 +140,13 @@ pub fn diff(first: &Timeline, second: &Timeline) -> Diff {
     }
 }
 
-/// The rules of a state, by content.
-fn lines(timeline: &Timeline, state: &State) -> BTreeMap<String, RuleLine> {
-    let rules = state.groups.values().flat_map(|group| &group.rules);
+/// The rules of a state, by content. Of groups that the other one has too also those that nobody wrote: they tell of another
+/// type or `InnerAccessPolicy`.
+fn lines(timeline: &Timeline, state: &State, other: &State) -> BTreeMap<String, RuleLine> {
+    let rules = state.groups.iter().flat_map(|(id, group)| {
+        let defaults = group.defaults.iter().filter(|_| other.groups.contains_key(id));
+        group.rules.iter().chain(defaults)
+    });
     let line = |rule: &crate::rules::RuleIndex| {
         let rule_key = timeline.rules[rule.index()].key();
         let Label { rule_id, description, .. } = timeline.labels[rule.index()].clone();

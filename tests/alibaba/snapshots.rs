@@ -344,6 +344,29 @@ fn a_group_that_nobody_carries_is_of_the_account_of_its_snapshot() {
 }
 
 #[test]
+fn diff_tells_what_a_group_does_by_itself() {
+    let group = || basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]);
+    let fixture = Fixture::new();
+    for (name, groups) in [
+        ("a", vec![group()]),
+        ("isolated", vec![group().inner("Drop")]),
+        ("more", vec![group(), basic("sg-2", &[])]),
+    ] {
+        for (file, answer) in answers(&groups, &["eni-1 10.0.0.5 sg-1"]) {
+            fixture.write(&format!("{name}/{file}"), answer.to_string());
+        }
+    }
+    let rules = |other: &str| {
+        let run = fixture.run(&["snapshot", "diff", "a", other, "--format", "json"]);
+        let json: Value = serde_json::from_slice(&run.stdout).unwrap();
+        json["rules"].clone()
+    };
+    let isolated = rules("isolated");
+    assert_eq!(isolated["removed"][0]["rule_key"], "sg-1:ingress:-1:-1--1:sg-1:110:allow:default");
+    assert_eq!((&isolated["added"], &rules("more")["added"]), (&json!([]), &json!([])));
+}
+
+#[test]
 fn several_answers_in_one_object_and_lists_named_by_their_file() {
     let group = basic("sg-1", &["ingress Accept 1 TCP 22/22 pl-bp1"]);
     let mut all = serde_json::Map::new();
