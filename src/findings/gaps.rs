@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Finding, FindingKind, MOST_NAMED, Severity, counted};
+use crate::rules::ranked::Pages;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::{Duplicate, untold_duplicates};
@@ -23,6 +24,7 @@ pub fn gaps(
     findings.extend(unknown_interfaces(tally));
     findings.extend(skipdata(tally));
     findings.extend(group_types_unknown(timeline));
+    findings.extend(group_pages_missing(timeline));
     findings.extend(no_snapshot(timeline));
     findings.extend(no_traffic(tally));
     findings
@@ -178,6 +180,23 @@ fn group_types_unknown(timeline: &Timeline) -> Option<Finding> {
             figures([("groups", json!(ids.len())), ("first_groups", json!(&ids[..ids.len().min(MOST_NAMED)]))]),
             "Advanced groups refuse what no rule allows, basic ones let everything out and members in. Collect the types: \
              aliyun ecs DescribeSecurityGroups --RegionId REGION > groups.json.",
+        )
+    })
+}
+
+/// Groups of Alibaba Cloud of which the newest snapshot lacks rules.
+fn group_pages_missing(timeline: &Timeline) -> Option<Finding> {
+    let groups = timeline.newest()?.groups.iter();
+    let cut = groups.filter(|(_, group)| group.ecs.is_some_and(|ecs| ecs.pages == Pages::More));
+    let ids: Vec<&String> = cut.map(|(id, _)| id).collect();
+    (!ids.is_empty()).then(|| {
+        gap(
+            "group_pages_missing",
+            Severity::Medium,
+            format!("not all rules of {} are in the snapshot: the last page is missing", counted(ids.len(), "group")),
+            figures([("groups", json!(ids.len())), ("first_groups", json!(&ids[..ids.len().min(MOST_NAMED)]))]),
+            "Nothing is said of what the other pages allow or drop. Collect them: aliyun ecs DescribeSecurityGroupAttribute \
+             with the NextToken of the page before, until it is empty.",
         )
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::references::References;
 use super::{Finding, FindingKind, Severity, default_group, managed};
 use crate::flow::Direction;
-use crate::rules::ranked::{EcsGroup, Ranked};
+use crate::rules::ranked::{EcsGroup, Pages, Ranked};
 use crate::rules::state::Group;
 use crate::rules::timeline::Timeline;
 use crate::rules::{Peer, Rule, RuleProtocol};
@@ -59,7 +59,8 @@ pub fn identical(timeline: &Timeline, references: &References<'_>) -> Vec<Findin
 
 fn is_comparable(group: &Group) -> bool {
     let own = !default_group::is_default(group) && managed::made_by_service(group).is_none();
-    own && !group.rules.is_empty() && !group.vpc_id.is_empty()
+    let whole = group.ecs.is_none_or(|ecs| ecs.pages == Pages::All);
+    own && whole && !group.rules.is_empty() && !group.vpc_id.is_empty()
 }
 
 fn finding(vpc: &str, groups: &[&str], first: &str, rules: usize, references: &References<'_>) -> Finding {

@@ -165,6 +165,27 @@ pub struct EcsGroup {
     /// `ServiceManaged`: a cloud service made the group.
     #[serde(default)]
     pub service_managed: bool,
+    /// Whether its last page is there.
+    #[serde(default, skip_serializing_if = "Pages::are_all")]
+    pub pages: Pages,
+}
+
+/// The pages of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pages {
+    /// The last one is there.
+    #[default]
+    All,
+    /// Each has a `NextToken`: there is more that nobody gave.
+    More,
+}
+
+impl Pages {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn are_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 /// `SecurityGroupType`.

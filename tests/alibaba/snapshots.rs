@@ -61,6 +61,40 @@ fn pages_of_one_group_add_up() {
 }
 
 #[test]
+fn a_group_without_its_last_page_is_told() {
+    let first = basic("sg-1", &["ingress Accept 1 TCP 22/22 0.0.0.0/0"]);
+    let second = basic("sg-1", &["ingress Accept 1 TCP 80/80 0.0.0.0/0"]);
+    let page = |group: &crate::kit::Group, token: &str| {
+        let mut page = group.attribute();
+        page["NextToken"] = json!(token);
+        page
+    };
+    let told = |pages: &[Value]| {
+        let fixture = fixture(&[basic("sg-2", &[])], &ENI);
+        for (at, page) in pages.iter().enumerate() {
+            fixture.write(&format!("snap/page{at}.json"), page.to_string());
+        }
+        fixture.write("log", line(SSH));
+        let run = fixture.analyze(&["log", "--snapshot", "snap"]).exit(0);
+        let check = fixture.run(&["snapshot", "check", "snap"]);
+        let in_check = String::from_utf8_lossy(&check.stdout).contains("groups without their last page");
+        // What `show` writes says so as well.
+        let shown = &fixture.run(&["snapshot", "show", "snap"]).stdout;
+        fixture.write("again.json", shown);
+        let again = fixture.analyze(&["log", "--snapshot", "again.json"]).exit(0);
+        let ids = |run: &Run| run.finding_ids("coverage_gap");
+        let found = [&run, &again].map(|run| ids(run).iter().any(|id| id.contains("group_pages_missing")));
+        assert_eq!(found, [in_check; 2]);
+        in_check
+    };
+    assert!(told(&[page(&first, "AAAA")]));
+    assert!(told(&[page(&first, "AAAA"), page(&second, "BBBB")]));
+    assert!(!told(&[page(&first, "AAAA"), page(&second, "")]));
+    assert!(!told(&[page(&second, ""), page(&first, "AAAA")]));
+    assert!(!told(&[json!([page(&first, "AAAA"), page(&second, "")])]));
+}
+
+#[test]
 fn words_numbers_and_ranges_in_every_spelling() {
     let cases = [
         ("ingress Accept 1 TCP 22/22 0.0.0.0/0", "tcp:22-22:0.0.0.0/0:1:allow"),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use crate::flow::Direction;
 use crate::rules::aws::{GroupDocument, Objects, RuleDocument};
-use crate::rules::ranked::{EcsGroup, EcsGroupKind, NicType, PortList, Ranked, RuleAction, Standing};
+use crate::rules::ranked::{EcsGroup, EcsGroupKind, NicType, Pages, PortList, Ranked, RuleAction, Standing};
 use crate::rules::{Peer, Rule, RuleProtocol, parse_net};
 
 /// What `DescribeSecurityGroups` says of a group: its rules are in another answer.
@@ -51,6 +51,7 @@ pub(super) fn add(group: Answer<'_>, objects: &mut Objects) -> Result<(), String
             None => None,
         },
         service_managed: group.is_true("ServiceManaged"),
+        pages: group.text("NextToken").map_or(Pages::All, |_| Pages::More),
     };
     let document = GroupDocument {
         name: group.owned("SecurityGroupName"),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::defaults::defaults;
-use crate::rules::aws::RuleDocument;
+use crate::rules::aws::{GroupDocument, List, RuleDocument};
 use crate::rules::parts::{GroupContent, Scopes};
-use crate::rules::ranked::PortList;
+use crate::rules::ranked::{EcsGroup, Pages, PortList};
 
 /// Ranges of ports.
 type Ranges = Vec<(u16, u16)>;
@@ -41,6 +41,25 @@ impl PortLists {
             self.0.entry(id).or_insert(ranges);
         }
     }
+}
+
+/// Tells the pages of groups whose last page is there as well that it is.
+pub(in crate::rules) fn join_pages(groups: &mut List<GroupDocument>) {
+    let lacks_more = |group: &GroupDocument| group.ecs.is_some_and(|ecs| ecs.pages == Pages::More);
+    if !groups.iter().any(|group| lacks_more(group)) {
+        return;
+    }
+    let last = groups.iter().filter(|group| group.ecs.is_some() && !lacks_more(group));
+    let whole: BTreeSet<String> = last.map(|group| group.id.clone()).collect();
+    let join = |group: &Arc<GroupDocument>| {
+        let mut group = Arc::clone(group);
+        if lacks_more(&group) && whole.contains(&group.id) {
+            let document = Arc::make_mut(&mut group);
+            document.ecs = document.ecs.map(|ecs| EcsGroup { pages: Pages::All, ..ecs });
+        }
+        group
+    };
+    *groups = groups.iter().map(join).collect();
 }
 
 /// A group with what other answers say of it, and with what it allows by itself.

@@ -114,6 +114,11 @@ impl<T: Ord> List<T> {
         self.order = Order::Tidy;
     }
 
+    /// Whether nothing has been added since they were put in order.
+    pub fn is_known_tidy(&self) -> bool {
+        self.order == Order::Tidy
+    }
+
     /// Whether they are.
     pub fn is_tidy(&self) -> bool {
         self.order == Order::Tidy || self.items.is_sorted_by(|a, b| a < b)

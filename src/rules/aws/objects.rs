@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::list::List;
 use crate::rules::Rule;
 use crate::rules::alibaba::GroupListing;
+use crate::rules::alibaba::settle::join_pages;
 use crate::rules::ranked::EcsGroup;
 use crate::rules::state::{Cloud, FlowLog, Interface, NetworkAcl, Subnet};
 
@@ -197,6 +198,7 @@ impl Objects {
         }
         tidy(&mut self.listings);
         tidy(&mut self.port_lists);
+        self.groups.iter_mut().filter(|groups| !groups.is_known_tidy()).for_each(join_pages);
         self.groups.iter_mut().for_each(List::tidy);
         self.interfaces.iter_mut().for_each(List::tidy);
         self.acls.iter_mut().for_each(List::tidy);

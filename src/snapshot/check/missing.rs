@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::History;
 use super::Missing;
 use crate::rules::change::Watched;
+use crate::rules::ranked::Pages;
 use crate::rules::state::{Cloud, Group, Interface, State};
 use crate::rules::timeline::{Look, QUIET, Timeline};
 use crate::rules::{Peer, Rule};
@@ -118,6 +119,13 @@ impl Notes {
             &untyped.map(|(id, _)| id.as_str()).collect(),
             "groups of a type that is not told: judged as basic",
             "aliyun ecs DescribeSecurityGroups --RegionId REGION > groups.json",
+        );
+        let cut = |group: &Group| group.ecs.is_some_and(|ecs| ecs.pages == Pages::More);
+        let cut = state.groups.iter().filter(|(_, group)| cut(group));
+        self.add(
+            &cut.map(|(id, _)| id.as_str()).collect(),
+            "groups without their last page: some of their rules are not known",
+            "aliyun ecs DescribeSecurityGroupAttribute with the NextToken of the page before, until it is empty",
         );
     }
 

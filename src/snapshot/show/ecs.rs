@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::flow::Direction;
-use crate::rules::ranked::{EcsGroup, EcsGroupKind, NicType, PortList, RuleAction};
+use crate::rules::ranked::{EcsGroup, EcsGroupKind, NicType, Pages, PortList, RuleAction};
 use crate::rules::state::{Cloud, Group, Interface, State};
 use crate::rules::timeline::{Label, Timeline};
 use crate::rules::{Peer, Rule};
@@ -73,6 +73,11 @@ fn attribute(timeline: &Timeline, id: &str, group: &Group, ecs: EcsGroup) -> Val
         "InnerAccessPolicy": ecs.inner_access.map_or("", policy),
         "ServiceManaged": ecs.service_managed,
         "Tags": { "Tag": tags },
+        // Whatever reads it should know that there is more.
+        "NextToken": match ecs.pages {
+            Pages::All => "",
+            Pages::More => "more",
+        },
         "Permissions": { "Permission": rules.collect::<Vec<_>>() },
     })
 }
