@@ -102,9 +102,14 @@ fn aws_files(seed: u64) -> Result<(Vec<Content>, usize), io::Error> {
     let records = traffic::records(&account, seed);
     let mut files = write::logs(&account, &records, seed)?;
     for (path, document) in documents::documents(&account) {
-        let mut text = serde_json::to_vec_pretty(&document)?;
-        text.push(b'\n');
-        files.push((path, text));
+        files.push((path, printed(&document)?));
     }
     Ok((files, records.len()))
+}
+
+/// A document as the command lines of the clouds print it.
+fn printed(document: &serde_json::Value) -> Result<Vec<u8>, io::Error> {
+    let mut text = serde_json::to_vec_pretty(document)?;
+    text.push(b'\n');
+    Ok(text)
 }

@@ -17,7 +17,7 @@ use chrono::DateTime;
 use flate2::{Compression, GzBuilder};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
 use super::account::{ACCOUNT_ID, Account, REGION};
 use super::random::Random;
@@ -123,18 +123,23 @@ fn parquet_file(account: &Account, records: &[&Record]) -> Result<Vec<u8>, Parqu
         .map(|(name, array)| arrow_schema::Field::new(name, array.data_type().clone(), true))
         .collect();
     let batch = batch(fields, columns.into_iter().map(|(_, array)| array).collect())?;
+    packed(&batch, WriterProperties::builder().set_statistics_enabled(EnabledStatistics::Chunk))
+}
 
-    let properties = WriterProperties::builder()
+/// A Parquet file of one row group. The clouds do not write with arrow; nor should its schema be in the file.
+pub(super) fn packed(
+    batch: &RecordBatch,
+    properties: WriterPropertiesBuilder,
+) -> Result<Vec<u8>, ParquetError> {
+    let properties = properties
         .set_created_by("flowaudit generate".to_owned())
         .set_compression(parquet::basic::Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
         .build();
-    // AWS does not write with arrow; nor should its schema be in the file.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut content = Vec::new();
     let mut writer = ArrowWriter::try_new_with_options(&mut content, batch.schema(), options)?;
-    writer.write(&batch)?;
+    writer.write(batch)?;
     writer.close()?;
     Ok(content)
 }

@@ -18,6 +18,10 @@ use super::{FileFailure, Place, ReadSummary, RowFault, Sink, sniff};
 /// Whether the first line or at least half of the lines are records, in a file that begins like this; of one that is longer,
 /// the last line is not looked at.
 pub(super) fn begin(head: &[u8]) -> bool {
+    // Asked of every file and part, most of which are text.
+    if memchr::memchr(b'{', head).is_none() {
+        return false;
+    }
     let text = head.strip_prefix(sniff::BOM).unwrap_or(head);
     let text = match memchr::memrchr(b'\n', text) {
         Some(end) if head.len() >= PEEK => &text[..end],

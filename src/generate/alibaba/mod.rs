@@ -7,7 +7,7 @@ mod write;
 
 use std::io;
 
-use super::Content;
+use super::{Content, printed};
 use crate::flow::Seconds;
 
 /// The first second: that of the AWS sample.
@@ -21,9 +21,7 @@ pub(super) fn files(seed: u64) -> Result<(Vec<Content>, usize), io::Error> {
     let records = traffic::records(&account, seed);
     let mut files = write::logs(&account, &records, seed)?;
     for (path, document) in documents::documents(&account) {
-        let mut text = serde_json::to_vec_pretty(&document)?;
-        text.push(b'\n');
-        files.push((path, text));
+        files.push((path, printed(&document)?));
     }
     Ok((files, records.len()))
 }

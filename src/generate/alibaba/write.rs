@@ -10,7 +10,6 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use chrono::DateTime;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Map, Value};
@@ -21,6 +20,7 @@ use super::{END, START};
 use crate::flow::{Action, Direction, Seconds};
 use crate::generate::Content;
 use crate::generate::random::Random;
+use crate::generate::write::{gzip, packed};
 
 /// The fields of a flow log.
 ///
@@ -64,7 +64,7 @@ pub(super) fn logs(account: &Account, records: &[Record], seed: u64) -> Result<V
             let of_window = records.iter().filter(|one| (from..from + WINDOW).contains(&one.end));
             let rows: Vec<Vec<String>> = of_window.map(|record| row(account, record)).collect();
             let content = match form {
-                "json" => crate::generate::write::gzip(&json_lines(&rows)?)?,
+                "json" => gzip(&json_lines(&rows)?)?,
                 "csv" => csv(&rows).into_bytes(),
                 _ => parquet_file(&rows).map_err(io::Error::other)?,
             };
@@ -161,15 +161,5 @@ fn parquet_file(rows: &[Vec<String>]) -> Result<Vec<u8>, ParquetError> {
     };
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = FIELDS.iter().enumerate().map(column).unzip();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
-    let properties = WriterProperties::builder()
-        .set_created_by("flowaudit generate".to_owned())
-        .set_compression(parquet::basic::Compression::SNAPPY)
-        .set_offset_index_disabled(true)
-        .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut content = Vec::new();
-    let mut writer = ArrowWriter::try_new_with_options(&mut content, batch.schema(), options)?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(content)
+    packed(&batch, WriterProperties::builder())
 }
