@@ -203,6 +203,18 @@ impl<'a> Attachments<'a> {
         })
     }
 
+    /// How much of the time of all interfaces the logs speak of.
+    pub fn covered_by_all(&self) -> Covered {
+        let spans = self
+            .hours_of_life()
+            .into_iter()
+            .flat_map(|(id, spans)| spans.into_iter().map(move |it| (id, it)));
+        spans.fold(Covered::default(), |sum, (id, (from, to))| Covered {
+            attached: sum.attached + u64::try_from(to - from).unwrap_or(0),
+            covered: sum.covered + self.covered_hours(id, from, to),
+        })
+    }
+
     /// Of the rule's attached time, interface-hours of which the logs do not speak and that end before the flow log of
     /// the interface began, as `began` says; None where that is not known.
     pub fn uncovered_before(&self, rule: RuleIndex, began: impl Fn(&Interface) -> Option<Seconds>) -> u64 {

@@ -1,5 +1,7 @@
 //! Ranked rules that can never decide: others, asked earlier, take everything they match.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::precedence::{self, Precedence};
@@ -8,26 +10,25 @@ use crate::rules::RuleIndex;
 use crate::rules::ranked::RuleAction;
 use crate::rules::timeline::Timeline;
 
-/// One finding per rule of the newest state that can decide on no interface that carries its group.
-pub fn ineffective(timeline: &Timeline) -> Vec<Finding> {
-    let Some(newest) = timeline.newest() else { return Vec::new() };
+/// Rules of the newest state that can decide on no interface that carries their group, each with those that do.
+pub fn ineffective(timeline: &Timeline) -> BTreeMap<RuleIndex, Vec<RuleIndex>> {
+    let Some(newest) = timeline.newest() else { return BTreeMap::new() };
     let precedence = Precedence::of(timeline, newest);
-    let mut findings = Vec::new();
     // Rules of a service are the service's, and what means nothing is no matter of others.
     let judged =
         newest.groups.iter().filter(|(_, group)| precedence::is_ranked(group) && !group.is_service_managed());
-    for (id, group) in judged {
-        for rule in &group.rules {
-            let content = &timeline.rules[rule.index()];
-            if !group.takes(content) {
-                continue;
-            }
-            if let Some(covering) = precedence.covering(id, *rule, content) {
-                findings.push(finding(timeline, *rule, &covering.into_iter().collect::<Vec<_>>()));
-            }
-        }
-    }
-    findings
+    let rules = judged.flat_map(|(id, group)| group.rules.iter().map(move |rule| (id, group, *rule)));
+    let covered = rules.filter_map(|(id, group, rule)| {
+        let content = &timeline.rules[rule.index()];
+        let covering = group.takes(content).then(|| precedence.covering(id, rule, content))??;
+        Some((rule, covering.into_iter().collect()))
+    });
+    covered.collect()
+}
+
+/// One finding per such rule.
+pub fn findings(timeline: &Timeline, ineffective: &BTreeMap<RuleIndex, Vec<RuleIndex>>) -> Vec<Finding> {
+    ineffective.iter().map(|(rule, covering)| finding(timeline, *rule, covering)).collect()
 }
 
 fn finding(timeline: &Timeline, rule: RuleIndex, covering: &[RuleIndex]) -> Finding {

@@ -214,7 +214,7 @@ const MOST_PRUNED: usize = 64;
 
 /// Whether a rule matches whatever another one does, as far as source ports, near addresses (those of the interfaces) and
 /// networks go.
-fn asks_no_more_than(rule: &Rule, other: &Rule, near: &[IpNet]) -> bool {
+pub(super) fn asks_no_more_than(rule: &Rule, other: &Rule, near: &[IpNet]) -> bool {
     let (Some(asks), Some(others)) = (&rule.ranked, &other.ranked) else { return true };
     let source = asks.source_ports.is_none_or(|(from, to)| {
         others.source_ports.is_some_and(|(first, last)| from <= first && last <= to)

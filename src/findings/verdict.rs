@@ -144,29 +144,38 @@ impl<'a> Bench<'a> {
             judged.verdict = Verdict::PossiblyUsed;
             return judged;
         }
-        let interfaces: Vec<&Interface> =
-            self.attachments.interfaces_in_window(&content.group_id).into_values().collect();
-        if interfaces.is_empty() {
+        if self.attachments.interfaces_in_window(&content.group_id).is_empty() {
             judged.verdict = Verdict::Unattached;
             judged.doubt(self.unknown_interfaces(content));
             return judged;
         }
-        let case = Case { rule, content, uses, interfaces: &interfaces, covered };
-        let loggable = loggable::loggable(content, &interfaces, self.attachments, self.timeline);
-        judged.doubt(self.forbidding(&case));
-        if let Loggable::Never(why) = loggable {
-            judged.doubt([Doubt::NotLoggable { traffic: Extent::All, why }]);
-        }
-        judged.verdict = if judged.doubts.is_empty() { Verdict::NotSeen } else { Verdict::CannotDecide };
-        if let Loggable::Partly(why) = loggable {
-            judged.doubt([Doubt::NotLoggable { traffic: Extent::Part, why }]);
-        }
-        judged.doubt(self.weakening(&case));
+        let (forbidding, weakening) = self.doubts(rule, uses);
+        judged.verdict = if forbidding.is_empty() { Verdict::NotSeen } else { Verdict::CannotDecide };
+        judged.doubt(forbidding);
+        judged.doubt(weakening);
         if judged.verdict == Verdict::NotSeen {
             let reasons: BTreeSet<Reason> = judged.doubts.keys().copied().collect();
             judged.confidence = Some(confidence(&reasons, covered));
         }
         judged
+    }
+
+    /// What speaks against "the logs would have shown a use of this rule": reasons that forbid to say so, and reasons
+    /// that only take confidence away.
+    pub fn doubts(&self, rule: RuleIndex, uses: &RuleUse) -> (Vec<Doubt>, Vec<Doubt>) {
+        let content = &self.timeline.rules[rule.index()];
+        let interfaces: Vec<&Interface> =
+            self.attachments.interfaces_in_window(&content.group_id).into_values().collect();
+        let covered = self.attachments.covered(rule);
+        let case = Case { rule, content, uses, interfaces: &interfaces, covered };
+        let (mut forbidding, mut weakening) = (self.forbidding(&case), Vec::new());
+        match loggable::loggable(content, &interfaces, self.attachments, self.timeline) {
+            Loggable::Never(why) => forbidding.push(Doubt::NotLoggable { traffic: Extent::All, why }),
+            Loggable::Partly(why) => weakening.push(Doubt::NotLoggable { traffic: Extent::Part, why }),
+            Loggable::Always => {}
+        }
+        weakening.extend(self.weakening(&case));
+        (forbidding, weakening)
     }
 
     /// Whether ACCEPTs on interfaces of no snapshot may be those of the group.

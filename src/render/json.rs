@@ -21,8 +21,17 @@ const PIECES: usize = 16;
 
 /// Writes the report.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report { schema_version, generator, window, coverage, rules, blocked, blocked_summary, findings } =
-        report;
+    let Report {
+        schema_version,
+        generator,
+        window,
+        coverage,
+        rules,
+        blocked,
+        blocked_summary,
+        findings,
+        removal_set,
+    } = report;
     write!(out, "{{")?;
     field(out, "\n", "schema_version", schema_version)?;
     field(out, ",\n", "generator", generator)?;
@@ -32,6 +41,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     list(out, "blocked", blocked)?;
     field(out, ",\n", "blocked_summary", blocked_summary)?;
     list(out, "findings", findings)?;
+    field(out, ",\n", "removal_set", removal_set)?;
     out.write_all(b"\n}\n")
 }
 

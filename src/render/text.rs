@@ -4,6 +4,7 @@ mod blocked;
 mod doubts;
 mod figures;
 mod openings;
+mod removal;
 mod summary;
 mod unused;
 
@@ -117,6 +118,7 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
     unused::write(report, page, out)?;
     blocked::write(report, page, out)?;
     cleaning(report, page, out)?;
+    removal::write(report, page, out)?;
     gaps(report, page, out)
 }
 

@@ -6,7 +6,10 @@ use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, 
 use crate::findings::attachment::Attachments;
 use crate::findings::cadence::Cadence;
 use crate::findings::described::Described;
+use crate::findings::redundant::Redundant;
+use crate::findings::redundant::proof::Proof;
 use crate::findings::references::References;
+use crate::findings::removal::{self, RemovalSet};
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged, Unread};
 use crate::findings::{
@@ -58,7 +61,7 @@ pub fn report(run: &Run<'_>) -> Report {
     let bench = Bench::new(timeline, tally, &attachments, run.settings, unread);
     let each = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap_or(u32::MAX)), uses);
     let judged: Vec<Judged> = uses.par_iter().enumerate().map(each).collect();
-    let (findings, (blocked_rows, blocked_summary)) = rayon::join(
+    let ((findings, removal_set), (blocked_rows, blocked_summary)) = rayon::join(
         || findings(run, &uses, &judged, &bench, &attachments),
         || {
             rayon::join(
@@ -79,6 +82,7 @@ pub fn report(run: &Run<'_>) -> Report {
         blocked: blocked_rows,
         blocked_summary,
         findings,
+        removal_set: rows::removal_set(timeline, &removal_set),
     }
 }
 
@@ -88,15 +92,30 @@ fn findings(
     judged: &[Judged],
     bench: &Bench<'_>,
     attachments: &Attachments<'_>,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, RemovalSet) {
     let (timeline, tally) = (run.timeline, run.tally);
+    let ineffective = ineffective::ineffective(timeline);
+    let redundant = Redundant::of(timeline, uses, &ineffective);
+    let proof = Proof::of(timeline, uses);
+    let removal_set = RemovalSet::of(&removal::Case {
+        timeline,
+        tally,
+        uses,
+        judged,
+        bench,
+        attachments,
+        ineffective: &ineffective,
+        redundant: &redundant,
+        proof: &proof,
+    });
     let (described, references) = (Described::of(timeline), References::of(timeline));
     let mut findings = over_broad::over_broad(timeline, uses, &run.settings.profile);
     findings.extend(unused::unused(timeline, judged));
     findings.extend(unattached::unattached(timeline, bench, attachments, described, &references));
     findings.extend(default_group::default_groups(timeline, attachments, described));
     findings.extend(identical::identical(timeline, &references));
-    findings.extend(ineffective::ineffective(timeline));
+    findings.extend(ineffective::findings(timeline, &ineffective));
+    findings.extend(redundant.findings(timeline, tally, uses, &proof));
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
     findings.extend(stale::stale(timeline, uses, attachments, described));
@@ -104,7 +123,7 @@ fn findings(
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
     findings.extend(delivery::delivery(timeline, attachments.recorders(), run.cadences));
     findings::sort(&mut findings);
-    findings
+    (findings, removal_set)
 }
 
 fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {

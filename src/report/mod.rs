@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crate::findings::Finding;
 use crate::findings::reason::{Doubt, Reason};
+use crate::findings::removal::Ground;
+use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
 use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 
@@ -33,6 +35,30 @@ pub struct Report {
     pub blocked_summary: BlockedSummary,
     /// What to act on, worst first.
     pub findings: Vec<Finding>,
+    /// Rules that can go together.
+    pub removal_set: RemovalRows,
+}
+
+/// Rules that can go together, with every observed ACCEPT still allowed by a rule that stays.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RemovalRows {
+    /// Keys, in the order in which they should go.
+    pub rules: Vec<String>,
+    /// Whether there is no larger set.
+    pub method: Method,
+    /// The same rules with what speaks for each.
+    pub steps: Vec<RemovalRow>,
+}
+
+/// One rule that can go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovalRow {
+    /// Its key.
+    pub rule_key: String,
+    /// `sgr-…`, where known.
+    pub rule_id: Option<String>,
+    /// Why it can go.
+    pub ground: Ground,
 }
 
 /// Who wrote a report.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribution, BasisCounts, InForce, PeerRow, RuleRow, Usage};
+use super::{Attribution, BasisCounts, InForce, PeerRow, RemovalRow, RemovalRows, RuleRow, Usage};
 use crate::attribution::Basis;
+use crate::findings::removal::{RemovalSet, Step};
 use crate::findings::verdict::Judged;
 use crate::rules::timeline::Timeline;
 use crate::rules::{RuleIndex, RuleProtocol};
@@ -81,6 +82,17 @@ fn usage(tally: &Tally, uses: &RuleUse, judged: &Judged) -> Usage {
         last_seen: text(uses.span.last()),
         interfaces: interfaces.into_iter().collect(),
     }
+}
+
+/// Rules that can go together, in the order in which they should.
+pub fn removal_set(timeline: &Timeline, set: &RemovalSet) -> RemovalRows {
+    let row = |step: &Step| RemovalRow {
+        rule_key: timeline.rules[step.rule.index()].key(),
+        rule_id: timeline.labels[step.rule.index()].rule_id.clone(),
+        ground: step.ground,
+    };
+    let steps: Vec<RemovalRow> = set.steps.iter().map(row).collect();
+    RemovalRows { rules: steps.iter().map(|row| row.rule_key.clone()).collect(), method: set.method, steps }
 }
 
 /// How records ended.

@@ -191,6 +191,8 @@ impl Pending {
         let failed = |source| unwritable(&path, source);
         write(state, timeline, file.as_file_mut()).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
+        // Held until the new one is in its place: between a look and a rename another run may do both.
+        let _alone = alone(folder(&path)).map_err(failed)?;
         let now = path.metadata().ok().map(|metadata| written(&metadata));
         if now != before {
             return Err(unusable(&path, "another run wrote it meanwhile; run this one again"));
@@ -210,6 +212,18 @@ fn written(metadata: &Metadata) -> (u64, SystemTime) {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A lock on a folder, where there are locks on folders. It ends with the process, too.
+fn alone(folder: &Path) -> io::Result<Option<File>> {
+    if !cfg!(unix) {
+        return Ok(None);
+    }
+    let folder = File::open(folder)?;
+    match folder.lock() {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+        _ => Ok(Some(folder)),
+    }
 }
 
 /// The new name is on the disk only when its folder is.

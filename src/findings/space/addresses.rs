@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
-use super::{Family, Range, merged, of_family, range};
+use super::{Family, Range, intersection, merged, of_family, range};
 
 /// Any addresses, of both families.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +24,12 @@ impl Addresses {
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
         Self { v4: difference(&self.v4, &other.v4), v6: difference(&self.v6, &other.v6) }
+    }
+
+    /// Whether some address is among both.
+    pub fn meets(&self, other: &Self) -> bool {
+        let meet = |a: &[Range], b: &[Range]| !intersection(a, b).is_empty();
+        meet(&self.v4, &other.v4) || meet(&self.v6, &other.v6)
     }
 
     /// Whether there are none.

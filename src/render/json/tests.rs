@@ -118,6 +118,7 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
         blocked: numbers(blocked_rows).map(blocked).collect(),
         blocked_summary: BlockedSummary { internal_peers: vec![peer(1)], ..BlockedSummary::default() },
         findings: numbers(findings).map(finding).collect(),
+        removal_set: RemovalRows::default(),
     }
 }
 
