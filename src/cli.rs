@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Report unused rules, blocked attempts and over-broad openings
     Analyze(Box<Analyze>),
+    /// What a proposed rule set would have blocked, or opened
+    Replay(Box<Replay>),
     /// Report on several states as one run over all their logs would
     Merge(Merge),
     /// Report on states without reading logs or snapshots again
@@ -38,6 +40,32 @@ const EXIT_STATUS: &str = "Exit status: 0 done; 1 done, and a finding at or abov
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub struct Analyze {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// Which ports are sensitive
+    #[arg(long, value_name = "NAME", value_parser = crate::findings::ports::PROFILES)]
+    pub port_profile: Option<String>,
+    /// A rule not seen in a shorter window is trusted less (such as 90d, 12w)
+    #[arg(long, value_name = "PERIOD", value_parser = period)]
+    pub review_period: Option<i64>,
+    /// Settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Also write a state: what was counted, to merge it or to report on it again without the logs
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    pub save_state: Option<PathBuf>,
+    /// Add the logs to this state, skip those that it has, and report on all of it; a new one if there is none yet
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// The report.
+    #[command(flatten)]
+    pub report: ReportOptions,
+}
+
+/// What a run reads.
+#[derive(Debug, Args)]
+pub struct Input {
     /// Flow logs: files, folders, globs, or - for standard input
     #[arg(value_name = "LOG")]
     pub logs: Vec<String>,
@@ -56,28 +84,53 @@ pub struct Analyze {
     /// Where several flow logs deliver the same interface, count this one
     #[arg(long, value_name = "ID")]
     pub flow_log: Vec<String>,
-    /// Which ports are sensitive
-    #[arg(long, value_name = "NAME", value_parser = crate::findings::ports::PROFILES)]
-    pub port_profile: Option<String>,
-    /// A rule not seen in a shorter window is trusted less (such as 90d, 12w)
-    #[arg(long, value_name = "PERIOD", value_parser = period)]
-    pub review_period: Option<i64>,
     /// Worker threads (0: one per core)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
-    /// Settings (TOML)
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Also write a state: what was counted, to merge it or to report on it again without the logs
-    #[arg(long, value_name = "FILE", conflicts_with = "state")]
-    pub save_state: Option<PathBuf>,
-    /// Add the logs to this state, skip those that it has, and report on all of it; a new one if there is none yet
-    #[arg(long, value_name = "FILE")]
-    pub state: Option<PathBuf>,
-    /// The report.
-    #[command(flatten)]
-    pub report: ReportOptions,
 }
+
+/// `flowaudit replay`.
+#[derive(Debug, Args)]
+#[command(after_help = REPLAY_STATUS)]
+pub struct Replay {
+    /// What is read.
+    #[command(flatten)]
+    pub input: Input,
+    /// The rules proposed: a snapshot, a Terraform plan (show -json), or a list of rules to remove (a rule key or id per
+    /// line, or a report with its removal set)
+    #[arg(long, value_name = "PATH")]
+    pub proposed: PathBuf,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Write the answer to FILE instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Exit with 1 if the proposal would block what was let through, or open what was refused
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<ReplayFailOn>,
+    /// Rows per table in the text (0: all)
+    #[arg(long, value_name = "ROWS", default_value_t = 20)]
+    pub limit: usize,
+    /// No progress and no warnings
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Colour in the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// `replay --fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplayFailOn {
+    /// Some record would be blocked, surely or possibly
+    Blocked,
+    /// Some record would be blocked, or some refused one let through
+    Changed,
+}
+
+const REPLAY_STATUS: &str = "Exit status: 0 done; 1 done, and --fail-on says so; 2 could not do the job; 3 done, but part \
+                             of the input could not be read.";
 
 /// `flowaudit merge`.
 #[derive(Debug, Args)]

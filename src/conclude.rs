@@ -24,9 +24,20 @@ use crate::time::Window;
 pub fn conclude(
     timeline: &Timeline,
     documents: &BTreeSet<DocumentNote>,
-    mut ledger: Ledger,
+    ledger: Ledger,
     terms: &Terms,
 ) -> Result<Report, Error> {
+    conclude_with(timeline, documents, ledger, terms, build::report)
+}
+
+/// Decides what had to wait for the whole input, and makes something of it.
+pub(crate) fn conclude_with<T>(
+    timeline: &Timeline,
+    documents: &BTreeSet<DocumentNote>,
+    mut ledger: Ledger,
+    terms: &Terms,
+    make: impl FnOnce(&Run<'_>) -> T,
+) -> Result<T, Error> {
     let watch = PortWatch::new(terms.settings.profile.services())?;
     let duplicates = ledger.selection(&terms.flow_logs).duplicates(&ledger.tally);
     let paths = ledger.inputs.iter().map(|input| input.name.as_str());
@@ -35,7 +46,7 @@ pub fn conclude(
     ledger.tally.settle();
     let documents: Vec<DocumentNote> = documents.iter().cloned().collect();
     let failures: Vec<Failure> = ledger.failures.iter().cloned().collect();
-    Ok(build::report(&Run {
+    Ok(make(&Run {
         timeline,
         documents: &documents,
         tally: &ledger.tally,

@@ -89,6 +89,12 @@ impl Config {
     }
 }
 
+/// The settings of runs that judge no rule: what is not asked for stays as it is by default.
+pub fn default_settings() -> Settings {
+    let profile = PortProfile::named("default").unwrap_or_else(|| PortProfile::custom("default", Vec::new()));
+    Settings::new(90 * DAY, &RARE_WORDS, profile)
+}
+
 fn read(path: &Path) -> Result<File, Error> {
     let text =
         std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;

@@ -7,14 +7,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use console::Term;
-use flowaudit::cli::{Analyze, Cli, Color, Command, Format, Generate, ReportOptions, SnapshotCommand};
+use flowaudit::cli::{
+    Analyze, Cli, Color, Command, Format, Generate, Replay, ReplayFailOn, ReportOptions, SnapshotCommand,
+};
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
-use flowaudit::{analyze, conclude, generate, pipeline, render, snapshot};
+use flowaudit::{analyze, conclude, generate, pipeline, render, replay, snapshot};
 use tempfile::NamedTempFile;
 
 /// What a run came to; see `flowaudit analyze --help`.
@@ -30,7 +32,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         // The report is written on the same threads as it is made.
-        Command::Analyze(arguments) => pipeline::with_threads(arguments.threads, || run_analyze(arguments)),
+        Command::Analyze(arguments) => {
+            pipeline::with_threads(arguments.input.threads, || run_analyze(arguments))
+        }
+        Command::Replay(arguments) => {
+            pipeline::with_threads(arguments.input.threads, || run_replay(arguments))
+        }
         Command::Merge(arguments) => write_report(&arguments.report, || {
             conclude::states(&arguments.states, arguments.save_state.as_deref())
         }),
@@ -71,7 +78,7 @@ fn write_report(
     }
     out.write(|writer| match options.format {
         Format::Json => render::json::render(&report, writer),
-        Format::Text => render::text::render(&report, page(options), writer),
+        Format::Text => render::text::render(&report, page(Place::of(options)), writer),
     })?;
     let status = status(&report, options.fail_on.map(Severity::from));
     // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.
@@ -79,12 +86,56 @@ fn write_report(
     Ok(status)
 }
 
+fn run_replay(arguments: &Replay) -> Result<Status, Error> {
+    let out = Output::open(arguments.output.as_deref())?;
+    let report = replay::replay(arguments)?;
+    if !arguments.quiet {
+        for failure in &report.coverage.files.failures {
+            complain(&format!("warning: {}: {}", failure.file, failure.error));
+        }
+    }
+    let place =
+        Place { attended: arguments.output.is_none(), color: arguments.color, limit: arguments.limit };
+    out.write(|writer| match arguments.format {
+        Format::Json => write_json(&report, writer),
+        Format::Text => render::text::replay::render(&report, page(place), writer),
+    })?;
+    let blocked = report.newly_blocked.records + report.newly_blocked.possible_records > 0;
+    let found = match arguments.fail_on {
+        None => false,
+        Some(ReplayFailOn::Blocked) => blocked,
+        Some(ReplayFailOn::Changed) => blocked || report.newly_opened.records > 0,
+    };
+    Ok(if report.coverage.files.failed > 0 {
+        Status::Partial
+    } else if found {
+        Status::Found
+    } else {
+        Status::Done
+    })
+}
+
 /// A file or a pipe gets the width that most terminals and reviews have room for.
 const PLAIN_WIDTH: usize = 100;
 
-fn page(options: &ReportOptions) -> Page {
+/// Where a text goes.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Whether it goes to standard output.
+    attended: bool,
+    color: Color,
+    limit: usize,
+}
+
+impl Place {
+    fn of(options: &ReportOptions) -> Self {
+        Self { attended: options.output.is_none(), color: options.color, limit: options.limit }
+    }
+}
+
+fn page(options: Place) -> Page {
     let terminal = Term::stdout();
-    let attended = options.output.is_none() && terminal.is_term();
+    let attended = options.attended && terminal.is_term();
     let width = if attended { usize::from(terminal.size().1).max(40) } else { PLAIN_WIDTH };
     let paint = match options.color {
         Color::Always => Paint::Color,

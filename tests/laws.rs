@@ -34,6 +34,7 @@ fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn
         selection: &selection,
         services: Services::WhereNeeded,
         progress: &progress,
+        proposed: None,
     };
     let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();
     for (at, flow) in flows.iter().enumerate() {

@@ -143,6 +143,7 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
         selection: &selection,
         services: Services::WhereNeeded,
         progress: &progress,
+        proposed: None,
     };
     let mut kept = Kept::default();
     read_all(&account.path("flows.log"), &mut kept);

@@ -43,6 +43,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The rule that refused it, where one did.
     pub denied: Denial,
+    /// The neighbouring state that explains it, where that in force does not.
+    pub explained_at: Option<usize>,
 }
 
 /// What explains or refused a record.
@@ -97,6 +99,8 @@ pub struct Judge<'a> {
     /// Rules whose peer the last ACCEPT casts doubt on: see `near_records`.
     pub near: Vec<RuleIndex>,
     matched: Vec<RuleIndex>,
+    /// The neighbouring state that explains the last ACCEPT.
+    explained_at: Option<usize>,
     /// Per profile and direction: which of its rules matched, as bits, and the set that is.
     masks: Vec<Vec<(u64, SetId)>>,
 }
@@ -139,6 +143,7 @@ impl<'a> Judge<'a> {
             sets: SetTable::default(),
             near: Vec::new(),
             matched: Vec::new(),
+            explained_at: None,
             masks: vec![Vec::new(); profiles * 2],
         }
     }
@@ -161,6 +166,7 @@ impl<'a> Judge<'a> {
             peer: traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
             verdict: if refused { Verdict::Refused(Cause::Unattributed) } else { Verdict::UnknownInterface },
             denied: Denial::NONE,
+            explained_at: None,
         };
         let (Some(number), Some((at, _))) = (number, placed_at) else {
             if let Some(direction) = traffic.direction {
@@ -197,7 +203,10 @@ impl<'a> Judge<'a> {
                     judgement.denied = refusal.denied_for(why);
                     Verdict::Refused(why)
                 } else {
-                    self.acceptance(&case, number, at, flow.start)
+                    self.explained_at = None;
+                    let verdict = self.acceptance(&case, number, at, flow.start);
+                    judgement.explained_at = self.explained_at;
+                    verdict
                 }
             }
         };
@@ -290,6 +299,7 @@ impl<'a> Judge<'a> {
             let forward = if play.forward { forward } else { SetId::EMPTY };
             let reply = if play.reply { reply } else { SetId::EMPTY };
             if forward != SetId::EMPTY || reply != SetId::EMPTY {
+                self.explained_at = Some(at);
                 return Verdict::Undecided { forward, reply, basis: None };
             }
         }
@@ -375,6 +385,26 @@ impl<'a> Judge<'a> {
             cloud: case.profile.cloud,
             denied: if play.forward { self.denied(case) } else { Denial::NONE },
         }
+    }
+
+    /// The rules of a state that match the forward and the reply reading of a record, with its direction and peer told.
+    pub fn readings_at(
+        &mut self,
+        number: InterfaceNumber,
+        at: usize,
+        (direction, peer): (Direction, IpAddr),
+        traffic: &Traffic,
+    ) -> (SetId, SetId) {
+        let state = &self.index.states[at];
+        let profile = &*self.index.placed(at, number).profile;
+        self.readings(&Case { state, profile, direction, peer, traffic })
+    }
+
+    /// Whether the rules known in a state do not tell of every record of the interface: it has no groups, or the state
+    /// lacks one of them.
+    pub fn leaves_open(&self, number: InterfaceNumber, at: usize) -> bool {
+        let placed = self.index.placed(at, number);
+        placed.profile.lacks_group || placed.interface.group_ids.is_empty()
     }
 
     /// What the rules say of a refused record in a situation: see [`Index::situate`].

@@ -11,6 +11,7 @@
 mod accept;
 mod place;
 mod reject;
+pub mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

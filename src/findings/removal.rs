@@ -146,6 +146,10 @@ impl Case<'_> {
         if rule.action() == RuleAction::Deny || needed || self.is_never_removed(rule) {
             return None;
         }
+        // What stood in front of it before, and is gone, may have hidden that it is needed now.
+        if rule.ranked.is_some() && self.bench.has_changed(index) {
+            return None;
+        }
         if self.ineffective.contains_key(&index) {
             return Some(Ground::Ineffective);
         }
@@ -200,15 +204,23 @@ impl Case<'_> {
         let mut kept = BTreeSet::new();
         let in_force = self.in_force();
         let mut seen = BTreeSet::new();
+        let mut orphans: BTreeSet<u32> = BTreeSet::new();
         for key in self.tally.usage.keys() {
             let readings = match key.role {
                 Role::Forward => [Some(key.forward), None],
                 Role::Reply => [None, Some(key.reply)],
                 Role::Undecided => [Some(key.forward), Some(key.reply)],
             };
-            for set in readings.into_iter().flatten().filter(|set| seen.insert(*set)).collect::<Vec<_>>() {
-                let held = self.tally.sets.rules(set).iter().filter(|rule| in_force.contains(rule)).copied();
-                let held: Vec<RuleIndex> = held.collect();
+            for set in readings.into_iter().flatten() {
+                let matched = self.tally.sets.rules(set);
+                let held: Vec<RuleIndex> =
+                    matched.iter().copied().filter(|rule| in_force.contains(rule)).collect();
+                if held.is_empty() && !matched.is_empty() {
+                    orphans.insert(key.interface);
+                }
+                if !seen.insert(set) {
+                    continue;
+                }
                 match self.staying(&held) {
                     Staying::All => kept.extend(held),
                     Staying::OneOf(rules) if rules.iter().all(|rule| grounds.contains_key(rule)) => {
@@ -219,9 +231,25 @@ impl Case<'_> {
                 }
             }
         }
+        kept.extend(self.heirs(&orphans, grounds));
         self.demand_covers(grounds, &mut demands);
         kept.retain(|rule| grounds.contains_key(rule));
         (demands, kept)
+    }
+
+    /// Rules that may have taken the place of rules that are gone, which alone let records of these interfaces through:
+    /// by the newest rules, it may be they that do.
+    fn heirs(&self, orphans: &BTreeSet<u32>, grounds: &BTreeMap<RuleIndex, Ground>) -> BTreeSet<RuleIndex> {
+        let names: BTreeSet<String> = orphans.iter().map(|slot| self.tally.slots.name(*slot)).collect();
+        if names.is_empty() {
+            return BTreeSet::new();
+        }
+        let may_inherit = |index: &&RuleIndex| {
+            let rule = &self.timeline.rules[index.index()];
+            let near = self.attachments.interfaces(&rule.group_id).keys().any(|id| names.contains(*id));
+            near && (rule.ranked.is_some() || self.bench.has_changed(**index))
+        };
+        grounds.keys().filter(may_inherit).copied().collect()
     }
 
     fn in_force(&self) -> BTreeSet<RuleIndex> {

@@ -178,6 +178,11 @@ impl<'a> Bench<'a> {
         (forbidding, weakening)
     }
 
+    /// Whether the rule was not there in some state of the window that could have had it.
+    pub fn has_changed(&self, rule: RuleIndex) -> bool {
+        self.lifetimes.lacking(rule, &self.timeline.rules[rule.index()]).0 > 0
+    }
+
     /// Whether ACCEPTs on interfaces of no snapshot may be those of the group.
     pub fn has_unknown_interfaces(&self, group: Option<&Group>) -> bool {
         self.strays.near(group).interfaces > 0

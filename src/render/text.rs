@@ -5,6 +5,7 @@ mod doubts;
 mod figures;
 mod openings;
 mod removal;
+pub mod replay;
 mod summary;
 mod unused;
 

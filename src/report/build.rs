@@ -72,11 +72,8 @@ pub fn report(run: &Run<'_>) -> Report {
     );
     Report {
         schema_version: "1",
-        generator: Generator { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        window: Window {
-            first_seen: tally.window.first().map(time::format),
-            last_seen: tally.window.last().map(time::format),
-        },
+        generator: Generator::OURS,
+        window: Window::of(tally.window),
         coverage: coverage(run, &attachments),
         rules: rows::rules(timeline, tally, &uses, &judged),
         blocked: blocked_rows,
@@ -126,7 +123,7 @@ fn findings(
     (findings, removal_set)
 }
 
-fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
+pub(super) fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
     let tally = run.tally;
     let counts = &tally.records;
     let snapshots = run.documents.iter().map(|document| SnapshotFile {

@@ -3,6 +3,7 @@
 pub mod blocked;
 pub mod build;
 pub mod coverage;
+pub mod replay;
 pub mod rows;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::findings::reason::{Doubt, Reason};
 use crate::findings::removal::Ground;
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
+use crate::tally::credit::Span;
 use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 
 /// The whole report.
@@ -68,6 +70,18 @@ pub struct Generator {
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
+}
+
+impl Generator {
+    /// This program.
+    pub const OURS: Self = Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+}
+
+impl Window {
+    /// As reports write it.
+    pub fn of(span: Span) -> Self {
+        Self { first_seen: rows::text(span.first()), last_seen: rows::text(span.last()) }
+    }
 }
 
 /// Smallest start and largest end of ACCEPT and REJECT records.

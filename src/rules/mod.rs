@@ -15,6 +15,7 @@ pub mod change;
 pub mod cloudtrail;
 pub mod load;
 mod parts;
+pub mod proposal;
 pub mod ranked;
 pub mod state;
 pub mod terraform;

@@ -149,6 +149,48 @@ impl Timeline {
         }
     }
 
+    /// The same history with other states, at the same times: what holds which rule is found anew.
+    #[must_use]
+    pub fn with_states(&self, state: impl Fn(&State) -> State) -> Self {
+        let states: Vec<State> = self.states.iter().map(state).collect();
+        Self {
+            snapshots: self.snapshots,
+            held: lives::held(&states, self.rules.len()),
+            states,
+            rules: self.rules.clone(),
+            labels: self.labels.clone(),
+            looks: self.looks.clone(),
+            flow_logs: self.flow_logs.clone(),
+            vpcs: self.vpcs.clone(),
+            unapplied: self.unapplied,
+        }
+    }
+
+    /// The history before a time at which one more snapshot was added, and the state that it comes to. The catalogue has
+    /// the rules of both.
+    pub(crate) fn parted(mut self, at: Seconds) -> (Self, State) {
+        let last = self.states.last().cloned().unwrap_or_default();
+        if last.from == Some(at) {
+            self.states.pop();
+        } else if let Some(state) = self.states.last_mut()
+            && state.confirmed == Some(at)
+        {
+            // The snapshot shows the same; so did those before it.
+            let before = self.looks.iter().rev().filter_map(|look| look.at).find(|look| *look < at);
+            state.confirmed = before.filter(|before| state.from.is_none_or(|from| *before > from));
+        }
+        self.looks.retain(|look| look.at != Some(at));
+        self.snapshots = self.snapshots.saturating_sub(1);
+        self.held = lives::held(&self.states, self.rules.len());
+        (self, last)
+    }
+
+    /// Where a rule stands in the catalogue.
+    pub fn index_of(&self, rule: &Rule) -> Option<RuleIndex> {
+        let at = self.rules.binary_search(rule).ok()?;
+        u32::try_from(at).ok().map(RuleIndex)
+    }
+
     /// The state that judges a record of this start. None only without snapshots.
     pub fn at(&self, start: Option<Seconds>) -> Option<(usize, Placement)> {
         let first = self.states.first()?;

@@ -86,7 +86,17 @@ impl Snapshots {
         let snapshots = self.by_time.into_iter().map(|(at, objects)| Snapshot { at, objects });
         Timeline::with_changes(snapshots.collect(), &self.trail)
     }
+
+    /// The states in force, and the one that one more snapshot after all of them comes to.
+    pub fn into_timeline_with(self, objects: Objects) -> (Timeline, State) {
+        let snapshots = self.by_time.into_iter().map(|(at, objects)| Snapshot { at, objects });
+        let last = Snapshot { at: Some(AFTER_ALL), objects: Arc::new(objects) };
+        Timeline::with_changes(snapshots.chain([last]).collect(), &self.trail).parted(AFTER_ALL)
+    }
 }
+
+/// A time after all others, far from the last number.
+const AFTER_ALL: Seconds = Seconds::MAX / 4;
 
 /// Where each rule of a catalogue stands in a larger one that has all of them. None: it lacks one.
 pub fn moved(rules: &Timeline, whole: &Timeline) -> Option<Vec<RuleIndex>> {

@@ -154,6 +154,11 @@ impl Cells {
         self.kind(profile, Kind { exposure, ..kind })
     }
 
+    /// What was judged of the records of a kind.
+    pub(super) fn verdict(&self, profile: usize, number: KindNumber) -> Verdict {
+        self.kinds[profile].all[number.0 as usize].verdict
+    }
+
     /// Whether they should be emptied before more are opened.
     pub(super) fn are_full(&self) -> bool {
         self.dense.len() >= MOST_CELLS

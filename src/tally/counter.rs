@@ -5,12 +5,14 @@
 
 mod alone;
 mod by_situation;
+mod replay;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Tally;
 use super::blocked::{self, Refused};
 use super::cells::{Cells, KindNumber, usage_key};
+use super::changes::Proposed;
 use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
 use super::hours::RecentHours;
@@ -26,6 +28,7 @@ use crate::ingest::{Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
+use replay::Replay;
 
 /// What a run judges by: shared by all workers.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct Brief<'a> {
     pub services: Services,
     /// Bytes and records so far, for the progress bar.
     pub progress: &'a Progress,
+    /// What the records are held against besides.
+    pub proposed: Option<&'a Proposed<'a>>,
 }
 
 /// Where the ports that decided records show as services are counted.
@@ -160,6 +165,7 @@ pub struct Counter<'a> {
     part: u32,
     flow_log: u32,
     unshown: u64,
+    replay: Option<Box<Replay<'a>>>,
 }
 
 impl<'a> Counter<'a> {
@@ -185,6 +191,7 @@ impl<'a> Counter<'a> {
             part: 0,
             flow_log: 0,
             unshown: 0,
+            replay: brief.proposed.map(|proposed| Box::new(Replay::new(proposed))),
         }
     }
 

@@ -10,6 +10,7 @@
 
 pub mod blocked;
 mod cells;
+pub mod changes;
 pub mod counter;
 pub mod coverage;
 pub mod credit;
@@ -29,6 +30,7 @@ use crate::attribution::sets::{SetId, SetTable};
 use crate::attribution::{Basis, Drift};
 use crate::rules::RuleIndex;
 use blocked::Blocked;
+use changes::Changes;
 use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
 use credit::{Credit, Span};
 use waiting::Waiting;
@@ -175,6 +177,8 @@ pub struct Tally {
     pub near: HashMap<RuleIndex, u64>,
     /// REJECTs.
     pub blocked: Blocked,
+    /// What a proposed rule set would change.
+    pub changes: Changes,
 }
 
 impl Tally {
@@ -200,6 +204,7 @@ impl Tally {
             self.usage.entry(key).or_default().merge(&credit);
         }
         self.waiting.merge(other.waiting, &slots, &sets);
+        self.changes.merge(other.changes, &slots, &sets);
         for (rule, records) in unordered(other.near) {
             *self.near.entry(rule).or_default() += records;
         }

@@ -223,6 +223,7 @@ impl Tally {
     /// Decides the waiting records, now that the whole input is known, and credits them.
     pub fn settle(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
+        self.changes.settle(&waiting, &mut self.sets);
         waiting.settle(|row, role, basis| {
             self.outcomes.add_basis(basis, row.credit.records);
             self.usage.entry(usage_key(&row.key, role)).or_default().merge(&row.credit);

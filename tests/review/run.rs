@@ -35,6 +35,7 @@ pub(crate) fn tally(timeline: &Timeline, flows: &[OwnedFlow]) -> Tally {
         selection: &selection,
         services: Services::WhereNeeded,
         progress: &progress,
+        proposed: None,
     };
     let mut counter = Counter::new(&brief);
     for flow in flows {

@@ -71,6 +71,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         selection: &selection,
         services,
         progress: &progress,
+        proposed: None,
     };
     let mut logs: Vec<&Log> = logs.iter().collect();
     logs.sort_by_key(|log| &log.name);

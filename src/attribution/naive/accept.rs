@@ -36,22 +36,25 @@ pub(super) enum Fate {
 /// An ACCEPT with its F and R, whether in play or not.
 pub(super) struct Accept<'a> {
     pub(super) case: Case<'a>,
-    forward: Rules,
-    reply: Rules,
+    pub(super) forward: Rules,
+    pub(super) reply: Rules,
     pub(super) fate: Fate,
+    /// The neighbouring state that explains it.
+    pub(super) explained_at: Option<usize>,
 }
 
 impl<'a> Accept<'a> {
     pub(super) fn of(case: Case<'a>) -> Self {
         let forward = case.forward(case.state(), case.interface);
         let reply = case.reply(case.state(), case.interface);
-        let mut accept = Self { case, forward, reply, fate: Fate::Unexplained };
+        let mut accept = Self { case, forward, reply, fate: Fate::Unexplained, explained_at: None };
         accept.fate = accept.lines_1_to_4();
         // Line 8.
         if accept.fate == Fate::Unexplained {
             if accept.case.has_unknown_group() {
                 accept.fate = Fate::UnknownGroup;
-            } else if let Some((forward, reply)) = accept.ask_neighbours() {
+            } else if let Some((at, forward, reply)) = accept.ask_neighbours() {
+                accept.explained_at = Some(at);
                 accept.forward = forward;
                 accept.reply = reply;
                 accept.fate = Fate::ExplainedByNeighbour;
@@ -99,7 +102,7 @@ impl<'a> Accept<'a> {
     }
 
     /// Section 7: the earlier states, newest first, then the next one; the first that explains it in a reading in play.
-    fn ask_neighbours(&self) -> Option<(Rules, Rules)> {
+    fn ask_neighbours(&self) -> Option<(usize, Rules, Rules)> {
         let case = &self.case;
         // Snapshots that show the same are one state: after any but the last of them, the next one shows nothing new.
         let shown_again = case.state().confirmed;
@@ -120,7 +123,7 @@ impl<'a> Accept<'a> {
             let forward = if case.forward_in_play() { case.forward(state, interface) } else { Rules::new() };
             let reply = if case.reply_in_play() { case.reply(state, interface) } else { Rules::new() };
             if !forward.is_empty() || !reply.is_empty() {
-                return Some((forward, reply));
+                return Some((neighbour, forward, reply));
             }
         }
         None

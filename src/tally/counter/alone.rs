@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Counter;
+use super::replay::{Asked, Case};
 use crate::attribution::index::InterfaceNumber;
 use crate::attribution::judge::{Judgement, Role, Verdict};
 use crate::attribution::sets::SetId;
@@ -61,6 +62,9 @@ impl Counter<'_> {
         let number = self.numbers[slot as usize];
         let judgement = self.judge.judge(number, flow, traffic);
         self.count_outcome(number, &judgement, traffic.action);
+        if self.replay.is_some() {
+            self.replay_alone(slot, &judgement, flow, traffic);
+        }
         if let Verdict::Refused(cause) = judgement.verdict {
             let (direction, protocol) = (judgement.direction, traffic.protocol);
             let key = BlockedKey { interface: slot, direction, protocol, cause };
@@ -80,6 +84,19 @@ impl Counter<'_> {
         }
         self.tally.outcomes.add(judgement.verdict, 1);
         self.credit(slot, &judgement, flow, traffic);
+    }
+
+    /// Holds a record that was judged by itself against the proposal.
+    fn replay_alone(&mut self, slot: u32, judgement: &Judgement, flow: &Flow<'_>, traffic: &Traffic) {
+        let (Some(number), Some(direction)) = (self.numbers[slot as usize], judgement.direction) else {
+            return;
+        };
+        let Some((state, _)) = self.brief.timeline.at(flow.start) else { return };
+        let Some(replay) = &mut self.replay else { return };
+        let case = Case { slot, number, state, direction, peer: judgement.peer, flow, traffic };
+        let mut asked =
+            Asked { index: self.brief.index, sets: &mut self.judge.sets, changes: &mut self.tally.changes };
+        replay.take_alone(judgement, &case, &mut asked);
     }
 
     fn count_outcome(&mut self, number: Option<InterfaceNumber>, judgement: &Judgement, action: Action) {

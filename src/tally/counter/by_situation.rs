@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::replay::{self, Asked, Case, Pair};
 use super::{Counter, Known, Now, Seen};
 use crate::attribution::index::{InterfaceNumber, Origin};
 use crate::attribution::judge::{Judgement, Role, Verdict};
@@ -128,6 +129,61 @@ impl Counter<'_> {
             }
         }
         self.add(records, &situated, &credits);
+        if self.replay.is_some() {
+            self.replay_together(records, &situated);
+        }
+    }
+
+    /// Holds records against the proposal too, as far as they have a situation.
+    fn replay_together(&mut self, records: &[V4Record], situated: &[Situated; SIDE_BY_SIDE]) {
+        let Some(mut replay) = self.replay.take() else { return };
+        let state = self.now.state;
+        let mut then = [Situated::ALONE; SIDE_BY_SIDE];
+        replay.situate(state, records, &mut then);
+        for ((record, now), then) in records.iter().zip(situated).zip(&then) {
+            let same_way = then.direction == now.direction;
+            let then = if same_way { then.situation } else { Situation::NONE };
+            let pair = Pair { now: now.situation, then };
+            if now.situation == Situation::NONE || replay.changes_nothing(pair) {
+                continue;
+            }
+            let number = InterfaceNumber::of(record.interface);
+            let Some(judged) = self.judged(now.situation, number) else { continue };
+            let (flow, traffic) = (record.flow.flow(), record.flow.traffic());
+            let case = Case {
+                slot: self.seen[number.index()].slot,
+                number,
+                state,
+                direction: now.direction,
+                peer: IpAddr::V4(now.peer.into()),
+                flow: &flow,
+                traffic: &traffic,
+            };
+            let mut asked = Asked {
+                index: self.brief.index,
+                sets: &mut self.judge.sets,
+                changes: &mut self.tally.changes,
+            };
+            replay.take(pair, judged, &case, &mut asked);
+        }
+        self.replay = Some(replay);
+    }
+
+    /// What was found of a situation; None: its records are judged one by one.
+    fn judged(&self, situation: Situation, number: InterfaceNumber) -> Option<replay::Now> {
+        let place = self.place(situation)?;
+        Some(match self.known[place as usize].1 {
+            Known::Credit { kind, .. } => {
+                let profile = self.brief.index.profile_number(self.now.state, number);
+                replay::Now::Verdict(self.cells.verdict(profile, kind))
+            }
+            Known::Waiting(sets) => {
+                let (forward, reply) = self.waiting_sets[sets as usize];
+                replay::Now::Verdict(Verdict::Waiting { forward, reply })
+            }
+            Known::Refused(refusal) => replay::Now::Refused(refusal),
+            Known::Alone => return None,
+        })
     }
 
     /// Adds records to their cells.

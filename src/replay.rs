@@ -1,0 +1,61 @@
+//! `flowaudit replay`: logs, the rules in force and those proposed → what the proposal would have blocked or opened.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Replay;
+use crate::conclude::conclude_with;
+use crate::config;
+use crate::error::Error;
+use crate::ingest;
+use crate::progress::Show;
+use crate::reading::{
+    self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
+    require_snapshots,
+};
+use crate::report::replay::{self, ReplayReport};
+use crate::rules::proposal::Proposal;
+use crate::rules::{load, proposal};
+use crate::state::rolling::News;
+use crate::state::{Snapshots, Terms};
+
+/// Holds every record against both rule sets, on the threads of the pool it is called in.
+///
+/// # Errors
+/// A missing input, a broken snapshot or proposal, or no log that could be read.
+pub fn replay(arguments: &Replay) -> Result<ReplayReport, Error> {
+    let input = &arguments.input;
+    require_logs(input, "replay")?;
+    require_snapshots(input)?;
+    let terms = Terms {
+        settings: config::default_settings(),
+        since: input.since,
+        until: input.until,
+        fields: input.fields.clone(),
+        flow_logs: input.flow_log.clone(),
+    };
+    let snapshots = Snapshots::of(load::load(&input.snapshot)?);
+    refuse_empty_snapshots(input, &snapshots)?;
+    let documents = snapshots.documents.clone();
+    let Proposal { now, proposed } = proposal::load(&arguments.proposed, snapshots)?;
+    let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+    let files = documents.iter().filter(|document| document.left_aside.is_none());
+    let met = found.sources.len();
+    let own = files_of(&arguments.proposed);
+    let others = own.iter().map(PathBuf::as_path).chain(arguments.output.as_deref());
+    leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(others));
+    let all = found.sources.len();
+    let identities = found.sources.iter().map(|_| None).collect();
+    let news = News { sources: found.sources, identities };
+    let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
+    let by = By { terms: &terms, timeline: &now, proposed: Some(&proposed), show };
+    let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
+    ledger.failures.extend(found.failures.into_iter().map(failure));
+    refuse_nothing(input, (met, all), &ledger, None)?;
+    conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed))
+}
+
+/// Files of a proposal are no logs, should they lie beside them.
+fn files_of(path: &Path) -> Vec<PathBuf> {
+    let files = walkdir::WalkDir::new(path).into_iter().filter_map(Result::ok);
+    files.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
