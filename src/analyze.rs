@@ -1,6 +1,6 @@
 //! `flowaudit analyze`: from arguments to a report, and to a state where one is asked for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Analyze;
 use crate::conclude::conclude;
@@ -31,7 +31,7 @@ pub struct Answer {
 }
 
 /// Reads the logs and the snapshots and reports on them, on the threads of the pool it is called in (see
-/// [`pipeline::with_threads`]).
+/// [`crate::pipeline::with_threads`]).
 ///
 /// # Errors
 /// See [`Error`]: a missing input, a broken snapshot, no log that could be read, or a state that does not fit.
@@ -48,7 +48,8 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let mut found =
         ingest::find(&arguments.input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
-    let own = arguments.report.output.as_deref().into_iter().chain(keeper.as_ref().map(Keeper::path));
+    let written = arguments.report.files();
+    let own = written.iter().map(PathBuf::as_path).chain(keeper.as_ref().map(Keeper::path));
     let met = found.sources.len();
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
     let all = found.sources.len();

@@ -222,9 +222,9 @@ pub struct AnswerOptions {
 /// How a report is written.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
-    /// How to write the report
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// How to write the report: text, json, markdown, or csv=FOLDER; given several times, each with a place of its own
+    #[arg(long, value_name = "FORMAT[=PATH]", value_parser = target)]
+    pub format: Vec<Target>,
     /// Write the report to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -240,6 +240,22 @@ pub struct ReportOptions {
     /// Colour in the text report
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+}
+
+impl ReportOptions {
+    /// Files that the report is written to.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.output.iter().cloned().collect();
+        for Target { format, path } in &self.format {
+            match (format, path.as_ref().or(self.output.as_ref())) {
+                (ReportFormat::Csv, Some(folder)) => {
+                    files.extend(crate::render::csv::FILES.iter().map(|(name, _)| folder.join(name)));
+                }
+                (_, path) => files.extend(path.cloned()),
+            }
+        }
+        files
+    }
 }
 
 /// `flowaudit generate`.
@@ -263,6 +279,44 @@ pub enum Format {
     Text,
     /// For programs: everything
     Json,
+}
+
+/// How a report is written, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// How.
+    pub format: ReportFormat,
+    /// None: where `--output` says, else to standard output.
+    pub path: Option<PathBuf>,
+}
+
+/// How to write a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// For people: a summary, then tables, worst first.
+    Text,
+    /// For programs: everything.
+    Json,
+    /// For a ticket.
+    Markdown,
+    /// For spreadsheets: a folder of tables.
+    Csv,
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let (name, path) = match text.split_once('=') {
+        Some((name, path)) if !path.is_empty() => (name, Some(PathBuf::from(path))),
+        Some((name, _)) => return Err(format!("expected a path behind {name}=")),
+        None => (text, None),
+    };
+    let format = match name {
+        "text" => ReportFormat::Text,
+        "json" => ReportFormat::Json,
+        "markdown" => ReportFormat::Markdown,
+        "csv" => ReportFormat::Csv,
+        _ => return Err("expected text, json, markdown or csv, each with =PATH behind it or not".to_owned()),
+    };
+    Ok(Target { format, path })
 }
 
 /// `--fail-on`.

@@ -1,14 +1,15 @@
 //! The command: parses arguments, calls the library, prints, and answers with an exit status.
 
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+mod output;
 
 use clap::Parser;
 use console::Term;
 use flowaudit::cli::{
-    Analyze, Cli, Color, Command, Format, Generate, Replay, ReplayFailOn, ReportOptions, SnapshotCommand,
+    Analyze, Cli, Color, Command, Format, Generate, Replay, ReplayFailOn, ReportFormat, ReportOptions,
+    SnapshotCommand, Target,
 };
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
@@ -17,7 +18,7 @@ use flowaudit::report::Report;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{analyze, conclude, generate, pipeline, render, replay, snapshot};
-use tempfile::NamedTempFile;
+use output::{Folder, Output};
 
 /// What a run came to; see `flowaudit analyze --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,22 +65,64 @@ fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
     })
 }
 
-/// Opens the place of the report, makes the report and writes it.
+/// A report in the making: what is written where.
+enum Written {
+    One(ReportFormat, Output, Place),
+    Tables(Folder),
+}
+
+impl Written {
+    fn open(target: &Target, options: &ReportOptions) -> Result<Self, Error> {
+        // What has no place of its own goes where --output says, else to standard output.
+        let path = target.path.as_deref().or(options.output.as_deref());
+        let place = Place { attended: path.is_none(), color: options.color, limit: options.limit };
+        match (target.format, path) {
+            (ReportFormat::Csv, Some(folder)) => Folder::open(folder).map(Self::Tables),
+            (ReportFormat::Csv, None) => Err(Error::Usage(
+                "--format csv writes one file per table: name a folder, as in --format csv=FOLDER".to_owned(),
+            )),
+            (format, path) => Ok(Self::One(format, Output::open(path)?, place)),
+        }
+    }
+
+    fn write(self, report: &Report) -> Result<(), Error> {
+        match self {
+            Self::Tables(folder) => folder.write(report),
+            Self::One(format, output, place) => output.write(|writer| match format {
+                ReportFormat::Json => render::json::render(report, writer),
+                ReportFormat::Markdown => render::markdown::render(report, place.rows(), writer),
+                ReportFormat::Text | ReportFormat::Csv => render::text::render(report, page(place), writer),
+            }),
+        }
+    }
+}
+
+/// Opens the places of the report, makes the report and writes it.
 fn write_report(
     options: &ReportOptions,
     make: impl FnOnce() -> Result<Report, Error>,
 ) -> Result<Status, Error> {
-    let out = Output::open(options.output.as_deref())?;
+    let text = [Target { format: ReportFormat::Text, path: None }];
+    let targets = if options.format.is_empty() { &text[..] } else { &options.format };
+    if targets.iter().filter(|target| target.path.is_none()).count() > 1 {
+        return Err(Error::Usage(
+            "--format: several reports cannot go to one place; name a file for all but one, as in --format \
+             json=report.json"
+                .to_owned(),
+        ));
+    }
+    if options.output.is_some() && targets.iter().all(|target| target.path.is_some()) {
+        return Err(Error::Usage("--output: every --format has a place of its own".to_owned()));
+    }
+    let written: Vec<Written> =
+        targets.iter().map(|target| Written::open(target, options)).collect::<Result<_, _>>()?;
     let report = make()?;
     if !options.quiet {
         for failure in &report.coverage.files.failures {
             complain(&format!("warning: {}: {}", failure.file, failure.error));
         }
     }
-    out.write(|writer| match options.format {
-        Format::Json => render::json::render(&report, writer),
-        Format::Text => render::text::render(&report, page(Place::of(options)), writer),
-    })?;
+    written.into_iter().try_for_each(|written| written.write(&report))?;
     let status = status(&report, options.fail_on.map(Severity::from));
     // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.
     std::mem::forget(report);
@@ -128,8 +171,8 @@ struct Place {
 }
 
 impl Place {
-    fn of(options: &ReportOptions) -> Self {
-        Self { attended: options.output.is_none(), color: options.color, limit: options.limit }
+    fn rows(self) -> usize {
+        if self.limit == 0 { usize::MAX } else { self.limit }
     }
 }
 
@@ -144,8 +187,7 @@ fn page(options: Place) -> Page {
         }
         Color::Auto | Color::Never => Paint::Plain,
     };
-    let limit = if options.limit == 0 { usize::MAX } else { options.limit };
-    Page { width, limit, paint }
+    Page { width, limit: options.rows(), paint }
 }
 
 fn status(report: &Report, fail_on: Option<Severity>) -> Status {
@@ -235,64 +277,4 @@ fn run_generate(arguments: &Generate) -> Result<Status, Error> {
 fn complain(message: &str) {
     let lines: Vec<_> = message.split('\n').map(render::sanitize::terminal).collect();
     let _ = writeln!(io::stderr().lock(), "flowaudit: {}", lines.join("\n"));
-}
-
-/// Where the report goes. Opened before the work, so that a typo does not cost an hour; a file takes the place of the
-/// old one only when it is whole.
-enum Output {
-    Stream { name: String, writer: Box<dyn Write> },
-    File { path: PathBuf, file: NamedTempFile },
-}
-
-impl Output {
-    fn open(path: Option<&Path>) -> Result<Self, Error> {
-        let Some(path) = path else {
-            return Ok(Self::Stream {
-                name: "standard output".to_owned(),
-                writer: Box::new(io::stdout().lock()),
-            });
-        };
-        let name = path.display().to_string();
-        let unwritable = |source| Error::Write { path: name.clone(), source };
-        // A device or a pipe is written to as it is.
-        if path.exists() && !path.is_file() {
-            let writer = Box::new(File::options().write(true).open(path).map_err(unwritable)?);
-            return Ok(Self::Stream { name, writer });
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = builder().tempfile_in(folder).map_err(unwritable)?;
-        Ok(Self::File { path: path.to_owned(), file })
-    }
-
-    /// A closed pipe is success: the reader has seen enough.
-    fn write(self, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        match self {
-            Self::Stream { name, writer } => match write_all(writer, render) {
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-                Err(source) => Err(Error::Write { path: name, source }),
-                Ok(()) => Ok(()),
-            },
-            Self::File { path, mut file } => {
-                let unwritable = |source| Error::Write { path: path.display().to_string(), source };
-                write_all(&mut file, render).map_err(unwritable)?;
-                file.persist(&path).map_err(|error| unwritable(error.error))?;
-                Ok(())
-            }
-        }
-    }
-}
-
-fn write_all(writer: impl Write, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut writer = BufWriter::with_capacity(1 << 16, writer);
-    render(&mut writer)?;
-    writer.flush()
-}
-
-/// Temporary files are for their owner alone; a report is a file like any other.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".flowaudit");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }

@@ -1,6 +1,8 @@
 //! A report → bytes. Nothing here decides anything.
 
+pub mod csv;
 pub mod json;
+pub mod markdown;
 pub mod sanitize;
 pub mod table;
 pub mod text;

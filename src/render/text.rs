@@ -2,7 +2,7 @@
 
 mod blocked;
 mod doubts;
-mod figures;
+pub(super) mod figures;
 mod openings;
 mod removal;
 pub mod replay;

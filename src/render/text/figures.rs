@@ -6,7 +6,7 @@ use crate::render::sanitize::terminal;
 use crate::report::{Report, RuleRow};
 
 /// `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
+pub(in crate::render) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -19,24 +19,24 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(in crate::render) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(number))
 }
 
 /// `98.7 %`, never rounded up to a whole.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(in crate::render) fn percent(part: u64, whole: u64) -> String {
     let permille = u128::from(part) * 1000 / u128::from(whole.max(1));
     format!("{}.{} %", permille / 10, permille % 10)
 }
 
 /// `2026-03-02 00:00` of an RFC 3339 time.
-pub(super) fn minute(time: &str) -> String {
+pub(in crate::render) fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
 /// Groups by id as people know them: the name, with the id where several groups have it; the id where there is no name.
-pub(super) fn names(report: &Report) -> BTreeMap<&str, String> {
+pub(in crate::render) fn names(report: &Report) -> BTreeMap<&str, String> {
     let names: BTreeMap<&str, &str> =
         report.rules.iter().map(|row| (row.group_id.as_str(), row.group_name.as_str())).collect();
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
@@ -55,7 +55,7 @@ pub(super) fn names(report: &Report) -> BTreeMap<&str, String> {
 }
 
 /// `in tcp/22 from 0.0.0.0/0`; of ranked rules `drop in tcp/22 from 0.0.0.0/0, priority 1`.
-pub(super) fn rule(row: &RuleRow) -> String {
+pub(in crate::render) fn rule(row: &RuleRow) -> String {
     let ports = match (row.protocol.as_str(), row.from_port, row.to_port) {
         ("icmp" | "icmpv6", Some(kind), None) => format!(" type {kind}"),
         ("icmp" | "icmpv6", Some(kind), Some(code)) => format!(" type {kind} code {code}"),
