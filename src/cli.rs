@@ -27,6 +27,8 @@ pub enum Command {
     Merge(Merge),
     /// Report on states without reading logs or snapshots again
     Report(StateReport),
+    /// Which findings of two reports (JSON) are new, fixed, still open
+    Diff(Diff),
     /// What snapshots, AWS Config, CloudTrail and Terraform documents say of the rules
     Snapshot(Snapshot),
     /// Make up a small account: flow logs in three forms and their snapshot
@@ -159,6 +161,20 @@ pub struct StateReport {
     pub report: ReportOptions,
 }
 
+/// `flowaudit diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The older report
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// The newer report
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Where and how.
+    #[command(flatten)]
+    pub answer: AnswerOptions,
+}
+
 /// `flowaudit snapshot`.
 #[derive(Debug, Args)]
 pub struct Snapshot {
@@ -231,6 +247,16 @@ pub struct ReportOptions {
     /// Exit with 1 if there is a finding this severe or worse
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,
+    /// Findings that are accepted, why and until when (TOML: `[[suppress]]` with id or kind, `group_id`,
+    /// `rule_key`, `interface_id`; reason; expires)
+    #[arg(long, value_name = "FILE")]
+    pub suppress: Option<PathBuf>,
+    /// Show accepted findings too, marked as such
+    #[arg(long, requires = "suppress")]
+    pub show_suppressed: bool,
+    /// Only findings that this report (JSON) has not, or has as less severe
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Rows per table in the text report (0: all)
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     pub limit: usize,

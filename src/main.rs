@@ -13,11 +13,13 @@ use flowaudit::cli::{
 };
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
+use flowaudit::followup::baseline::Baseline;
+use flowaudit::followup::suppress::{ShowSuppressed, Suppressions};
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
-use flowaudit::{analyze, conclude, generate, pipeline, render, replay, snapshot};
+use flowaudit::{analyze, cli, conclude, followup, generate, pipeline, render, replay, snapshot, time};
 use output::{Folder, Output};
 
 /// What a run came to; see `flowaudit analyze --help`.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => {
             write_report(&arguments.report, || conclude::states(&arguments.states, None))
         }
+        Command::Diff(arguments) => run_diff(arguments),
         Command::Snapshot(arguments) => pipeline::with_threads(0, || run_snapshot(&arguments.command)),
         Command::Generate(arguments) => run_generate(arguments),
     };
@@ -116,10 +119,21 @@ fn write_report(
     }
     let written: Vec<Written> =
         targets.iter().map(|target| Written::open(target, options)).collect::<Result<_, _>>()?;
-    let report = make()?;
+    let suppressions = options.suppress.as_deref().map(Suppressions::read).transpose()?;
+    let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?;
+    let mut report = make()?;
+    let mut warnings: Vec<String> =
+        report.coverage.files.failures.iter().map(|it| format!("{}: {}", it.file, it.error)).collect();
+    if let Some(suppressions) = suppressions {
+        let show = if options.show_suppressed { ShowSuppressed::Yes } else { ShowSuppressed::No };
+        warnings.extend(suppressions.apply(&mut report, time::now(), show));
+    }
+    if let Some(baseline) = baseline {
+        baseline.apply(&mut report);
+    }
     if !options.quiet {
-        for failure in &report.coverage.files.failures {
-            complain(&format!("warning: {}: {}", failure.file, failure.error));
+        for warning in &warnings {
+            complain(&format!("warning: {warning}"));
         }
     }
     written.into_iter().try_for_each(|written| written.write(&report))?;
@@ -193,11 +207,23 @@ fn page(options: Place) -> Page {
 fn status(report: &Report, fail_on: Option<Severity>) -> Status {
     if report.coverage.files.failed > 0 {
         Status::Partial
-    } else if fail_on.is_some_and(|level| report.findings.iter().any(|finding| finding.severity >= level)) {
+    } else if fail_on.is_some_and(|level| {
+        report.findings.iter().any(|finding| finding.severity >= level && finding.suppressed.is_none())
+    }) {
         Status::Found
     } else {
         Status::Done
     }
+}
+
+fn run_diff(arguments: &cli::Diff) -> Result<Status, Error> {
+    let out = Output::open(arguments.answer.output.as_deref())?;
+    let diff = followup::diff::diff(&arguments.old, &arguments.new)?;
+    out.write(|writer| match arguments.answer.format {
+        Format::Json => write_json(&diff, writer),
+        Format::Text => followup::diff::render(&diff, writer),
+    })?;
+    Ok(Status::Done)
 }
 
 fn run_snapshot(command: &SnapshotCommand) -> Result<Status, Error> {

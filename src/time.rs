@@ -19,6 +19,11 @@ pub fn parse(text: &str) -> Option<Seconds> {
     Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp())
 }
 
+/// The present, by the clock of the machine.
+pub fn now() -> Seconds {
+    DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp()
+}
+
 /// Reads `20260131T1620Z`, as the names of objects in S3 have it.
 pub fn parse_minute(text: &str) -> Option<Seconds> {
     let bytes: &[u8; 14] = text.as_bytes().try_into().ok()?;

@@ -122,6 +122,7 @@ fn scan(tally: &Tally, (slot, peer): &(u32, IpNet), ports: &Tries) -> Finding {
             "A source inside tries port after port: find out what runs there. A scanner of your own can be \
                          left out by its address; anything else may be an intruder looking around."
                 .to_owned(),
+        suppressed: None,
     }
 }
 
@@ -167,6 +168,7 @@ impl Context<'_> {
             evidence: evidence(key, direction, &protocol, ports, &peers, row, closest.as_ref()),
             recommendation: self.advice(key.cause, closest.as_ref(), &attempt, &interface_id),
             interface_id: Some(interface_id),
+            suppressed: None,
         })
     }
 

@@ -68,6 +68,7 @@ fn in_use(timeline: &Timeline, id: &str, group: &Group, interfaces: &[&str]) -> 
                          of their own, then revoke the rules of the default group; the group itself cannot be deleted \
                          and stays."
             .to_owned(),
+        suppressed: None,
     }
 }
 
@@ -108,5 +109,6 @@ fn with_rules(
         interface_id: None,
         evidence,
         recommendation: advice.to_owned(),
+        suppressed: None,
     }
 }

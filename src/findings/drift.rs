@@ -96,6 +96,7 @@ fn unexplained(outcomes: &Outcomes) -> Option<Finding> {
         interface_id: None,
         evidence,
         recommendation: remedies.join(" "),
+        suppressed: None,
     })
 }
 
@@ -119,5 +120,6 @@ fn from_neighbour(outcomes: &Outcomes) -> Option<Finding> {
         recommendation: "Their addresses and groups were taken from another snapshot, which is right unless the groups \
                          of those interfaces were changed meanwhile. Snapshots closer to the time of the logs tell."
             .to_owned(),
+        suppressed: None,
     })
 }

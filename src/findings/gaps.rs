@@ -48,6 +48,7 @@ pub(super) fn gap(
         interface_id: None,
         evidence,
         recommendation: recommendation.to_owned(),
+        suppressed: None,
     }
 }
 

@@ -86,6 +86,7 @@ fn finding(vpc: &str, groups: &[&str], first: &str, rules: usize, references: &R
         interface_id: None,
         evidence,
         recommendation: recommendation.to_owned(),
+        suppressed: None,
     }
 }
 

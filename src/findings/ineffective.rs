@@ -69,5 +69,6 @@ fn finding(timeline: &Timeline, rule: RuleIndex, covering: &[RuleIndex]) -> Find
             "On every interface that carries the group {by}. Revoke the rule; if it was meant to decide, give it a \
              smaller priority."
         ),
+        suppressed: None,
     }
 }

@@ -123,6 +123,7 @@ impl<'a> Carriers<'a> {
             interface_id: None,
             evidence,
             recommendation: self.advice(judged),
+            suppressed: None,
         }
     }
 

@@ -137,6 +137,18 @@ pub struct Finding {
     pub evidence: Map<String, Value>,
     /// What to do.
     pub recommendation: String,
+    /// Why it is accepted, where it is and is shown all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+}
+
+/// Why a finding is accepted, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suppression {
+    /// Why.
+    pub reason: String,
+    /// The last second, RFC 3339.
+    pub expires: String,
 }
 
 /// Interfaces, rules, peers or ports that a finding names of many.

@@ -239,6 +239,7 @@ impl<'a> Context<'a> {
             interface_id: None,
             evidence,
             recommendation: advice,
+            suppressed: None,
         };
         about_rule(&mut finding, candidate);
         self.step_down_if_unattached(&mut finding, &candidate.rule.group_id);
@@ -273,6 +274,7 @@ impl<'a> Context<'a> {
                 "{}Where what may leave matters, replace {peer} by the ports and ranges that are used.",
                 if rule.ranked.is_none() { "AWS gives every new group such a rule. " } else { "" }
             ),
+            suppressed: None,
         };
         about_rule(&mut finding, candidate);
         self.leave_to_service(&mut finding, &rule.group_id);
@@ -326,6 +328,7 @@ impl<'a> Context<'a> {
                 &peers,
                 union.rules.first().map_or(Cloud::Aws, |it| cloud_of(it)),
             ),
+            suppressed: None,
         }
     }
 

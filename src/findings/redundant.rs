@@ -135,6 +135,7 @@ impl Redundant {
             rule_key: Some(key),
             interface_id: None,
             evidence,
+            suppressed: None,
         }
     }
 

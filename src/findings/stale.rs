@@ -190,5 +190,6 @@ fn finding(timeline: &Timeline, uses: &RuleUse, index: RuleIndex, rule: &Rule, s
         interface_id: None,
         evidence,
         recommendation: stale.advice(uses).to_owned(),
+        suppressed: None,
     }
 }

@@ -68,5 +68,6 @@ fn finding(
         interface_id: None,
         evidence,
         recommendation: recommendation.to_owned(),
+        suppressed: None,
     }
 }

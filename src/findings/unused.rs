@@ -83,6 +83,7 @@ fn unused_rule(timeline: &Timeline, rule: RuleIndex, judged: &Judged) -> Finding
         interface_id: None,
         evidence,
         recommendation,
+        suppressed: None,
     }
 }
 

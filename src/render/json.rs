@@ -31,6 +31,8 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         blocked_summary,
         findings,
         removal_set,
+        suppressed,
+        known,
     } = report;
     write!(out, "{{")?;
     field(out, "\n", "schema_version", schema_version)?;
@@ -42,6 +44,8 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     field(out, ",\n", "blocked_summary", blocked_summary)?;
     list(out, "findings", findings)?;
     field(out, ",\n", "removal_set", removal_set)?;
+    field(out, ",\n", "suppressed", suppressed)?;
+    field(out, ",\n", "known", known)?;
     out.write_all(b"\n}\n")
 }
 

@@ -120,7 +120,32 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
     blocked::write(report, page, out)?;
     cleaning(report, page, out)?;
     removal::write(report, page, out)?;
+    accepted(report, page, out)?;
     gaps(report, page, out)
+}
+
+/// Findings that somebody has accepted, and those that an earlier report had already.
+fn accepted(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    if !report.suppressed.is_empty() {
+        page.heading(out, "Accepted")?;
+        for accepted in report.suppressed.iter().take(page.limit) {
+            let (finding, why) = (&accepted.finding, &accepted.suppression);
+            let until = why.expires.get(..10).unwrap_or(&why.expires);
+            let text = format!("{}. Until {until}: {}", finding.title, why.reason);
+            let line = format!("{}: {}", page.severity(finding.severity), sanitize::terminal(&text));
+            page.paragraph(out, &line)?;
+        }
+        match report.suppressed.len().saturating_sub(page.limit) {
+            0 => {}
+            more => writeln!(out, "  … {more} more findings (--limit 0 shows all)")?,
+        }
+    }
+    if !report.known.is_empty() {
+        page.heading(out, "Known from the baseline")?;
+        let known = figures::count(report.known.len() as u64, "finding");
+        page.paragraph(out, &format!("{known} that it has too, not shown as findings here."))?;
+    }
+    Ok(())
 }
 
 /// Rules and groups that open something for nothing, beside the unused ones.

@@ -80,6 +80,8 @@ pub fn report(run: &Run<'_>) -> Report {
         blocked_summary,
         findings,
         removal_set: rows::removal_set(timeline, &removal_set),
+        suppressed: Vec::new(),
+        known: Vec::new(),
     }
 }
 

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::findings::Finding;
 use crate::findings::reason::{Doubt, Reason};
 use crate::findings::removal::Ground;
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
+use crate::findings::{Finding, Severity, Suppression};
 use crate::tally::credit::Span;
 use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 
@@ -39,6 +39,39 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Rules that can go together.
     pub removal_set: RemovalRows,
+    /// Findings that somebody has accepted (`--suppress`).
+    pub suppressed: Vec<SuppressedFinding>,
+    /// Findings that the baseline has too (`--baseline`), and that are therefore not among the findings.
+    pub known: Vec<KnownFinding>,
+}
+
+/// A finding that is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownFinding {
+    /// Its id.
+    pub id: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One line for people.
+    pub title: String,
+}
+
+impl KnownFinding {
+    /// In short.
+    pub fn of(finding: &Finding) -> Self {
+        Self { id: finding.id.clone(), severity: finding.severity, title: finding.title.clone() }
+    }
+}
+
+/// A finding that somebody has accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuppressedFinding {
+    /// Which.
+    #[serde(flatten)]
+    pub finding: KnownFinding,
+    /// Why, and until when.
+    #[serde(flatten)]
+    pub suppression: Suppression,
 }
 
 /// Rules that can go together, with every observed ACCEPT still allowed by a rule that stays.

@@ -8,6 +8,7 @@ mod covers;
 #[allow(clippy::print_stderr, reason = "what failed is said")]
 #[allow(dead_code, reason = "other programs use more of it")]
 mod fixture;
+mod followup;
 mod formats;
 mod removal;
 mod run;

@@ -91,6 +91,7 @@ fn finding(number: u64) -> Finding {
         interface_id: Some("eni-1".to_owned()),
         evidence: if number.is_multiple_of(3) { Map::new() } else { evidence.collect() },
         recommendation: String::new(),
+        suppressed: None,
     }
 }
 
@@ -119,6 +120,8 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
         blocked_summary: BlockedSummary { internal_peers: vec![peer(1)], ..BlockedSummary::default() },
         findings: numbers(findings).map(finding).collect(),
         removal_set: RemovalRows::default(),
+        suppressed: Vec::new(),
+        known: Vec::new(),
     }
 }
 
