@@ -15,6 +15,8 @@ use crate::reading::{
 };
 use crate::report::Report;
 use crate::rules::load;
+use crate::rules::terraform::Written;
+use crate::rules::timeline::Timeline;
 use crate::state::merge::Merged;
 use crate::state::rolling::{Continue, Keeper, News};
 use crate::state::snapshots::Contradiction;
@@ -28,6 +30,10 @@ pub struct Answer {
     pub report: Report,
     /// Files that were not read because the state has them.
     pub skipped: usize,
+    /// The states that the report is about.
+    pub timeline: Timeline,
+    /// Which Terraform resource writes a group or a rule.
+    pub written: Vec<Written>,
 }
 
 /// Reads the logs and the snapshots and reports on them, on the threads of the pool it is called in (see
@@ -39,7 +45,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let terms = terms(arguments)?;
     require_logs(&arguments.input, "analyze")?;
     let mut keeper = keeper(arguments, &terms)?;
-    let snapshots = snapshots(arguments, keeper.as_ref())?;
+    let (snapshots, written) = snapshots(arguments, keeper.as_ref())?;
     let documents = snapshots.documents.clone();
     let (timeline, snapshots) = match keeper {
         Some(_) => (snapshots.timeline(), snapshots),
@@ -48,8 +54,8 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let mut found =
         ingest::find(&arguments.input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
-    let written = arguments.report.files();
-    let own = written.iter().map(PathBuf::as_path).chain(keeper.as_ref().map(Keeper::path));
+    let reports = arguments.report.files();
+    let own = reports.iter().map(PathBuf::as_path).chain(keeper.as_ref().map(Keeper::path));
     let met = found.sources.len();
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
     let all = found.sources.len();
@@ -69,14 +75,15 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     ledger.failures.extend(found.failures.into_iter().map(failure));
     let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);
     refuse_nothing(&arguments.input, (met, all), &ledger, known)?;
-    let report = match keeper {
-        None => conclude(&timeline, &documents, ledger, &terms)?,
+    let (report, timeline) = match keeper {
+        None => (conclude(&timeline, &documents, ledger, &terms)?, timeline),
         Some(keeper) => {
             let Merged { state, timeline } = keeper.save(State { terms, snapshots, ledger })?;
-            conclude(&timeline, &state.snapshots.documents, state.ledger, &state.terms)?
+            let report = conclude(&timeline, &state.snapshots.documents, state.ledger, &state.terms)?;
+            (report, timeline)
         }
     };
-    Ok(Answer { report, skipped })
+    Ok(Answer { report, skipped, timeline, written })
 }
 
 fn terms(arguments: &Analyze) -> Result<Terms, Error> {
@@ -103,18 +110,21 @@ fn keeper(arguments: &Analyze, terms: &Terms) -> Result<Option<Keeper>, Error> {
 }
 
 /// The snapshots given, beside those of the state that the run continues.
-fn snapshots(arguments: &Analyze, keeper: Option<&Keeper>) -> Result<Snapshots, Error> {
+fn snapshots(arguments: &Analyze, keeper: Option<&Keeper>) -> Result<(Snapshots, Vec<Written>), Error> {
     let known = keeper.and_then(|keeper| keeper.known.as_ref());
     if arguments.input.snapshot.is_empty()
         && let Some(known) = known
     {
-        return Ok(known.snapshots.clone());
+        return Ok((known.snapshots.clone(), Vec::new()));
     }
     require_snapshots(&arguments.input)?;
-    let given = Snapshots::of(load::load(&arguments.input.snapshot)?);
+    let loaded = load::load(&arguments.input.snapshot)?;
+    let written = loaded.contents.iter().flat_map(|contents| contents.written.clone()).collect();
+    let given = Snapshots::of(loaded);
     refuse_empty_snapshots(&arguments.input, &given)?;
-    let Some(known) = known else { return Ok(given) };
-    given.union(known.snapshots.clone()).map_err(|Contradiction { at }| {
+    let Some(known) = known else { return Ok((given, written)) };
+    let both = given.union(known.snapshots.clone());
+    both.map(|both| (both, written)).map_err(|Contradiction { at }| {
         let path = arguments.state.as_deref().unwrap_or(Path::new("")).display().to_string();
         let (which, remedy) = match at {
             Some(at) => {

@@ -60,6 +60,9 @@ pub struct Analyze {
     /// Add the logs to this state, skip those that it has, and report on all of it; a new one if there is none yet
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Write commands that take away the rules of the removal set, and that put them back; nothing is executed
+    #[arg(long, value_name = "FOLDER")]
+    pub remediation: Option<PathBuf>,
     /// The report.
     #[command(flatten)]
     pub report: ReportOptions,
@@ -108,6 +111,9 @@ pub struct Replay {
     /// Write the answer to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Write commands that take away the rules of the list proposed, and that put them back; nothing is executed
+    #[arg(long, value_name = "FOLDER")]
+    pub remediation: Option<PathBuf>,
     /// Exit with 1 if the proposal would block what was let through, or open what was refused
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<ReplayFailOn>,

@@ -19,6 +19,7 @@
 //!   [`attribution::naive`], is the oracle of the fast path.
 //! - [`tally`] is what records add up to: integers, minima, maxima and bounded sets, independent of order.
 //! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
+//! - [`remediation`] writes the commands that a reviewer may run.
 //! - [`followup`] compares with what was found before, or accepted.
 //! - [`snapshot`] answers what documents say of the rules, without any log.
 //! - [`state`] keeps what was counted as a file, so that runs over parts of the logs add up; [`conclude`] is the way from
@@ -42,6 +43,7 @@ pub mod ledger;
 pub mod pipeline;
 pub mod progress;
 mod reading;
+pub mod remediation;
 pub mod render;
 pub mod replay;
 pub mod report;

@@ -1,5 +1,6 @@
 //! The command: parses arguments, calls the library, prints, and answers with an exit status.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -17,10 +18,13 @@ use flowaudit::followup::baseline::Baseline;
 use flowaudit::followup::suppress::{ShowSuppressed, Suppressions};
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
+use flowaudit::rules::RuleIndex;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
-use flowaudit::{analyze, cli, conclude, followup, generate, pipeline, render, replay, snapshot, time};
-use output::{Folder, Output};
+use flowaudit::{
+    analyze, cli, conclude, followup, generate, pipeline, remediation, render, replay, snapshot, time,
+};
+use output::{Commands, Folder, Output};
 
 /// What a run came to; see `flowaudit analyze --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +63,28 @@ fn main() -> ExitCode {
 }
 
 fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
-    write_report(&arguments.report, || {
+    let options = &arguments.report;
+    let commands = arguments.remediation.as_deref().map(Commands::open).transpose()?;
+    let make = || {
         let answer = analyze::analyze(arguments)?;
-        if answer.skipped > 0 && !arguments.report.quiet {
+        if answer.skipped > 0 && !options.quiet {
             complain(&format!("files that the state has already, not read again: {}", answer.skipped));
         }
-        Ok(answer.report)
+        Ok((answer.report, (answer.timeline, answer.written)))
+    };
+    write_report_and(options, make, |report, (timeline, written)| {
+        let Some(commands) = commands else {
+            // What is not needed any more is freed with the process.
+            std::mem::forget(timeline);
+            return Ok(());
+        };
+        let keys: BTreeSet<&String> = report.removal_set.rules.iter().collect();
+        let indices = (0..).map(RuleIndex).zip(&timeline.rules);
+        let by_key: BTreeMap<String, RuleIndex> =
+            indices.map(|(index, rule)| (rule.key(), index)).filter(|(key, _)| keys.contains(key)).collect();
+        let rules: Vec<RuleIndex> =
+            report.removal_set.rules.iter().filter_map(|key| by_key.get(key).copied()).collect();
+        commands.write(remediation::remediation(&timeline, &rules, &written))
     })
 }
 
@@ -105,6 +125,15 @@ fn write_report(
     options: &ReportOptions,
     make: impl FnOnce() -> Result<Report, Error>,
 ) -> Result<Status, Error> {
+    write_report_and(options, || Ok((make()?, ())), |_, ()| Ok(()))
+}
+
+/// The same; `finish` writes what goes beside it.
+fn write_report_and<T>(
+    options: &ReportOptions,
+    make: impl FnOnce() -> Result<(Report, T), Error>,
+    finish: impl FnOnce(&Report, T) -> Result<(), Error>,
+) -> Result<Status, Error> {
     let text = [Target { format: ReportFormat::Text, path: None }];
     let targets = if options.format.is_empty() { &text[..] } else { &options.format };
     if targets.iter().filter(|target| target.path.is_none()).count() > 1 {
@@ -121,7 +150,7 @@ fn write_report(
         targets.iter().map(|target| Written::open(target, options)).collect::<Result<_, _>>()?;
     let suppressions = options.suppress.as_deref().map(Suppressions::read).transpose()?;
     let baseline = options.baseline.as_deref().map(Baseline::read).transpose()?;
-    let mut report = make()?;
+    let (mut report, rest) = make()?;
     let mut warnings: Vec<String> =
         report.coverage.files.failures.iter().map(|it| format!("{}: {}", it.file, it.error)).collect();
     if let Some(suppressions) = suppressions {
@@ -137,6 +166,7 @@ fn write_report(
         }
     }
     written.into_iter().try_for_each(|written| written.write(&report))?;
+    finish(&report, rest)?;
     let status = status(&report, options.fail_on.map(Severity::from));
     // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.
     std::mem::forget(report);
@@ -145,7 +175,11 @@ fn write_report(
 
 fn run_replay(arguments: &Replay) -> Result<Status, Error> {
     let out = Output::open(arguments.output.as_deref())?;
-    let report = replay::replay(arguments)?;
+    let commands = arguments.remediation.as_deref().map(Commands::open).transpose()?;
+    let replay::Answer { report, remediation } = replay::replay(arguments)?;
+    if let (Some(commands), Some(remediation)) = (commands, remediation) {
+        commands.write(remediation)?;
+    }
     if !arguments.quiet {
         for failure in &report.coverage.files.failures {
             complain(&format!("warning: {}: {}", failure.file, failure.error));

@@ -6,8 +6,9 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use flowaudit::error::Error;
-use flowaudit::render;
+use flowaudit::remediation::{self, Remediation};
 use flowaudit::report::Report;
+use flowaudit::{render, time};
 use tempfile::NamedTempFile;
 
 /// A place that something is written to.
@@ -67,6 +68,26 @@ impl Folder {
 
     pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
         self.0.into_iter().try_for_each(|((_, render), output)| output.write(|writer| render(report, writer)))
+    }
+}
+
+/// A folder with commands for a reviewer.
+pub(crate) struct Commands(Vec<Output>);
+
+impl Commands {
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(path)
+            .map_err(|source| Error::Write { path: path.display().to_string(), source })?;
+        let open = |name: &&str| Output::open(Some(&path.join(name)));
+        remediation::FILES.iter().map(open).collect::<Result<_, Error>>().map(Self)
+    }
+
+    pub(crate) fn write(self, mut made: Remediation) -> Result<(), Error> {
+        remediation::made_at(&mut made, time::now());
+        self.0
+            .into_iter()
+            .zip(made.files)
+            .try_for_each(|(output, (_, text))| output.write(|writer| writer.write_all(text.as_bytes())))
     }
 }
 

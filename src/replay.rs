@@ -12,17 +12,28 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
+use crate::remediation::{Remediation, remediation};
 use crate::report::replay::{self, ReplayReport};
 use crate::rules::proposal::Proposal;
+use crate::rules::terraform::Written;
 use crate::rules::{load, proposal};
 use crate::state::rolling::News;
 use crate::state::{Snapshots, Terms};
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// What would change.
+    pub report: ReplayReport,
+    /// Commands that make the change, where one was asked for and a list of rules was given.
+    pub remediation: Option<Remediation>,
+}
 
 /// Holds every record against both rule sets, on the threads of the pool it is called in.
 ///
 /// # Errors
 /// A missing input, a broken snapshot or proposal, or no log that could be read.
-pub fn replay(arguments: &Replay) -> Result<ReplayReport, Error> {
+pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let input = &arguments.input;
     require_logs(input, "replay")?;
     require_snapshots(input)?;
@@ -33,10 +44,19 @@ pub fn replay(arguments: &Replay) -> Result<ReplayReport, Error> {
         fields: input.fields.clone(),
         flow_logs: input.flow_log.clone(),
     };
-    let snapshots = Snapshots::of(load::load(&input.snapshot)?);
+    let loaded = load::load(&input.snapshot)?;
+    let written: Vec<Written> =
+        loaded.contents.iter().flat_map(|contents| contents.written.clone()).collect();
+    let snapshots = Snapshots::of(loaded);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();
-    let Proposal { now, proposed } = proposal::load(&arguments.proposed, snapshots)?;
+    let Proposal { now, proposed, removed } = proposal::load(&arguments.proposed, snapshots)?;
+    if arguments.remediation.is_some() && removed.is_empty() {
+        return Err(Error::Usage(
+            "--remediation: commands are made for a list of rules to remove; --proposed names another rule set, or none"
+                .to_owned(),
+        ));
+    }
     let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
     let met = found.sources.len();
@@ -51,7 +71,10 @@ pub fn replay(arguments: &Replay) -> Result<ReplayReport, Error> {
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     refuse_nothing(input, (met, all), &ledger, None)?;
-    conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed))
+    let report = conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed))?;
+    let wanted = arguments.remediation.is_some();
+    let remediation = wanted.then(|| remediation(&now, &removed, &written));
+    Ok(Answer { report, remediation })
 }
 
 /// Files of a proposal are no logs, should they lie beside them.

@@ -138,6 +138,7 @@ impl Suppressions {
                 report.findings.push(finding);
             }
         }
+        keep_accepted_rules(report);
         for ((at, entry), met) in (1..).zip(&self.entries).zip(met) {
             let Self { file, .. } = self;
             let about = entry.about();
@@ -150,6 +151,19 @@ impl Suppressions {
         }
         warnings
     }
+}
+
+/// A rule that is accepted as superfluous is not asked to go. What is left of a removal set is one.
+fn keep_accepted_rules(report: &mut Report) {
+    let accepted = |rule_key: &str| {
+        report.suppressed.iter().any(|accepted| {
+            let kind = accepted.finding.id.strip_suffix(rule_key).and_then(|kind| kind.strip_suffix('/'));
+            matches!(kind, Some("unused_rule" | "redundant_rule" | "ineffective_rule"))
+        })
+    };
+    let set = &mut report.removal_set;
+    set.steps.retain(|step| !accepted(&step.rule_key));
+    set.rules.retain(|key| !accepted(key));
 }
 
 impl Entry {

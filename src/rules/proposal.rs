@@ -24,6 +24,8 @@ pub struct Proposal {
     pub now: Timeline,
     /// As they would be.
     pub proposed: Timeline,
+    /// Rules that a list takes away, in its order.
+    pub removed: Vec<RuleIndex>,
 }
 
 /// What a path holds.
@@ -64,7 +66,7 @@ impl Proposal {
         let newest = now.newest().cloned().unwrap_or_default();
         let groups = without(&newest, removed);
         let proposed = now.with_states(|state| State { groups: groups.clone(), ..state.clone() });
-        Self { now, proposed }
+        Self { now, proposed, removed: removed.iter().copied().collect() }
     }
 
     /// What these objects say in place of what they are about; rules that stand in `before` and not in them are gone.
@@ -74,7 +76,7 @@ impl Proposal {
         let groups = without(&then, &gone(before, &described, &now));
         let proposed =
             now.with_states(|state| State { groups: groups.clone(), ..own.put_into(state, &then) });
-        Self { now, proposed }
+        Self { now, proposed, removed: Vec::new() }
     }
 }
 

@@ -10,6 +10,7 @@ mod covers;
 mod fixture;
 mod followup;
 mod formats;
+mod remediation;
 mod removal;
 mod run;
 mod words;

@@ -6,6 +6,7 @@ use flowaudit::attribution::judge::Role;
 use flowaudit::findings::removal::fewest::Method;
 use flowaudit::findings::removal::{Case, RemovalSet};
 use flowaudit::rules::{Peer, RuleIndex};
+use flowaudit::tally::UsageKey;
 
 use crate::account::{Whose, estate};
 use crate::run::{tally, with_case};
@@ -32,6 +33,24 @@ fn is_allowed(case: &Case<'_>, matched: &[RuleIndex], gone: &BTreeSet<RuleIndex>
     stays(other_than_unproven)
 }
 
+/// Where rules that are gone let a record through alone, one that may have taken their place stays.
+fn no_heir_goes(case: &Case<'_>, key: &UsageKey, gone: &BTreeSet<RuleIndex>) -> bool {
+    let newest = case.timeline.newest().unwrap();
+    let is_held =
+        |rule: &RuleIndex| newest.groups.values().any(|group| group.all_rules().any(|own| own == *rule));
+    let is_orphan = |set: &[RuleIndex]| !set.is_empty() && !set.iter().any(is_held);
+    let (forward, reply) = (case.tally.sets.rules(key.forward), case.tally.sets.rules(key.reply));
+    if !is_orphan(forward) && !is_orphan(reply) {
+        return true;
+    }
+    let interface = case.tally.slots.name(key.interface);
+    gone.iter().all(|rule| {
+        let content = &case.timeline.rules[rule.index()];
+        let near = case.attachments.interfaces(&content.group_id).contains_key(interface.as_str());
+        !near || !(content.ranked.is_some() || case.bench.has_changed(*rule))
+    })
+}
+
 fn is_clean(case: &Case<'_>, gone: &BTreeSet<RuleIndex>) -> bool {
     let covers = |one: &RuleIndex, other: &RuleIndex| {
         case.redundant.covered.get(one).is_some_and(|cover| cover.rules.contains(other))
@@ -45,6 +64,7 @@ fn is_clean(case: &Case<'_>, gone: &BTreeSet<RuleIndex>) -> bool {
         .into_iter()
         .all(|(one, other)| !covers(one, other) || !(covers(other, one) || by_cover_alone(one)));
     stays_covered
+        && case.tally.usage.keys().all(|key| no_heir_goes(case, key, gone))
         && case.tally.usage.keys().all(|key| {
             let (forward, reply) = (case.tally.sets.rules(key.forward), case.tally.sets.rules(key.reply));
             match key.role {

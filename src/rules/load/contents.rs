@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::rules::alibaba::ListIds;
 use crate::rules::aws::{Extent, Objects, Recognised};
 use crate::rules::change::{Change, Resource, Told, Watched, watch};
-use crate::rules::terraform::{Lack, Terraform, Unknown};
+use crate::rules::terraform::{Lack, Terraform, Unknown, Written};
 use crate::rules::{alibaba, aws_config, cloudtrail, terraform};
 
 /// Where a document is from.
@@ -46,6 +46,8 @@ pub struct Contents {
     pub objects: Objects,
     /// What is proposed: the end that a Terraform plan comes to.
     pub proposed: Option<Objects>,
+    /// Which Terraform resource writes a group or a rule.
+    pub written: Vec<Written>,
     /// What changed when.
     pub changes: BTreeSet<Change>,
     /// The first and last event of a trail, by account and region.
@@ -117,6 +119,7 @@ impl Contents {
     fn add_terraform(&mut self, read: Terraform) {
         self.origins.insert(Origin::Terraform);
         self.others += read.others;
+        self.written.extend(read.addresses);
         // Every new group without inline rules says that they are not known yet: nothing is lacking there.
         // What a plan does not know yet is a matter of what it proposes.
         let missed = |unknown: &&Unknown| unknown.lack != Lack::Inline && read.proposed.is_none();

@@ -1,0 +1,187 @@
+//! `--remediation DIR`: commands that take rules away, and commands that put exactly them back. Nothing is executed.
+//!
+//! ```text
+//! rules ─▶ by group ─┬▶ aws:     revoke / authorize with the permission as JSON
+//!                    ├▶ alibaba: RevokeSecurityGroup / AuthorizeSecurityGroup with parameters
+//!                    └▶ removal: the same rules as a list, to edit and to replay
+//! ```
+//!
+//! Names, descriptions and ids are written by anybody: each value is one quoted word of the shell, and comments are one
+//! line each.
+
+mod alibaba;
+mod aws;
+mod shell;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::render::sanitize::terminal;
+use crate::rules::ranked::Standing;
+use crate::rules::state::{Group, State};
+use crate::rules::terraform::Written;
+use crate::rules::timeline::{Label, Timeline};
+use crate::rules::{Peer, Rule, RuleIndex};
+use crate::time;
+use shell::Command;
+
+/// Files of the folder, by name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Remediation {
+    /// Name and text of each.
+    pub files: Vec<(&'static str, String)>,
+}
+
+/// Names of the files.
+pub const FILES: [&str; 3] = ["apply.sh", "undo.sh", "removal.txt"];
+
+/// A rule with what is known of it.
+struct Subject<'a> {
+    rule: &'a Rule,
+    label: &'a Label,
+    group: &'a Group,
+    state: &'a State,
+}
+
+/// What is done with a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Revoke,
+    Authorize,
+}
+
+/// Why no command can be given.
+type Impossible = &'static str;
+
+impl Subject<'_> {
+    fn command(&self, deed: Deed) -> Result<Command, Impossible> {
+        if matches!(self.rule.peer, Peer::BadCidr(_)) {
+            return Err("its address range is none");
+        }
+        if self.group.ecs.is_some() { alibaba::command(self, deed) } else { aws::command(self, deed) }
+    }
+
+    /// The account of a group that is referred to, where it is known.
+    fn owner_of(&self, group: &str) -> Option<&str> {
+        let owner = self.state.groups.get(group).map(|group| group.owner_id.as_str());
+        owner.filter(|owner| !owner.is_empty())
+    }
+}
+
+/// Commands for these rules of the newest state, in this order within each group. `written`: what Terraform says it
+/// writes.
+pub fn remediation(timeline: &Timeline, rules: &[RuleIndex], written: &[Written]) -> Remediation {
+    let nothing = State::default();
+    let state = timeline.newest().unwrap_or(&nothing);
+    let mut by_group: BTreeMap<&str, Vec<RuleIndex>> = BTreeMap::new();
+    for index in rules {
+        by_group.entry(&timeline.rules[index.index()].group_id).or_default().push(*index);
+    }
+    let mut apply = String::from(APPLY);
+    let mut undo = String::from(UNDO);
+    let mut removal = String::from(REMOVAL);
+    for (id, rules) in by_group {
+        let Some(group) = state.groups.get(id) else { continue };
+        for text in [&mut apply, &mut undo, &mut removal] {
+            heading(text, id, group);
+        }
+        for index in rules {
+            let (rule, label) = (&timeline.rules[index.index()], &timeline.labels[index.index()]);
+            if rule.ranked.as_ref().is_some_and(|ranked| ranked.standing == Standing::Default) {
+                continue;
+            }
+            let subject = Subject { rule, label, group, state };
+            comment(&mut apply, &subject, written);
+            comment(&mut undo, &subject, &[]);
+            for (text, deed) in [(&mut apply, Deed::Revoke), (&mut undo, Deed::Authorize)] {
+                match subject.command(deed) {
+                    Ok(command) => line(text, &command.to_string()),
+                    Err(why) => line(text, &format!("# no command for this rule: {why}")),
+                }
+            }
+            // A key may hold what begins a comment, or ends the line: then it cannot stand in a list.
+            let key = rule.key();
+            let listed = key == terminal(&key) && !key.contains(" #") && !key.starts_with('#');
+            line(&mut removal, if listed { &key } else { "# a rule whose key cannot stand in a list" });
+        }
+    }
+    Remediation { files: FILES.into_iter().zip([apply, undo, removal]).collect() }
+}
+
+/// Writing to a String cannot fail.
+fn line(text: &mut String, line: &str) {
+    let _ = writeln!(text, "{line}");
+}
+
+fn heading(text: &mut String, id: &str, group: &Group) {
+    let named = [
+        ("name", &group.name),
+        ("VPC", &group.vpc_id),
+        ("account", &group.owner_id),
+        ("region", &group.region),
+    ];
+    let named = named.iter().filter(|(_, value)| !value.is_empty());
+    let named: Vec<String> = named.map(|(what, value)| format!("{what} {}", terminal(value))).collect();
+    line(text, &format!("\n# {}: {}", terminal(id), named.join(", ")));
+}
+
+fn comment(text: &mut String, subject: &Subject<'_>, written: &[Written]) {
+    let label = subject.label;
+    let id = label.rule_id.as_deref().map_or_else(String::new, |id| format!(" ({})", terminal(id)));
+    let about = label.description.as_deref().filter(|it| !it.is_empty());
+    let about = about.map_or_else(String::new, |about| format!(": {}", terminal(about)));
+    line(text, &format!("# {}{id}{about}", terminal(&subject.rule.key())));
+    for hint in hints(subject, written) {
+        line(text, &format!("# {hint}"));
+    }
+}
+
+/// What to edit where Terraform writes the rule: what is revoked by hand, it puts back.
+fn hints(subject: &Subject<'_>, written: &[Written]) -> Vec<String> {
+    let own = written.iter().filter(|it| it.rule.as_ref() == Some(subject.rule));
+    let mut hints: Vec<String> = own
+        .map(|it| {
+            format!(
+                "Terraform writes it as {}: take that out of the configuration instead",
+                terminal(&it.address)
+            )
+        })
+        .collect();
+    if hints.is_empty() {
+        let group = written.iter().filter(|it| it.rule.is_none() && it.group_id == subject.rule.group_id);
+        hints.extend(group.map(|it| {
+            format!(
+                "Terraform writes the group as {}: take the rule out of its inline rules instead, if it is among them",
+                terminal(&it.address)
+            )
+        }));
+    }
+    hints
+}
+
+/// The last moment a reviewer reads.
+pub fn made_at(remediation: &mut Remediation, now: crate::flow::Seconds) {
+    for (_, text) in &mut remediation.files {
+        *text = text.replacen("@MADE@", &time::format(now), 1);
+    }
+}
+
+const APPLY: &str = "#!/bin/sh
+# Made by flowaudit on @MADE@. Nothing has been executed. Read every line before you run any.
+#
+# Connections that are open keep working when a rule goes: AWS tracks them until they end, so that what breaks may show
+# days later. Take a few rules at a time, and keep undo.sh at hand.
+#
+# The first command that fails ends the script.
+set -eu
+";
+
+const UNDO: &str = "#!/bin/sh
+# Made by flowaudit on @MADE@. Puts back exactly the rules that apply.sh takes away. A rule that comes back has a new id.
+#
+# A command that fails because the rule is there (InvalidPermission.Duplicate) does no harm; the others go on.
+";
+
+const REMOVAL: &str = "# Made by flowaudit on @MADE@. Take out the lines of rules that are to stay, then see what the rest would do:
+#   flowaudit replay LOG... --snapshot PATH --proposed removal.txt
+";
