@@ -244,7 +244,7 @@ pub struct AnswerOptions {
 /// How a report is written.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
-    /// How to write the report: text, json, markdown, or csv=FOLDER; given several times, each with a place of its own
+    /// How to write the report: text, json, html, markdown, or csv=FOLDER; given several times, each with a place of its own
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = target)]
     pub format: Vec<Target>,
     /// Write the report to FILE instead of standard output
@@ -333,6 +333,8 @@ pub enum ReportFormat {
     Markdown,
     /// For spreadsheets: a folder of tables.
     Csv,
+    /// For reading: one page that needs no network.
+    Html,
 }
 
 fn target(text: &str) -> Result<Target, String> {
@@ -346,7 +348,12 @@ fn target(text: &str) -> Result<Target, String> {
         "json" => ReportFormat::Json,
         "markdown" => ReportFormat::Markdown,
         "csv" => ReportFormat::Csv,
-        _ => return Err("expected text, json, markdown or csv, each with =PATH behind it or not".to_owned()),
+        "html" => ReportFormat::Html,
+        _ => {
+            return Err(
+                "expected text, json, html, markdown or csv, each with =PATH behind it or not".to_owned()
+            );
+        }
     };
     Ok(Target { format, path })
 }

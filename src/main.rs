@@ -113,6 +113,7 @@ impl Written {
             Self::Tables(folder) => folder.write(report),
             Self::One(format, output, place) => output.write(|writer| match format {
                 ReportFormat::Json => render::json::render(report, writer),
+                ReportFormat::Html => render::html::render(report, writer),
                 ReportFormat::Markdown => render::markdown::render(report, place.rows(), writer),
                 ReportFormat::Text | ReportFormat::Csv => render::text::render(report, page(place), writer),
             }),

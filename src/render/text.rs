@@ -1,7 +1,7 @@
 //! `--format text`: for people. A summary first, then tables, worst first, nothing wider than the page.
 
 mod blocked;
-mod doubts;
+pub(super) mod doubts;
 pub(super) mod figures;
 mod openings;
 mod removal;
