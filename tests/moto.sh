@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The commands of --remediation, run by the real AWS CLI against a moto server on loopback: apply.sh leaves exactly the rules
+# that are not in the removal set, and undo.sh restores all of them. Skips, and says so, where moto or the CLI is absent.
+#
+# usage: tests/moto.sh PATH/TO/flowaudit
+set -euo pipefail
+flowaudit=$(realpath "${1:?usage: tests/moto.sh PATH/TO/flowaudit}")
+
+for program in moto_server aws python3; do
+    if ! command -v "$program" >/dev/null; then
+        echo "skipped: no $program in the PATH (pip install 'moto[server,ec2]' awscli)"
+        exit 0
+    fi
+done
+
+work=$(mktemp -d)
+server=
+finish() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+cd "$work"
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+moto_server -H 127.0.0.1 -p "$port" >server.log 2>&1 &
+server=$!
+export AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_ACCESS_KEY_ID=made-up AWS_SECRET_ACCESS_KEY=made-up
+export AWS_DEFAULT_REGION=eu-central-1 AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER=
+for _ in $(seq 100); do
+    python3 -c "import urllib.request; urllib.request.urlopen('$AWS_ENDPOINT_URL/moto-api/')" 2>/dev/null && break
+    kill -0 "$server" || { cat server.log; exit 1; }
+    sleep 0.2
+done
+
+# An account with rules of every kind of peer, and one interface.
+vpc=$(aws ec2 create-vpc --cidr-block 10.0.0.0/16 --query Vpc.VpcId --output text)
+subnet=$(aws ec2 create-subnet --vpc-id "$vpc" --cidr-block 10.0.0.0/24 --query Subnet.SubnetId --output text)
+list=$(aws ec2 create-managed-prefix-list --prefix-list-name offices --max-entries 5 --address-family IPv4 \
+    --entries Cidr=192.0.2.0/24 --query PrefixList.PrefixListId --output text)
+other=$(aws ec2 create-security-group --group-name other --description other --vpc-id "$vpc" --query GroupId --output text)
+web=$(aws ec2 create-security-group --group-name "web's; group" --description web --vpc-id "$vpc" --query GroupId --output text)
+ingress() { aws ec2 authorize-security-group-ingress --group-id "$web" --ip-permissions "$1" >/dev/null; }
+ingress '[{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]'
+ingress '[{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"IpRanges":[{"CidrIp":"10.9.0.0/16","Description":"from the old office"}]}]'
+ingress '[{"IpProtocol":"udp","FromPort":1000,"ToPort":2000,"Ipv6Ranges":[{"CidrIpv6":"2001:db8::/32","Description":"old VPN"}]}]'
+ingress '[{"IpProtocol":"icmp","FromPort":8,"ToPort":-1,"IpRanges":[{"CidrIp":"10.8.0.0/16"}]}]'
+ingress "[{\"IpProtocol\":\"-1\",\"UserIdGroupPairs\":[{\"GroupId\":\"$other\"}]}]"
+ingress "[{\"IpProtocol\":\"tcp\",\"FromPort\":8080,\"ToPort\":8080,\"PrefixListIds\":[{\"PrefixListId\":\"$list\"}]}]"
+aws ec2 authorize-security-group-egress --group-id "$web" \
+    --ip-permissions '[{"IpProtocol":"tcp","FromPort":5432,"ToPort":5432,"IpRanges":[{"CidrIp":"10.0.1.0/24"}]}]' >/dev/null
+interface=$(aws ec2 create-network-interface --subnet-id "$subnet" --groups "$web" --private-ip-address 10.0.0.10 \
+    --query NetworkInterface.NetworkInterfaceId --output text)
+aws ec2 create-network-interface --subnet-id "$subnet" --groups "$other" --private-ip-address 10.0.0.11 >/dev/null
+
+capture() {
+    mkdir -p "$1"
+    aws ec2 describe-security-groups >"$1/security-groups.json"
+    aws ec2 describe-network-interfaces >"$1/network-interfaces.json"
+    aws ec2 describe-subnets >"$1/subnets.json"
+    aws ec2 get-managed-prefix-list-entries --prefix-list-id "$list" >"$1/$list.json"
+}
+capture before
+
+# A day in which only 443 is used.
+{
+    echo "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+    for hour in $(seq 0 24); do
+        start=$((1767225600 + hour * 3600))
+        echo "2 123456789012 $interface 198.51.100.7 10.0.0.10 40000 443 6 5 500 $start $((start + 60)) ACCEPT OK"
+    done
+} >log
+"$flowaudit" analyze log --snapshot before --review-period 1d --format json=report.json --remediation fix
+
+sh fix/apply.sh >apply.log
+capture applied
+"$flowaudit" snapshot diff before applied --format json >applied.json
+sh fix/undo.sh >undo.log
+capture undone
+"$flowaudit" snapshot diff before undone --format json >undone.json
+
+python3 - <<'CHECK'
+import json
+report, applied, undone = (json.load(open(name)) for name in ("report.json", "applied.json", "undone.json"))
+gone = sorted(rule["rule_key"] for rule in applied["rules"]["removed"])
+wanted = sorted(report["removal_set"]["rules"])
+assert len(wanted) >= 5, wanted
+assert gone == wanted, (gone, wanted)
+assert applied["rules"]["added"] == [] and applied["rules"]["changed"] == [], applied["rules"]
+assert undone["rules"] == {"added": [], "removed": [], "changed": []}, undone["rules"]
+print(f"ok: {len(gone)} rules revoked, and restored with their descriptions")
+CHECK
