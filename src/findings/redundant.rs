@@ -6,12 +6,13 @@ pub mod proof;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde_json::{Map, json};
 
 use super::{Finding, FindingKind, MOST_NAMED, Severity, counted, managed};
 use crate::rules::ranked::RuleAction;
 use crate::rules::timeline::Timeline;
-use crate::rules::{Peer, RuleIndex};
+use crate::rules::{Peer, Rule, RuleIndex};
 use crate::tally::Tally;
 use crate::tally::usage::RuleUse;
 use cover::{Cover, Covers, Extent};
@@ -35,25 +36,20 @@ impl Redundant {
     ) -> Self {
         let Some(newest) = timeline.newest() else { return Self::default() };
         let covers = Covers::of(timeline, newest);
-        let mut redundant = Self::default();
         let groups = newest.groups.values().filter(|group| managed::made_by_service(group).is_none());
         let rules = groups.flat_map(|group| &group.rules).filter(|index| !ineffective.contains_key(index));
-        for index in rules {
-            let (Some(rule), Some(uses)) = (timeline.rules.get(index.index()), uses.get(index.index()))
-            else {
-                continue;
-            };
-            if rule.is_default() {
-                continue;
-            }
-            if let Some(cover) = covers.of_rule(*index, rule).filter(|cover| !cover.rules.is_empty()) {
-                redundant.covered.insert(*index, cover);
-            }
-            if rule.action() == RuleAction::Allow && is_never_alone(uses) {
-                redundant.never_alone.insert(*index);
-            }
-        }
-        redundant
+        let rules: Vec<(RuleIndex, &Rule)> = rules
+            .filter_map(|index| Some((*index, timeline.rules.get(index.index())?)))
+            .filter(|(_, rule)| !rule.is_default())
+            .collect();
+        let covered = rules.par_iter().filter_map(|(index, rule)| {
+            let cover = covers.of_rule(*index, rule).filter(|cover| !cover.rules.is_empty())?;
+            Some((*index, cover))
+        });
+        let never_alone = rules.iter().filter(|(index, rule)| {
+            rule.action() == RuleAction::Allow && uses.get(index.index()).is_some_and(is_never_alone)
+        });
+        Self { covered: covered.collect(), never_alone: never_alone.map(|(index, _)| *index).collect() }
     }
 
     /// One finding per rule, however it is superfluous.

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::aws::Objects;
 use super::load;
@@ -178,21 +179,36 @@ fn named(path: &Path, bytes: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(bytes).ok()?.trim_start_matches('\u{feff}');
     let place = |what: String| format!("{}:{what}", path.display());
     if text.trim_start().starts_with(['{', '[']) {
-        let value: Value = serde_json::from_str(text).ok()?;
-        let rules = match &value {
-            Value::Object(object) => object.get("removal_set").unwrap_or(&value).get("rules")?,
-            _ => &value,
-        };
-        let rules = rules.as_array()?.iter().enumerate();
-        return rules
-            .map(|(at, rule)| Some((rule.as_str()?.to_owned(), place(format!(" rule {}", at + 1)))))
-            .collect();
+        let rules = listed(text)?.into_iter().zip(1..);
+        return Some(rules.map(|(rule, at): (_, usize)| (rule, place(format!(" rule {at}")))).collect());
     }
     let lines = text.lines().zip(1..).filter_map(|(line, number)| {
         let name = line.split(" #").next().unwrap_or_default().trim();
         (!name.is_empty() && !name.starts_with('#')).then(|| (name.to_owned(), place(number.to_string())))
     });
     Some(lines.collect())
+}
+
+/// What of a report names rules to remove. A report is long, and nothing else of it is looked at.
+#[derive(Deserialize)]
+struct Listing<'a> {
+    #[serde(borrow)]
+    removal_set: Option<&'a RawValue>,
+    #[serde(borrow)]
+    rules: Option<&'a RawValue>,
+}
+
+/// The keys that a document lists. None: it is about something else.
+fn listed(text: &str) -> Option<Vec<String>> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).ok();
+    }
+    let listing: Listing<'_> = serde_json::from_str(text).ok()?;
+    if let Some(set) = listing.removal_set {
+        let set: Listing<'_> = serde_json::from_str(set.get()).ok()?;
+        return serde_json::from_str(set.rules?.get()).ok();
+    }
+    serde_json::from_str(listing.rules?.get()).ok()
 }
 
 /// The rules of the newest state that are named by key or id.
