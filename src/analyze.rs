@@ -13,6 +13,7 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
+use crate::remediation;
 use crate::report::Report;
 use crate::rules::load;
 use crate::rules::terraform::Written;
@@ -54,7 +55,10 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let mut found =
         ingest::find(&arguments.input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
-    let reports = arguments.report.files();
+    let mut reports = arguments.report.files();
+    reports.extend(
+        arguments.remediation.iter().flat_map(|folder| remediation::FILES.map(|name| folder.join(name))),
+    );
     let own = reports.iter().map(PathBuf::as_path).chain(keeper.as_ref().map(Keeper::path));
     let met = found.sources.len();
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));

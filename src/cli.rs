@@ -277,7 +277,10 @@ pub struct ReportOptions {
 impl ReportOptions {
     /// Files that the report is written to.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self.output.iter().cloned().collect();
+        let mut files: Vec<PathBuf> = Vec::new();
+        if self.format.is_empty() {
+            files.extend(self.output.clone());
+        }
         for Target { format, path } in &self.format {
             match (format, path.as_ref().or(self.output.as_ref())) {
                 (ReportFormat::Csv, Some(folder)) => {

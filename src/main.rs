@@ -1,6 +1,5 @@
 //! The command: parses arguments, calls the library, prints, and answers with an exit status.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -18,7 +17,6 @@ use flowaudit::followup::baseline::Baseline;
 use flowaudit::followup::suppress::{ShowSuppressed, Suppressions};
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::Report;
-use flowaudit::rules::RuleIndex;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
@@ -78,13 +76,8 @@ fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
             std::mem::forget(timeline);
             return Ok(());
         };
-        let keys: BTreeSet<&String> = report.removal_set.rules.iter().collect();
-        let indices = (0..).map(RuleIndex).zip(&timeline.rules);
-        let by_key: BTreeMap<String, RuleIndex> =
-            indices.map(|(index, rule)| (rule.key(), index)).filter(|(key, _)| keys.contains(key)).collect();
-        let rules: Vec<RuleIndex> =
-            report.removal_set.rules.iter().filter_map(|key| by_key.get(key).copied()).collect();
-        commands.write(remediation::remediation(&timeline, &rules, &written))
+        let advice = remediation::advice(report, &timeline);
+        commands.write(remediation::remediation(&timeline, &advice, &written))
     })
 }
 
@@ -147,6 +140,11 @@ fn write_report_and<T>(
     if options.output.is_some() && targets.iter().all(|target| target.path.is_some()) {
         return Err(Error::Usage("--output: every --format has a place of its own".to_owned()));
     }
+    let mut places = options.files();
+    places.sort();
+    if let Some(twice) = places.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::Usage(format!("{}: two reports cannot go to one place", twice[0].display())));
+    }
     let written: Vec<Written> =
         targets.iter().map(|target| Written::open(target, options)).collect::<Result<_, _>>()?;
     let suppressions = options.suppress.as_deref().map(Suppressions::read).transpose()?;
@@ -185,6 +183,9 @@ fn run_replay(arguments: &Replay) -> Result<Status, Error> {
         for failure in &report.coverage.files.failures {
             complain(&format!("warning: {}: {}", failure.file, failure.error));
         }
+        for warning in &report.warnings {
+            complain(&format!("warning: {}: {warning}", arguments.proposed.display()));
+        }
     }
     let place =
         Place { attended: arguments.output.is_none(), color: arguments.color, limit: arguments.limit };
@@ -192,7 +193,9 @@ fn run_replay(arguments: &Replay) -> Result<Status, Error> {
         Format::Json => write_json(&report, writer),
         Format::Text => render::text::replay::render(&report, page(place), writer),
     })?;
-    let blocked = report.newly_blocked.records + report.newly_blocked.possible_records > 0;
+    // What is gone already is not blocked by the proposal.
+    let lost = &report.newly_blocked;
+    let blocked = lost.records + lost.possible_records > lost.gone_before_records;
     let found = match arguments.fail_on {
         None => false,
         Some(ReplayFailOn::Blocked) => blocked,

@@ -12,7 +12,7 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
-use crate::remediation::{Remediation, remediation};
+use crate::remediation::{Advice, FILES, Remediation, remediation};
 use crate::report::replay::{self, ReplayReport};
 use crate::rules::proposal::Proposal;
 use crate::rules::terraform::Written;
@@ -50,7 +50,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let snapshots = Snapshots::of(loaded);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();
-    let Proposal { now, proposed, removed } = proposal::load(&arguments.proposed, snapshots)?;
+    let Proposal { now, proposed, removed, warnings } = proposal::load(&arguments.proposed, snapshots)?;
     if arguments.remediation.is_some() && removed.is_empty() {
         return Err(Error::Usage(
             "--remediation: commands are made for a list of rules to remove; --proposed names another rule set, or none"
@@ -60,7 +60,9 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
     let met = found.sources.len();
-    let own = files_of(&arguments.proposed);
+    let mut own = files_of(&arguments.proposed);
+    let folders = arguments.remediation.as_deref().into_iter().chain(arguments.proposed.parent());
+    own.extend(folders.flat_map(|folder| FILES.map(|name| folder.join(name))));
     let others = own.iter().map(PathBuf::as_path).chain(arguments.output.as_deref());
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(others));
     let all = found.sources.len();
@@ -71,9 +73,13 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     refuse_nothing(input, (met, all), &ledger, None)?;
-    let report = conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed))?;
+    let report =
+        conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed, warnings))?;
     let wanted = arguments.remediation.is_some();
-    let remediation = wanted.then(|| remediation(&now, &removed, &written));
+    let remediation = wanted.then(|| {
+        let decided: Vec<Advice> = removed.iter().copied().map(Advice::decided).collect();
+        remediation(&now, &decided, &written)
+    });
     Ok(Answer { report, remediation })
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde_json::{Map, json};
 
+use super::removal::Case;
 use super::{Finding, FindingKind, MOST_NAMED, Severity, counted, managed};
 use crate::rules::ranked::RuleAction;
 use crate::rules::timeline::Timeline;
@@ -53,17 +54,10 @@ impl Redundant {
     }
 
     /// One finding per rule, however it is superfluous.
-    pub fn findings(
-        &self,
-        timeline: &Timeline,
-        tally: &Tally,
-        uses: &[RuleUse],
-        proof: &Proof,
-    ) -> Vec<Finding> {
-        let beside = Beside::of(timeline, tally, &self.never_alone, proof);
+    pub fn findings(&self, case: &Case<'_>) -> Vec<Finding> {
+        let beside = Beside::of(case.timeline, case.tally, &self.never_alone, case.proof);
         let rules: BTreeSet<&RuleIndex> = self.covered.keys().chain(&self.never_alone).collect();
-        let finding = |index: &&RuleIndex| self.finding(**index, timeline, uses, &beside, proof);
-        rules.iter().map(finding).collect()
+        rules.iter().map(|index| self.finding(**index, case, &beside)).collect()
     }
 
     /// Whether a rule and another one cover each other: one of them stays.
@@ -72,14 +66,9 @@ impl Redundant {
         covers(one, other) && covers(other, one)
     }
 
-    fn finding(
-        &self,
-        index: RuleIndex,
-        timeline: &Timeline,
-        uses: &[RuleUse],
-        beside: &Beside,
-        proof: &Proof,
-    ) -> Finding {
+    fn finding(&self, index: RuleIndex, case: &Case<'_>, beside: &Beside) -> Finding {
+        let Case { timeline, uses, proof, .. } = *case;
+        let is_needed = case.is_needed(index);
         let rule = &timeline.rules[index.index()];
         let keys = |rules: &BTreeSet<RuleIndex>| -> Vec<String> {
             rules.iter().map(|other| timeline.rules[other.index()].key()).collect()
@@ -120,14 +109,19 @@ impl Redundant {
         Finding {
             id: format!("{}/{key}", FindingKind::RedundantRule.as_str()),
             kind: FindingKind::RedundantRule,
-            severity: if cover.is_some_and(|cover| certain(cover, proof)) {
+            severity: if cover.is_some_and(|cover| certain(cover, proof)) && !is_needed {
                 Severity::Low
             } else {
                 Severity::Info
             },
             title: format!("{}: {key}", title(cover, never_alone)),
             group_id: Some(rule.group_id.clone()),
-            recommendation: self.advice(index, cover, unproven, timeline),
+            recommendation: if is_needed {
+                "It stays all the same: a cloud service needs it, or replies pass by it that are not tracked."
+                    .to_owned()
+            } else {
+                self.advice(index, cover, unproven, timeline)
+            },
             rule_key: Some(key),
             interface_id: None,
             evidence,
@@ -154,7 +148,8 @@ impl Redundant {
                 )
             }
         };
-        if cover.rules.iter().any(|other| self.cover_each_other(index, *other)) {
+        let mutual = cover.rules.iter().any(|other| self.cover_each_other(index, *other));
+        if mutual {
             advice.push_str(" They cover each other: one of them must stay.");
         }
         let is_world = |rule: &RuleIndex| matches!(&timeline.rules[rule.index()].peer, Peer::Cidr(range) if range.prefix_len() == 0);
@@ -164,7 +159,11 @@ impl Redundant {
         if cover.todays_members {
             advice.push_str(" That holds for the members and entries of today; they come and go.");
         }
-        advice.push_str(if unproven { VERIFY } else { " It can go while what covers it stays." });
+        match (unproven, mutual) {
+            (true, _) => advice.push_str(VERIFY),
+            (false, false) => advice.push_str(" It can go while what covers it stays."),
+            (false, true) => {}
+        }
         advice
     }
 }

@@ -15,12 +15,13 @@ use super::attachment::Attachments;
 use super::described::Described;
 use super::managed;
 use super::reason::{Doubt, Reason};
+use super::redundant::cover::Extent;
 use super::redundant::proof::Proof;
 use super::redundant::{Redundant, certain};
 use super::verdict::{Bench, Confidence, Judged, Verdict};
 use crate::attribution::judge::Role;
 use crate::rules::ranked::RuleAction;
-use crate::rules::timeline::Timeline;
+use crate::rules::timeline::{Timeline, changed};
 use crate::rules::{Peer, Rule, RuleIndex};
 use crate::tally::Tally;
 use crate::tally::usage::RuleUse;
@@ -167,8 +168,19 @@ impl Case<'_> {
             let cover = self.redundant.covered.get(&index)?;
             let free =
                 uses.sole_records + uses.possible_sole_records == 0 && !self.carries_replies(index, uses);
-            (certain(cover, self.proof) && free).then_some(Ground::Redundant)
+            let group = self.timeline.newest()?.groups.get(&rule.group_id)?;
+            // Interfaces that no snapshot knows may carry the group, and none of the others.
+            let everywhere = cover.extent == Extent::Group || !self.bench.has_unknown_interfaces(Some(group));
+            (certain(cover, self.proof) && free && everywhere).then_some(Ground::Redundant)
         })
+    }
+
+    /// Whether a rule never goes, however superfluous it looks: a service needs it, or replies pass by it that are not
+    /// tracked.
+    pub fn is_needed(&self, index: RuleIndex) -> bool {
+        let rule = &self.timeline.rules[index.index()];
+        self.is_never_removed(rule)
+            || self.uses.get(index.index()).is_some_and(|uses| self.carries_replies(index, uses))
     }
 
     fn is_never_removed(&self, rule: &Rule) -> bool {
@@ -203,6 +215,7 @@ impl Case<'_> {
         let mut demands = BTreeSet::new();
         let mut kept = BTreeSet::new();
         let in_force = self.in_force();
+        let changed = ChangedPeers::of(self.timeline);
         let mut seen = BTreeSet::new();
         let mut orphans: BTreeSet<u32> = BTreeSet::new();
         for key in self.tally.usage.keys() {
@@ -212,22 +225,24 @@ impl Case<'_> {
                 Role::Undecided => [Some(key.forward), Some(key.reply)],
             };
             for set in readings.into_iter().flatten() {
+                if !seen.insert((key.interface, set)) {
+                    continue;
+                }
                 let matched = self.tally.sets.rules(set);
                 let held: Vec<RuleIndex> =
                     matched.iter().copied().filter(|rule| in_force.contains(rule)).collect();
                 if held.is_empty() && !matched.is_empty() {
                     orphans.insert(key.interface);
                 }
-                if !seen.insert(set) {
-                    continue;
-                }
-                match self.staying(&held) {
-                    Staying::All => kept.extend(held),
-                    Staying::OneOf(rules) if rules.iter().all(|rule| grounds.contains_key(rule)) => {
-                        demands.insert(rules.into_iter().map(|rule| rule.0).collect());
+                for held in self.still_applying(key.interface, &held) {
+                    match self.staying(&held, &changed) {
+                        Staying::All => kept.extend(held),
+                        Staying::OneOf(rules) if rules.iter().all(|rule| grounds.contains_key(rule)) => {
+                            demands.insert(rules.into_iter().map(|rule| rule.0).collect());
+                        }
+                        // One that is not asked to go stays anyway.
+                        Staying::OneOf(_) => {}
                     }
-                    // One that is not asked to go stays anyway.
-                    Staying::OneOf(_) => {}
                 }
             }
         }
@@ -257,8 +272,30 @@ impl Case<'_> {
         groups.flat_map(|group| group.all_rules()).collect()
     }
 
+    /// Of the rules that a record of an interface matched, those that are on it in the newest state. Where it is gone, or
+    /// carries none of them any more, what each group lets through is seen by itself: who takes its place may carry one.
+    fn still_applying(&self, slot: u32, held: &[RuleIndex]) -> Vec<Vec<RuleIndex>> {
+        let group_of = |rule: &RuleIndex| &self.timeline.rules[rule.index()].group_id;
+        let newest = self.timeline.newest();
+        let interface = newest.and_then(|newest| newest.interfaces.get(&self.tally.slots.name(slot)));
+        let applying: Vec<RuleIndex> = match interface {
+            Some(interface) => {
+                held.iter().copied().filter(|rule| interface.group_ids.contains(group_of(rule))).collect()
+            }
+            None => Vec::new(),
+        };
+        if !applying.is_empty() {
+            return vec![applying];
+        }
+        let mut by_group: BTreeMap<&String, Vec<RuleIndex>> = BTreeMap::new();
+        for rule in held {
+            by_group.entry(group_of(rule)).or_default().push(*rule);
+        }
+        by_group.into_values().collect()
+    }
+
     /// Which of the rules that a record matched must stay.
-    fn staying(&self, held: &[RuleIndex]) -> Staying {
+    fn staying(&self, held: &[RuleIndex], changed: &ChangedPeers<'_>) -> Staying {
         let rule = |index: &RuleIndex| &self.timeline.rules[index.index()];
         let sure: Vec<RuleIndex> = held.iter().copied().filter(|it| !rule(it).is_one_icmp_type()).collect();
         if sure.is_empty() {
@@ -268,8 +305,16 @@ impl Case<'_> {
         // A reference that is not known to work covers no rule that names addresses.
         let is_path_known =
             |it: &RuleIndex| !matches!(rule(it).peer, Peer::Group(_)) || self.proof.holds(*it);
-        let known: Vec<RuleIndex> = sure.iter().copied().filter(is_path_known).collect();
-        Staying::OneOf(if known.is_empty() { sure } else { known })
+        // Whom a reference or a list meant then, it may not mean now.
+        let is_lasting = |it: &RuleIndex| !changed.holds(&rule(it).peer);
+        let known: Vec<RuleIndex> = sure.iter().copied().filter(is_path_known).filter(is_lasting).collect();
+        if !known.is_empty() {
+            Staying::OneOf(known)
+        } else if sure.iter().all(is_lasting) {
+            Staying::OneOf(sure)
+        } else {
+            Staying::All
+        }
     }
 
     /// Two that cover each other never go both; where the configuration is the only ground, no rule of the cover goes.
@@ -282,6 +327,36 @@ impl Case<'_> {
                     demands.insert(vec![rule.0.min(other.0), rule.0.max(other.0)]);
                 }
             }
+        }
+    }
+}
+
+/// Groups whose members, and lists whose entries, were not always those of the newest state.
+struct ChangedPeers<'a> {
+    groups: BTreeSet<&'a str>,
+    lists: BTreeSet<&'a str>,
+}
+
+impl<'a> ChangedPeers<'a> {
+    fn of(timeline: &'a Timeline) -> Self {
+        let mut peers = Self { groups: BTreeSet::new(), lists: BTreeSet::new() };
+        for pair in timeline.states.windows(2) {
+            let [before, state] = pair else { continue };
+            for (id, now) in changed(&before.interfaces, &state.interfaces) {
+                let both = [before.interfaces.get(id), now];
+                let groups = both.into_iter().flatten().flat_map(|interface| &interface.group_ids);
+                peers.groups.extend(groups.map(String::as_str));
+            }
+            peers.lists.extend(changed(&before.prefix_lists, &state.prefix_lists).map(|(id, _)| id.as_str()));
+        }
+        peers
+    }
+
+    fn holds(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Group(id) => self.groups.contains(id.as_str()),
+            Peer::PrefixList(id) => self.lists.contains(id.as_str()),
+            Peer::Cidr(_) | Peer::BadCidr(_) => false,
         }
     }
 }

@@ -20,7 +20,8 @@ impl Baseline {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let former = Former::read(path)?;
         let mut worst: BTreeMap<String, Severity> = BTreeMap::new();
-        for finding in former.all() {
+        // What was accepted then and is not now is back.
+        for finding in former.shown() {
             let severity = worst.entry(finding.id.clone()).or_insert(finding.severity);
             *severity = finding.severity.max(*severity);
         }

@@ -49,6 +49,11 @@ impl Former {
         Ok(former)
     }
 
+    /// What was shown as a finding then, by that report or by its own baseline.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &FormerFinding> {
+        self.findings.iter().chain(&self.known)
+    }
+
     /// Everything that stood open then, whether shown or not.
     pub(super) fn all(&self) -> impl Iterator<Item = &FormerFinding> {
         self.findings.iter().chain(&self.suppressed).chain(&self.known)

@@ -158,7 +158,11 @@ fn keep_accepted_rules(report: &mut Report) {
     let accepted = |rule_key: &str| {
         report.suppressed.iter().any(|accepted| {
             let kind = accepted.finding.id.strip_suffix(rule_key).and_then(|kind| kind.strip_suffix('/'));
+            let group = accepted.finding.id.strip_prefix("unattached_group/");
             matches!(kind, Some("unused_rule" | "redundant_rule" | "ineffective_rule"))
+                || group.is_some_and(|group| {
+                    rule_key.strip_prefix(group).is_some_and(|rest| rest.starts_with(':'))
+                })
         })
     };
     let set = &mut report.removal_set;

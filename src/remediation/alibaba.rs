@@ -1,4 +1,4 @@
-//! `aliyun ecs RevokeSecurityGroup` and its kin.
+//! `aliyun ecs RevokeSecurityGroup` and its kin. Values stand behind an equals sign, for `-1/-1` is one.
 //!
 //! Source: <https://www.alibabacloud.com/help/en/ecs/developer-reference/api-ecs-2014-05-26-revokesecuritygroup>.
 
@@ -34,50 +34,54 @@ pub(super) fn command(subject: &Subject<'_>, deed: Deed) -> Result<Command, Impo
     };
     let parameter = |name: &str| format!("--Permissions.1.{name}");
     let mut command = Command::new(&["aliyun", "ecs", call])
-        .option_if("--RegionId", &subject.group.region)
-        .option("--SecurityGroupId", &rule.group_id)
-        .option(&parameter("IpProtocol"), protocol);
+        .joined_if("--RegionId", &subject.group.region)
+        .joined("--SecurityGroupId", &rule.group_id)
+        .joined(&parameter("IpProtocol"), protocol);
     command = match &ranked.port_list {
-        Some(list) => command.option(&parameter("PortRangeListId"), &list.id),
-        None => command.option(&parameter("PortRange"), &ports(rule.from_port, rule.to_port)),
+        Some(list) => command.joined(&parameter("PortRangeListId"), &list.id),
+        None => command.joined(&parameter("PortRange"), &ports(rule.from_port, rule.to_port)),
     };
     command = match &rule.peer {
         Peer::Cidr(net @ IpNet::V4(_)) => {
-            command.option(&parameter(&format!("{far}CidrIp")), &net.to_string())
+            command.joined(&parameter(&format!("{far}CidrIp")), &net.to_string())
         }
         Peer::Cidr(net @ IpNet::V6(_)) => {
-            command.option(&parameter(&format!("Ipv6{far}CidrIp")), &net.to_string())
+            command.joined(&parameter(&format!("Ipv6{far}CidrIp")), &net.to_string())
         }
         Peer::Group(group) => {
+            // The account of a group is that of the interfaces that carry it; where none does, it is nobody's.
+            if !subject.state.groups.contains_key(group) {
+                return Err(super::STRANGER);
+            }
             let owner = subject.owner_of(group).filter(|owner| *owner != subject.group.owner_id);
             command
-                .option(&parameter(&format!("{far}GroupId")), group)
-                .option_if(&parameter(&format!("{far}GroupOwnerId")), owner.unwrap_or_default())
+                .joined(&parameter(&format!("{far}GroupId")), group)
+                .joined_if(&parameter(&format!("{far}GroupOwnerId")), owner.unwrap_or_default())
         }
-        Peer::PrefixList(list) => command.option(&parameter(&format!("{far}PrefixListId")), list),
+        Peer::PrefixList(list) => command.joined(&parameter(&format!("{far}PrefixListId")), list),
         Peer::BadCidr(_) => return Err("its address range is none"),
     };
     if let Some(local) = ranked.local {
         let family = if local.addr().is_ipv6() { "Ipv6" } else { "" };
-        command = command.option(&parameter(&format!("{family}{near}CidrIp")), &local.to_string());
+        command = command.joined(&parameter(&format!("{family}{near}CidrIp")), &local.to_string());
     }
     if let Some((from, to)) = ranked.source_ports {
-        command = command.option(&parameter("SourcePortRange"), &ports(Some(from), Some(to)));
+        command = command.joined(&parameter("SourcePortRange"), &ports(Some(from), Some(to)));
     }
     let policy = if ranked.action == RuleAction::Allow { "accept" } else { "drop" };
     command = command
-        .option(&parameter("Policy"), policy)
-        .option(&parameter("Priority"), &ranked.priority.to_string());
+        .joined(&parameter("Policy"), policy)
+        .joined(&parameter("Priority"), &ranked.priority.to_string());
     if let Some(nic) = ranked.nic {
         let nic = if nic == NicType::Internet { "internet" } else { "intranet" };
-        command = command.option(&parameter("NicType"), nic);
+        command = command.joined(&parameter("NicType"), nic);
     }
     let about = subject.label.description.as_deref().unwrap_or_default();
     if deed == Deed::Authorize {
         if about.chars().any(char::is_control) {
             return Err("its description holds control characters");
         }
-        command = command.option_if(&parameter("Description"), about);
+        command = command.joined_if(&parameter("Description"), about);
     }
     Ok(command)
 }

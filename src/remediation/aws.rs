@@ -25,11 +25,13 @@ pub(super) fn command(subject: &Subject<'_>, deed: Deed) -> Result<Command, Impo
         .option_if("--region", &subject.group.region)
         .option("--group-id", &rule.group_id)
         .option("--ip-permissions", &escaped(&permission.to_string()));
-    let tags = &subject.label.tags;
+    // Those that begin so are AWS's own, and nobody else may set them.
+    let tags: Vec<_> = subject.label.tags.iter().filter(|(key, _)| !key.starts_with("aws:")).collect();
     if deed == Deed::Revoke || tags.is_empty() {
         return Ok(command);
     }
-    let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+    let tags: Vec<Value> =
+        tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
     let tags = json!([{ "ResourceType": "security-group-rule", "Tags": tags }]);
     Ok(command.option("--tag-specifications", &escaped(&tags.to_string())))
 }
@@ -72,8 +74,9 @@ fn permission(subject: &Subject<'_>, deed: Deed) -> Result<Value, Impossible> {
             "Ipv6Ranges"
         }
         Peer::Group(group) => {
+            let Some(owner) = subject.owner_of(group) else { return Err(super::STRANGER) };
             source.insert("GroupId".to_owned(), json!(group));
-            if let Some(owner) = subject.owner_of(group).filter(|owner| *owner != subject.group.owner_id) {
+            if owner != subject.group.owner_id {
                 source.insert("UserId".to_owned(), json!(owner));
             }
             "UserIdGroupPairs"

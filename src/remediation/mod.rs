@@ -13,10 +13,14 @@ mod alibaba;
 mod aws;
 mod shell;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use hashbrown::{HashMap, HashSet};
+
+use crate::findings::reason::Reason;
 use crate::render::sanitize::terminal;
+use crate::render::text::doubts;
+use crate::report::{Report, RuleRow};
 use crate::rules::ranked::Standing;
 use crate::rules::state::{Group, State};
 use crate::rules::terraform::Written;
@@ -53,6 +57,9 @@ enum Deed {
 /// Why no command can be given.
 type Impossible = &'static str;
 
+const STRANGER: Impossible =
+    "the group that it refers to is not in the snapshot, so that its account is not known";
+
 impl Subject<'_> {
     fn command(&self, deed: Deed) -> Result<Command, Impossible> {
         if matches!(self.rule.peer, Peer::BadCidr(_)) {
@@ -61,21 +68,52 @@ impl Subject<'_> {
         if self.group.ecs.is_some() { alibaba::command(self, deed) } else { aws::command(self, deed) }
     }
 
-    /// The account of a group that is referred to, where it is known.
+    /// The account of a group that is referred to. A group that is not in the snapshot may be of any.
     fn owner_of(&self, group: &str) -> Option<&str> {
         let owner = self.state.groups.get(group).map(|group| group.owner_id.as_str());
         owner.filter(|owner| !owner.is_empty())
     }
 }
 
-/// Commands for these rules of the newest state, in this order within each group. `written`: what Terraform says it
-/// writes.
-pub fn remediation(timeline: &Timeline, rules: &[RuleIndex], written: &[Written]) -> Remediation {
+/// A rule that is to go.
+#[derive(Debug, Clone)]
+pub struct Advice {
+    /// Which.
+    pub rule: RuleIndex,
+    /// Why, in a few words; empty where the reader knows.
+    pub because: String,
+    /// Whether somebody has to be asked first.
+    pub ask: Ask,
+}
+
+/// Whether somebody has to be asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// The command stands there.
+    No,
+    /// It stands behind a comment mark: its name says that it is for rare events.
+    Owner,
+}
+
+impl Advice {
+    /// What a reviewer has decided.
+    pub fn decided(rule: RuleIndex) -> Self {
+        Self { rule, because: String::new(), ask: Ask::No }
+    }
+}
+
+/// Commands for these rules of the newest state, by group, in this order. `written`: what Terraform says it writes.
+pub fn remediation(timeline: &Timeline, rules: &[Advice], written: &[Written]) -> Remediation {
     let nothing = State::default();
     let state = timeline.newest().unwrap_or(&nothing);
-    let mut by_group: BTreeMap<&str, Vec<RuleIndex>> = BTreeMap::new();
-    for index in rules {
-        by_group.entry(&timeline.rules[index.index()].group_id).or_default().push(*index);
+    // The group of the first rule comes first: the least risk does.
+    let mut by_group: Vec<(&str, Vec<&Advice>)> = Vec::new();
+    for advice in rules {
+        let id = timeline.rules[advice.rule.index()].group_id.as_str();
+        match by_group.iter_mut().find(|(group, _)| *group == id) {
+            Some((_, rules)) => rules.push(advice),
+            None => by_group.push((id, vec![advice])),
+        }
     }
     let mut apply = String::from(APPLY);
     let mut undo = String::from(UNDO);
@@ -85,27 +123,60 @@ pub fn remediation(timeline: &Timeline, rules: &[RuleIndex], written: &[Written]
         for text in [&mut apply, &mut undo, &mut removal] {
             heading(text, id, group);
         }
-        for index in rules {
+        for Advice { rule: index, because, ask } in rules {
             let (rule, label) = (&timeline.rules[index.index()], &timeline.labels[index.index()]);
             if rule.ranked.as_ref().is_some_and(|ranked| ranked.standing == Standing::Default) {
                 continue;
             }
             let subject = Subject { rule, label, group, state };
             comment(&mut apply, &subject, written);
+            if !because.is_empty() {
+                line(&mut apply, &format!("# because: {}", terminal(because)));
+                line(&mut removal, &format!("# {}", terminal(because)));
+            }
+            let held = if *ask == Ask::Owner { "# ask its owner first: " } else { "" };
             comment(&mut undo, &subject, &[]);
             for (text, deed) in [(&mut apply, Deed::Revoke), (&mut undo, Deed::Authorize)] {
                 match subject.command(deed) {
-                    Ok(command) => line(text, &command.to_string()),
+                    Ok(command) => line(text, &format!("{held}{command}")),
                     Err(why) => line(text, &format!("# no command for this rule: {why}")),
                 }
             }
             // A key may hold what begins a comment, or ends the line: then it cannot stand in a list.
             let key = rule.key();
             let listed = key == terminal(&key) && !key.contains(" #") && !key.starts_with('#');
-            line(&mut removal, if listed { &key } else { "# a rule whose key cannot stand in a list" });
+            let key = if listed {
+                format!("{held}{key}")
+            } else {
+                "# a rule whose key cannot stand in a list".to_owned()
+            };
+            line(&mut removal, &key);
         }
     }
     Remediation { files: FILES.into_iter().zip([apply, undo, removal]).collect() }
+}
+
+/// What a report advises: its removal set, with what speaks for and against each rule.
+pub fn advice(report: &Report, timeline: &Timeline) -> Vec<Advice> {
+    let rows: HashMap<&str, &RuleRow> = report.rules.iter().map(|row| (row.rule_key.as_str(), row)).collect();
+    let wanted: HashSet<&str> = report.removal_set.rules.iter().map(String::as_str).collect();
+    let indices = (0..).map(RuleIndex).zip(&timeline.rules).map(|(index, rule)| (rule.key(), index));
+    let indices: HashMap<String, RuleIndex> =
+        indices.filter(|(key, _)| wanted.contains(key.as_str())).collect();
+    let steps = report.removal_set.steps.iter().filter_map(|step| {
+        let (rule, row) = (*indices.get(&step.rule_key)?, rows.get(step.rule_key.as_str())?);
+        let mut because = step.ground.as_str().replace('_', " ");
+        if let Some(confidence) = row.usage.confidence {
+            let _ = write!(because, ", {} confidence", confidence.as_str());
+        }
+        let doubts: Vec<String> = row.usage.evidence.values().map(doubts::words).collect();
+        if !doubts.is_empty() {
+            let _ = write!(because, "; {}", doubts.join(", "));
+        }
+        let rare = row.usage.reasons.contains(&Reason::RareByName);
+        Some(Advice { rule, because, ask: if rare { Ask::Owner } else { Ask::No } })
+    });
+    steps.collect()
 }
 
 /// Writing to a String cannot fail.
@@ -169,7 +240,7 @@ pub fn made_at(remediation: &mut Remediation, now: crate::flow::Seconds) {
 const APPLY: &str = "#!/bin/sh
 # Made by flowaudit on @MADE@. Nothing has been executed. Read every line before you run any.
 #
-# Connections that are open keep working when a rule goes: AWS tracks them until they end, so that what breaks may show
+# Connections that are open keep working when a rule goes, as they are tracked until they end: what breaks may show
 # days later. Take a few rules at a time, and keep undo.sh at hand.
 #
 # The first command that fails ends the script.
@@ -179,7 +250,7 @@ set -eu
 const UNDO: &str = "#!/bin/sh
 # Made by flowaudit on @MADE@. Puts back exactly the rules that apply.sh takes away. A rule that comes back has a new id.
 #
-# A command that fails because the rule is there (InvalidPermission.Duplicate) does no harm; the others go on.
+# A command that fails because the rule is there already does no harm; the others go on.
 ";
 
 const REMOVAL: &str = "# Made by flowaudit on @MADE@. Take out the lines of rules that are to stay, then see what the rest would do:

@@ -22,7 +22,20 @@ impl Command {
         self
     }
 
+    /// An option and its value as one word: some programs take a value that begins with a dash for an option.
+    #[must_use]
+    pub(super) fn joined(mut self, name: &str, value: &str) -> Self {
+        self.words.push(format!("{name}={}", quoted(value)));
+        self
+    }
+
     /// The same, where there is a value.
+    #[must_use]
+    pub(super) fn joined_if(self, name: &str, value: &str) -> Self {
+        if value.is_empty() { self } else { self.joined(name, value) }
+    }
+
+    /// An option and its value, where there is one.
     #[must_use]
     pub(super) fn option_if(self, name: &str, value: &str) -> Self {
         if value.is_empty() { self } else { self.option(name, value) }

@@ -89,6 +89,8 @@ fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         "interface_id",
         "recommendation",
         "evidence",
+        "accepted_because",
+        "accepted_until",
     ];
     let rows = report.findings.iter().map(|finding| {
         Row::default()
@@ -101,6 +103,8 @@ fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             .text_if(finding.interface_id.as_deref())
             .text(&finding.recommendation)
             .text(&serde_json::to_string(&finding.evidence).unwrap_or_default())
+            .text_if(finding.suppressed.as_ref().map(|it| it.reason.as_str()))
+            .text_if(finding.suppressed.as_ref().map(|it| it.expires.as_str()))
     });
     table(out, &head, rows)
 }

@@ -28,7 +28,8 @@ fn plain(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
-            '@' => safe.push_str("&#64;"),
+            // What is decoded before links and mentions are looked for must not stand beside what it would mention.
+            '@' => safe.push_str("@<!-- -->"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' => {
                 safe.push('\\');
                 safe.push(c);
@@ -89,11 +90,23 @@ fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 fn findings(report: &Report, limit: usize, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "## Findings\n")?;
+    for (more, what) in
+        [(report.suppressed.len(), "accepted"), (report.known.len(), "known from the baseline")]
+    {
+        if more > 0 {
+            writeln!(out, "{} {what}.\n", count(more as u64, "finding"))?;
+        }
+    }
     if report.findings.is_empty() {
         return writeln!(out, "None.\n");
     }
     let row = |finding: &crate::findings::Finding| {
-        vec![finding.severity.as_str().to_owned(), plain(&finding.title), plain(&finding.recommendation)]
+        let accepted = finding
+            .suppressed
+            .as_ref()
+            .map(|it| format!(" (accepted until {}: {})", plain(&it.expires), plain(&it.reason)));
+        let title = format!("{}{}", plain(&finding.title), accepted.unwrap_or_default());
+        vec![finding.severity.as_str().to_owned(), title, plain(&finding.recommendation)]
     };
     let rows: Vec<_> = report.findings.iter().map(row).collect();
     table(out, &["Severity", "Finding", "What to do"], &rows, limit)
@@ -168,7 +181,7 @@ mod tests {
             ("a|b", "a\\|b"),
             ("<img src=x>", "&lt;img src=x&gt;"),
             ("[x](http://y)", "\\[x\\]\\(http:&#47;&#47;y\\)"),
-            ("@team", "&#64;team"),
+            ("@team", "@<!-- -->team"),
             ("**b**", "\\*\\*b\\*\\*"),
             ("`c`", "\\`c\\`"),
             ("a\nb", "a\\\\u\\{a\\}b"),

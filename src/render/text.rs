@@ -1,7 +1,7 @@
 //! `--format text`: for people. A summary first, then tables, worst first, nothing wider than the page.
 
 mod blocked;
-pub(super) mod doubts;
+pub(crate) mod doubts;
 pub(super) mod figures;
 mod openings;
 mod removal;

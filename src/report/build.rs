@@ -96,7 +96,7 @@ fn findings(
     let ineffective = ineffective::ineffective(timeline);
     let redundant = Redundant::of(timeline, uses, &ineffective);
     let proof = Proof::of(timeline, uses);
-    let removal_set = RemovalSet::of(&removal::Case {
+    let case = removal::Case {
         timeline,
         tally,
         uses,
@@ -106,7 +106,8 @@ fn findings(
         ineffective: &ineffective,
         redundant: &redundant,
         proof: &proof,
-    });
+    };
+    let removal_set = RemovalSet::of(&case);
     let (described, references) = (Described::of(timeline), References::of(timeline));
     let mut findings = over_broad::over_broad(timeline, uses, &run.settings.profile);
     findings.extend(unused::unused(timeline, judged));
@@ -114,7 +115,7 @@ fn findings(
     findings.extend(default_group::default_groups(timeline, attachments, described));
     findings.extend(identical::identical(timeline, &references));
     findings.extend(ineffective::findings(timeline, &ineffective));
-    findings.extend(redundant.findings(timeline, tally, uses, &proof));
+    findings.extend(redundant.findings(&case));
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
     findings.extend(stale::stale(timeline, uses, attachments, described));

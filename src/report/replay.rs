@@ -1,5 +1,7 @@
 //! What a proposal would have changed, as a value: what `replay --format json` writes, key by key.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::build::{Run, coverage};
@@ -8,6 +10,7 @@ use super::{Coverage, Generator, Window};
 use crate::findings::attachment::Attachments;
 use crate::findings::blocked::shown;
 use crate::flow::{Direction, protocol_name};
+use crate::rules::RuleIndex;
 use crate::rules::timeline::Timeline;
 use crate::tally::changes::{Certainty, Change, Row};
 
@@ -20,6 +23,8 @@ pub struct ReplayReport {
     pub generator: Generator,
     /// Of the traffic records.
     pub window: Window,
+    /// What of the proposal is not known, or may not be meant.
+    pub warnings: Vec<String>,
     /// What was let through, and would not be.
     pub newly_blocked: NewlyBlocked,
     /// What was refused, and would be let through.
@@ -37,6 +42,8 @@ pub struct NewlyBlocked {
     pub records: u64,
     /// Records of which one reading loses its rules.
     pub possible_records: u64,
+    /// Of all these, records that the newest rules would block as well: what let them through was gone before.
+    pub gone_before_records: u64,
     /// By interface, port and peer.
     pub rows: Vec<BlockedRow>,
 }
@@ -88,6 +95,8 @@ pub struct BlockedRow {
     pub lost_rules: Vec<String>,
     /// Whether the role of the records is told.
     pub certainty: &'static str,
+    /// Whether the rules lost were gone before the proposal.
+    pub gone_before: bool,
     /// Records.
     pub records: u64,
     /// Of those, records that show the end of their connection (FIN or RST): it does not outlive the change. Null where
@@ -116,11 +125,13 @@ pub struct OpenedRow {
 }
 
 /// Makes the answer of a run that was held against `proposed` too.
-pub fn report(run: &Run<'_>, proposed: &Timeline) -> ReplayReport {
+pub fn report(run: &Run<'_>, proposed: &Timeline, warnings: Vec<String>) -> ReplayReport {
     let tally = run.tally;
     let attachments = Attachments::of(run.timeline, tally);
     let mut blocked = NewlyBlocked::default();
     let mut opened = NewlyOpened::default();
+    let newest = run.timeline.newest().into_iter().flat_map(|newest| newest.groups.values());
+    let in_force: BTreeSet<RuleIndex> = newest.flat_map(|group| group.all_rules()).collect();
     for row in tally.changes.rows() {
         let rules = tally.sets.rules(row.key.rules).iter().map(|rule| proposed.rules[rule.index()].key());
         let rules: Vec<String> = rules.collect();
@@ -139,12 +150,18 @@ pub fn report(run: &Run<'_>, proposed: &Timeline) -> ReplayReport {
                         Certainty::Sure => blocked.records += records,
                         Certainty::Possible => blocked.possible_records += records,
                     }
+                    let gone_before =
+                        !tally.sets.rules(row.key.rules).iter().any(|rule| in_force.contains(rule));
+                    if gone_before {
+                        blocked.gone_before_records += records;
+                    }
                     let within = |(net, _): &(ipnet::IpNet, _)| peer.contains(net);
                     let closed = row.row.closed.iter().filter(within).map(|(_, uses)| uses.records).sum();
                     blocked.rows.push(BlockedRow {
                         flow,
                         lost_rules: rules.clone(),
                         certainty: certainty.as_str(),
+                        gone_before,
                         records,
                         closed_records: row.row.with_flags.then_some(closed),
                         first_seen,
@@ -162,6 +179,7 @@ pub fn report(run: &Run<'_>, proposed: &Timeline) -> ReplayReport {
         schema_version: "1",
         generator: Generator::OURS,
         window: Window::of(tally.window),
+        warnings,
         newly_blocked: blocked,
         newly_opened: opened,
         unexplained: Unexplained { now: tally.outcomes.unexplained, proposed: tally.changes.unexplained },

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::aws::Objects;
+use super::aws::{Extent, Objects};
 use super::load;
 use super::state::{Group, State};
+use super::terraform::{Lack, Unknown};
 use super::timeline::Timeline;
 use super::{Rule, RuleIndex};
 use crate::error::Error;
@@ -27,6 +28,8 @@ pub struct Proposal {
     pub proposed: Timeline,
     /// Rules that a list takes away, in its order.
     pub removed: Vec<RuleIndex>,
+    /// What of the proposal is not known, or may not be meant.
+    pub warnings: Vec<String>,
 }
 
 /// What a path holds.
@@ -41,6 +44,10 @@ enum Content {
 struct Replacement {
     objects: Objects,
     before: Objects,
+    /// What a plan does not know yet.
+    unknown: Vec<Unknown>,
+    /// Groups of which it does not know the rules.
+    open: BTreeSet<String>,
 }
 
 /// Reads what is proposed in place of the newest of these states.
@@ -55,8 +62,16 @@ pub fn load(path: &Path, snapshots: Snapshots) -> Result<Proposal, Error> {
             Ok(Proposal::without(now, &removed))
         }
         Content::Objects(replacement) => {
-            let Replacement { objects, before } = *replacement;
-            Ok(Proposal::with(snapshots, objects, &before))
+            let Replacement { objects, before, unknown, open } = *replacement;
+            let mut proposal = Proposal::with(snapshots, objects, &before, &open);
+            let unknown = unknown.iter().map(|it| {
+                format!(
+                    "{}: {} is not known before the plan is applied, and not replayed",
+                    it.address, it.attribute
+                )
+            });
+            proposal.warnings.extend(unknown);
+            Ok(proposal)
         }
     }
 }
@@ -67,18 +82,43 @@ impl Proposal {
         let newest = now.newest().cloned().unwrap_or_default();
         let groups = without(&newest, removed);
         let proposed = now.with_states(|state| State { groups: groups.clone(), ..state.clone() });
-        Self { now, proposed, removed: removed.iter().copied().collect() }
+        Self { now, proposed, removed: removed.iter().copied().collect(), warnings: Vec::new() }
     }
 
     /// What these objects say in place of what they are about; rules that stand in `before` and not in them are gone.
-    pub fn with(snapshots: Snapshots, objects: Objects, before: &Objects) -> Self {
+    /// Groups of `open` keep theirs.
+    pub fn with(snapshots: Snapshots, objects: Objects, before: &Objects, open: &BTreeSet<String>) -> Self {
         let (own, described) = (Own::of(&objects), objects.clone());
         let (now, then) = snapshots.into_timeline_with(objects);
-        let groups = without(&then, &gone(before, &described, &now));
+        let mut groups = without(&then, &gone(before, &described, &now));
+        let newest = now.newest().cloned().unwrap_or_default();
+        for id in open {
+            if let Some(group) = newest.groups.get(id) {
+                groups.insert(id.clone(), Arc::clone(group));
+            }
+        }
+        let warnings = lacking(&newest, &groups);
         let proposed =
             now.with_states(|state| State { groups: groups.clone(), ..own.put_into(state, &then) });
-        Self { now, proposed, removed: Vec::new() }
+        Self { now, proposed, removed: Vec::new(), warnings }
     }
+}
+
+/// Says which groups a proposal does not have any more: it may be meant, or be a part of an answer.
+fn lacking(newest: &State, groups: &imbl::OrdMap<String, Arc<Group>>) -> Vec<String> {
+    let lacking: Vec<&str> =
+        newest.groups.keys().filter(|id| !groups.contains_key(*id)).map(String::as_str).collect();
+    if lacking.is_empty() {
+        return Vec::new();
+    }
+    let named = lacking.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    let more = if lacking.len() > 5 { format!(" and {} more", lacking.len() - 5) } else { String::new() };
+    vec![format!(
+        "the proposal lacks {} of {} security groups, so all their rules count as gone: {named}{more}; a proposal is all \
+         groups of its account and region",
+        lacking.len(),
+        newest.groups.len()
+    )]
 }
 
 /// What a proposal says of interfaces and prefix lists.
@@ -140,25 +180,42 @@ fn read(path: &Path) -> Result<Content, Error> {
             path.display()
         )));
     }
-    if path.is_file() {
+    let unusable = |message: String| Error::Input(format!("{}: {message}", path.display()));
+    if !path.is_dir() {
         let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        if bytes.trim_ascii().is_empty() {
+            return Err(unusable(
+                "an empty file; --proposed takes a snapshot, a plan or a list of rules".to_owned(),
+            ));
+        }
         if let Some(named) = named(path, &bytes) {
             return Ok(Content::Removal(named));
         }
     }
-    let unusable = |message: String| Error::Input(format!("{}: {message}", path.display()));
     let loaded = load::load(&[path.display().to_string()])?;
-    let mut plans =
-        loaded.contents.iter().filter_map(|contents| Some((contents, contents.proposed.as_ref()?)));
-    if let Some((contents, proposed)) = plans.next() {
-        if plans.next().is_some() {
-            return Err(unusable("several Terraform plans; replay takes one".to_owned()));
+    let plans = loaded.contents.iter().filter_map(|contents| Some((contents, contents.proposed.as_ref()?)));
+    let plans: Vec<_> = plans.collect();
+    if let Some((contents, proposed)) = plans.first() {
+        let others = loaded.contents.iter().filter(|it| it.proposed.is_none() && it.left_aside.is_none());
+        if plans.len() > 1 || others.count() > 0 {
+            return Err(unusable(
+                "a Terraform plan beside other documents; replay takes one proposal".to_owned(),
+            ));
         }
-        let (objects, before) = (proposed.clone(), contents.objects.clone());
-        return Ok(Content::Objects(Box::new(Replacement { objects, before })));
+        let open = contents.unplanned.iter().filter(|unknown| unknown.lack == Lack::Inline);
+        let written = |unknown: &Unknown| {
+            let group = contents.written.iter().filter(|it| it.rule.is_none());
+            group.filter(|it| it.address == unknown.address).map(|it| it.group_id.clone()).collect::<Vec<_>>()
+        };
+        return Ok(Content::Objects(Box::new(Replacement {
+            objects: (*proposed).clone(),
+            before: contents.objects.clone(),
+            open: open.flat_map(written).collect(),
+            unknown: contents.unplanned.clone(),
+        })));
     }
-    let objects = match loaded.snapshots.as_slice() {
-        [snapshot] if !snapshot.objects.is_empty() => Objects::clone(&snapshot.objects),
+    let mut objects = match loaded.snapshots.as_slice() {
+        [snapshot] if speaks_of_rules(&snapshot.objects) => Objects::clone(&snapshot.objects),
         [] | [_] => {
             return Err(unusable(
                 "nothing that tells of security groups; expected answers of aws ec2 describe-*, a Terraform plan (show \
@@ -170,7 +227,21 @@ fn read(path: &Path) -> Result<Content, Error> {
             return Err(unusable(format!("{} snapshots; replay takes one proposed state", several.len())));
         }
     };
-    Ok(Content::Objects(Box::new(Replacement { objects, before: Objects::default() })))
+    // One answer of Alibaba Cloud is one group: where no list says which there are, the others stay.
+    if objects.listings.is_empty() && objects.groups.iter().flatten().any(|group| group.ecs.is_some()) {
+        objects.extent = Extent::Part;
+    }
+    let (before, unknown, open) = (Objects::default(), Vec::new(), BTreeSet::new());
+    Ok(Content::Objects(Box::new(Replacement { objects, before, unknown, open })))
+}
+
+/// Whether it can change what rules let through.
+fn speaks_of_rules(objects: &Objects) -> bool {
+    objects.groups.is_some()
+        || objects.rules_described
+        || !objects.rules.is_empty()
+        || objects.interfaces.is_some()
+        || !objects.prefix_lists.is_empty()
 }
 
 /// The rules that a removal file names: one per line (`#` begins a comment), or a report with its `removal_set`, or a
@@ -183,7 +254,8 @@ fn named(path: &Path, bytes: &[u8]) -> Option<Vec<(String, String)>> {
         return Some(rules.map(|(rule, at): (_, usize)| (rule, place(format!(" rule {at}")))).collect());
     }
     let lines = text.lines().zip(1..).filter_map(|(line, number)| {
-        let name = line.split(" #").next().unwrap_or_default().trim();
+        let comment = line.find([' ', '\t']).filter(|at| line[*at..].trim_start().starts_with('#'));
+        let name = line[..comment.unwrap_or(line.len())].trim();
         (!name.is_empty() && !name.starts_with('#')).then(|| (name.to_owned(), place(number.to_string())))
     });
     Some(lines.collect())

@@ -80,7 +80,7 @@ fn a_list_of_rules_to_remove_blocks_their_flows_in_both_directions() {
         *run.at("/newly_blocked/rows/0"),
         json!({
             "interface_id": "eni-a", "direction": "ingress", "protocol": "tcp", "port": 443, "peer": "192.0.2.1",
-            "lost_rules": [WEB], "certainty": "sure", "records": 1, "closed_records": null,
+            "lost_rules": [WEB], "certainty": "sure", "gone_before": false, "records": 1, "closed_records": null,
             "first_seen": "2026-01-01T00:00:00Z", "last_seen": "2026-01-01T00:01:00Z",
         })
     );
@@ -195,4 +195,73 @@ fn the_text_says_what_would_break_and_by_which_rule() {
                     RECORDS  POSSIBLE  PEERS  LAST SEEN         RULE\n        \
                     3         0      2  2026-01-01 02:01  sg-a:ingress:tcp:443-443:0.0.0.0/0\n";
     assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn a_proposal_of_nothing_is_a_mistake_and_a_part_of_an_account_is_told() {
+    let fixture = fixture();
+    for (name, bytes, words) in [
+        ("empty", "", "empty: an empty file"),
+        ("blank.json", " \n", "blank.json: an empty file"),
+        ("acls.json", r#"{"NetworkAcls": []}"#, "nothing that tells of security groups"),
+    ] {
+        fixture.write(name, bytes);
+        let run = replay(&fixture, name, &[]);
+        assert_eq!(run.status, Some(2), "{name}");
+        assert!(run.stderr.contains(words), "{name}: {}", run.stderr);
+    }
+    let more = [here(), vec![group("sg-b").ingress("tcp", 1, 1, "10.0.0.0/8")]].concat();
+    fixture.snapshot("snap", &more);
+    fixture.write("one.json", documents(&here()[..1])["SecurityGroups"].to_string());
+    let run = replay(&fixture, "one.json", &[]);
+    assert!(
+        run.stderr
+            .contains("the proposal lacks 1 of 2 security groups, so all their rules count as gone: sg-b")
+    );
+    assert_eq!(run.at("/warnings").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_gone_before_is_not_blamed_on_the_proposal() {
+    let fixture = Fixture::new();
+    fixture.log("log", &rows());
+    fixture.snapshot("snaps/2025-12-31", &here());
+    let without = [group("sg-a").ingress("tcp", 443, 443, "0.0.0.0/0"), here()[1].clone()];
+    fixture.snapshot("snaps/2026-01-02", &without);
+    fixture.write("none.txt", "# nothing");
+    let arguments = ["replay", "log", "--snapshot", "snaps", "--proposed", "none.txt", "--format", "json"];
+    let run = fixture.run(&[&arguments[..], &["--fail-on", "blocked"]].concat()).exit(0);
+    assert_eq!(blocked(&run), [format!("eni-a ingress tcp 22 10.9.9.9 1 {SSH}")]);
+    assert_eq!(*run.at("/newly_blocked/gone_before_records"), 1);
+    assert_eq!(*run.at("/newly_blocked/rows/0/gone_before"), true);
+}
+
+/// A plan that adds a rule whose range is not known yet, and one of whose group no inline rule is known.
+#[test]
+fn what_a_plan_does_not_know_yet_is_told_and_takes_nothing_away() {
+    let fixture = fixture();
+    let group = json!({
+        "address": "aws_security_group.a", "mode": "managed", "type": "aws_security_group", "name": "a",
+        "values": { "id": "sg-a", "name": "sg-a", "vpc_id": "vpc-1", "owner_id": "111111111111" },
+    });
+    let plan = json!({
+        "format_version": "1.2", "terraform_version": "1.9.0",
+        "prior_state": { "format_version": "1.0", "values": { "root_module": { "resources": [group] } } },
+        "planned_values": { "root_module": { "resources": [group] } },
+        "resource_changes": [{
+            "address": "aws_security_group.a", "mode": "managed", "type": "aws_security_group", "name": "a",
+            "change": {
+                "actions": ["update"], "before": group["values"], "after": group["values"],
+                "after_unknown": { "ingress": true },
+            },
+        }],
+    });
+    fixture.write("plan.json", plan.to_string());
+    let run = replay(&fixture, "plan.json", &["--fail-on", "blocked"]).exit(0);
+    assert!(
+        run.stderr.contains("aws_security_group.a: ingress is not known before the plan is applied"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(*run.at("/newly_blocked/records"), 0);
 }

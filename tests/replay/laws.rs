@@ -108,16 +108,22 @@ fn proposals(seed: u64, whose: Whose) -> (Vec<(&'static str, Proposal)>, Vec<Own
     let removed: BTreeSet<RuleIndex> = rules.filter(|_| dice.chance(40)).collect();
     let mut proposals = vec![("some rules removed", Proposal::without(now, &removed))];
     let same = snapshots.last().unwrap().objects.as_ref().clone();
-    proposals.push(("the same", Proposal::with(history(snapshots.clone()), same, &Objects::default())));
+    proposals.push((
+        "the same",
+        Proposal::with(history(snapshots.clone()), same, &Objects::default(), &BTreeSet::new()),
+    ));
     if snapshots.len() > 1 {
         let last = Arc::unwrap_or_clone(snapshots.pop().unwrap().objects);
         let mut alone = last.clone();
         (alone.interfaces, alone.subnets, alone.acls) = (None, None, None);
         proposals.push((
             "the last snapshot",
-            Proposal::with(history(snapshots.clone()), last, &Objects::default()),
+            Proposal::with(history(snapshots.clone()), last, &Objects::default(), &BTreeSet::new()),
         ));
-        proposals.push(("its rules alone", Proposal::with(history(snapshots), alone, &Objects::default())));
+        proposals.push((
+            "its rules alone",
+            Proposal::with(history(snapshots), alone, &Objects::default(), &BTreeSet::new()),
+        ));
     }
     (proposals, flows)
 }

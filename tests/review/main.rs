@@ -10,6 +10,7 @@ mod covers;
 mod fixture;
 mod followup;
 mod formats;
+mod regressions;
 mod remediation;
 mod removal;
 mod run;

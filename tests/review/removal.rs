@@ -5,32 +5,64 @@ use std::collections::BTreeSet;
 use flowaudit::attribution::judge::Role;
 use flowaudit::findings::removal::fewest::Method;
 use flowaudit::findings::removal::{Case, RemovalSet};
+use flowaudit::rules::state::State;
+use flowaudit::rules::timeline::Timeline;
 use flowaudit::rules::{Peer, RuleIndex};
 use flowaudit::tally::UsageKey;
 
 use crate::account::{Whose, estate};
 use crate::run::{tally, with_case};
 
-/// Whether what matched still does when some rules are gone: surely, and by a path that is known where addresses go.
-fn is_allowed(case: &Case<'_>, matched: &[RuleIndex], gone: &BTreeSet<RuleIndex>) -> bool {
+/// Whether a group's members or a list's entries are the same in every state.
+fn is_lasting(timeline: &Timeline, peer: &Peer) -> bool {
+    let meant = |state: &State| -> String {
+        match peer {
+            Peer::Group(group) => {
+                let members = state.interfaces.values().filter(|it| it.group_ids.contains(group));
+                format!("{:?}", members.collect::<Vec<_>>())
+            }
+            Peer::PrefixList(list) => format!("{:?}", state.prefix_lists.get(list)),
+            Peer::Cidr(_) | Peer::BadCidr(_) => String::new(),
+        }
+    };
+    timeline.states.iter().all(|state| meant(state) == meant(timeline.newest().unwrap()))
+}
+
+/// Whether what matched on an interface still does when some rules are gone: surely, by a path that is known where
+/// addresses go, and by the newest state.
+fn is_allowed(case: &Case<'_>, interface: &str, matched: &[RuleIndex], gone: &BTreeSet<RuleIndex>) -> bool {
     let newest = case.timeline.newest().unwrap();
+    let rule = |index: &RuleIndex| &case.timeline.rules[index.index()];
     let is_held =
         |rule: &RuleIndex| newest.groups.values().any(|group| group.all_rules().any(|own| own == *rule));
     let held: Vec<RuleIndex> = matched.iter().copied().filter(is_held).collect();
-    if held.iter().all(|rule| !gone.contains(rule)) {
-        return true;
-    }
-    let rule = |index: &RuleIndex| &case.timeline.rules[index.index()];
-    let stays = |strict: bool| {
-        held.iter().any(|it| {
-            let unproven = matches!(rule(it).peer, Peer::Group(_)) && !case.proof.holds(*it);
-            !(gone.contains(it) || rule(it).is_one_icmp_type() || strict && unproven)
-        })
+    let carried = newest.interfaces.get(interface).map(|it| it.group_ids.clone()).unwrap_or_default();
+    let applying: Vec<RuleIndex> =
+        held.iter().copied().filter(|it| carried.contains(&rule(it).group_id)).collect();
+    let groups: BTreeSet<&String> = held.iter().map(|it| &rule(it).group_id).collect();
+    let parts: Vec<Vec<RuleIndex>> = if applying.is_empty() {
+        let of = |group: &&String| held.iter().copied().filter(|it| rule(it).group_id == **group).collect();
+        groups.iter().map(of).collect()
+    } else {
+        vec![applying]
     };
-    let other_than_unproven = held.iter().any(|it| {
-        !rule(it).is_one_icmp_type() && (!matches!(rule(it).peer, Peer::Group(_)) || case.proof.holds(*it))
-    });
-    stays(other_than_unproven)
+    parts.iter().all(|held| {
+        if held.iter().all(|rule| !gone.contains(rule)) {
+            return true;
+        }
+        let sure: Vec<&RuleIndex> = held.iter().filter(|it| !rule(it).is_one_icmp_type()).collect();
+        let is_proven = |it: &RuleIndex| !matches!(rule(it).peer, Peer::Group(_)) || case.proof.holds(*it);
+        let lasts = |it: &RuleIndex| is_lasting(case.timeline, &rule(it).peer);
+        let best: Vec<&RuleIndex> = sure.iter().copied().filter(|it| is_proven(it) && lasts(it)).collect();
+        let covering = if !best.is_empty() {
+            best
+        } else if sure.iter().all(|it| lasts(it)) {
+            sure
+        } else {
+            return false;
+        };
+        covering.into_iter().any(|it| !gone.contains(it))
+    })
 }
 
 /// Where rules that are gone let a record through alone, one that may have taken their place stays.
@@ -67,10 +99,12 @@ fn is_clean(case: &Case<'_>, gone: &BTreeSet<RuleIndex>) -> bool {
         && case.tally.usage.keys().all(|key| no_heir_goes(case, key, gone))
         && case.tally.usage.keys().all(|key| {
             let (forward, reply) = (case.tally.sets.rules(key.forward), case.tally.sets.rules(key.reply));
+            let interface = case.tally.slots.name(key.interface);
+            let allowed = |set| is_allowed(case, &interface, set, gone);
             match key.role {
-                Role::Forward => is_allowed(case, forward, gone),
-                Role::Reply => is_allowed(case, reply, gone),
-                Role::Undecided => is_allowed(case, forward, gone) && is_allowed(case, reply, gone),
+                Role::Forward => allowed(forward),
+                Role::Reply => allowed(reply),
+                Role::Undecided => allowed(forward) && allowed(reply),
             }
         })
 }

@@ -166,7 +166,40 @@ impl Placed<'_> {
         let shared = *own == RuleProtocol::All
             || *others == RuleProtocol::All
             || numbers().any(|number| self.rule.protocol_numbers().contains(number));
-        shared && (self.rule.peer == other.rule.peer || self.addresses.meets(&other.addresses))
+        shared
+            && self.shares_ports(other)
+            && (self.rule.peer == other.rule.peer || self.addresses.meets(&other.addresses))
+    }
+
+    /// Whether some port is that of both; every port is the same to protocols without.
+    fn shares_ports(&self, other: &Self) -> bool {
+        if !self.rule.protocol.tests_ports() || !other.rule.protocol.tests_ports() {
+            return true;
+        }
+        let others = other.rule.port_ranges();
+        let meets = |(from, to): &(u16, u16)| others.iter().any(|(first, last)| from <= last && first <= to);
+        self.rule.port_ranges().iter().any(meets)
+    }
+
+    /// The rules of `beside` that take something of what this rule decides, in the order in which they are asked.
+    fn taking<'b>(&self, beside: &[&'b Self], near: &[IpNet]) -> Vec<&'b Self> {
+        let mut taking: BTreeSet<RuleIndex> = BTreeSet::new();
+        for point in self.points(beside) {
+            let mut left = Addresses::clone(&self.addresses);
+            for other in beside.iter().filter(|other| point.is_of(other.rule)) {
+                let takes = other.rule.peer == self.rule.peer || left.meets(&other.addresses);
+                if left.is_empty() || !takes || !asks_no_more_than(other.rule, self.rule, near) {
+                    continue;
+                }
+                taking.insert(other.index);
+                left = if other.rule.peer == self.rule.peer {
+                    Addresses::default()
+                } else {
+                    left.minus(&other.addresses)
+                };
+            }
+        }
+        beside.iter().copied().filter(|other| taking.contains(&other.index)).collect()
     }
 
     /// Whether nothing is different without this rule, where these stand beside it, in the order in which they are asked.
@@ -217,6 +250,7 @@ impl Placed<'_> {
         if let Some(alone) = own.iter().find(|one| holds(&[**one])) {
             return vec![alone];
         }
+        let mut own = self.taking(&own, near);
         let mut at = own.len();
         while at > 0 && own.len() <= MOST_PRUNED {
             at -= 1;
@@ -314,5 +348,5 @@ impl Point {
     }
 }
 
-/// Beyond so many rules those that could be left out are not looked for.
+/// Beyond so many rules that each take something, those that could be left out all the same are not looked for.
 const MOST_PRUNED: usize = 64;

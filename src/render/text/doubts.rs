@@ -4,7 +4,7 @@ use super::figures::{count, minute, percent, thousands};
 use crate::findings::reason::{Doubt, Extent};
 use crate::render::sanitize::terminal;
 
-pub(in crate::render) fn words(doubt: &Doubt) -> String {
+pub(crate) fn words(doubt: &Doubt) -> String {
     match doubt {
         Doubt::InterfaceSilent { interfaces, .. } => {
             format!("no ACCEPT on {}", count(*interfaces, "interface"))

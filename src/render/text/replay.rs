@@ -41,6 +41,10 @@ fn summary(report: &ReplayReport, page: Page, out: &mut dyn Write) -> io::Result
             count(lost.len() as u64, "rule")
         ),
     };
+    let blocked = match report.newly_blocked.gone_before_records {
+        0 => blocked,
+        gone => format!("{blocked}; {} of them by rules that are gone already", thousands(gone)),
+    };
     let opened = match report.newly_opened.records {
         0 => "nothing that these logs show refused".to_owned(),
         records => format!("{} that were refused", count(records, "record")),

@@ -48,6 +48,8 @@ pub struct Contents {
     pub proposed: Option<Objects>,
     /// Which Terraform resource writes a group or a rule.
     pub written: Vec<Written>,
+    /// What a Terraform plan does not know yet.
+    pub unplanned: Vec<Unknown>,
     /// What changed when.
     pub changes: BTreeSet<Change>,
     /// The first and last event of a trail, by account and region.
@@ -130,6 +132,7 @@ impl Contents {
             self.objects.add_up(Objects { extent: Extent::Part, ..state });
         }
         if let Some(proposed) = read.proposed {
+            self.unplanned.extend(read.unknown);
             let proposed = Objects { extent: Extent::Part, ..proposed };
             self.proposed.get_or_insert_default().add_up(proposed);
         }
