@@ -49,14 +49,10 @@ pub(super) fn command(subject: &Subject<'_>, deed: Deed) -> Result<Command, Impo
             command.joined(&parameter(&format!("Ipv6{far}CidrIp")), &net.to_string())
         }
         Peer::Group(group) => {
-            // The account of a group is that of the interfaces that carry it; where none does, it is nobody's.
-            if !subject.state.groups.contains_key(group) {
-                return Err(super::STRANGER);
-            }
-            let owner = subject.owner_of(group).filter(|owner| *owner != subject.group.owner_id);
+            let owner = subject.other_owner(group)?;
             command
                 .joined(&parameter(&format!("{far}GroupId")), group)
-                .joined_if(&parameter(&format!("{far}GroupOwnerId")), owner.unwrap_or_default())
+                .joined_if(&parameter(&format!("{far}GroupOwnerAccount")), owner.unwrap_or_default())
         }
         Peer::PrefixList(list) => command.joined(&parameter(&format!("{far}PrefixListId")), list),
         Peer::BadCidr(_) => return Err("its address range is none"),

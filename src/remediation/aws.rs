@@ -74,9 +74,8 @@ fn permission(subject: &Subject<'_>, deed: Deed) -> Result<Value, Impossible> {
             "Ipv6Ranges"
         }
         Peer::Group(group) => {
-            let Some(owner) = subject.owner_of(group) else { return Err(super::STRANGER) };
             source.insert("GroupId".to_owned(), json!(group));
-            if owner != subject.group.owner_id {
+            if let Some(owner) = subject.other_owner(group)? {
                 source.insert("UserId".to_owned(), json!(owner));
             }
             "UserIdGroupPairs"

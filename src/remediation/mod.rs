@@ -68,10 +68,15 @@ impl Subject<'_> {
         if self.group.ecs.is_some() { alibaba::command(self, deed) } else { aws::command(self, deed) }
     }
 
-    /// The account of a group that is referred to. A group that is not in the snapshot may be of any.
-    fn owner_of(&self, group: &str) -> Option<&str> {
-        let owner = self.state.groups.get(group).map(|group| group.owner_id.as_str());
-        owner.filter(|owner| !owner.is_empty())
+    /// The account of a group that is referred to, where it is another one. A group of which neither the rule says that nor
+    /// the snapshot says anything may be of any.
+    fn other_owner(&self, group: &str) -> Result<Option<&str>, Impossible> {
+        if let Some(owner) = self.label.peer_owner.as_deref() {
+            return Ok(Some(owner));
+        }
+        let Some(group) = self.state.groups.get(group) else { return Err(STRANGER) };
+        let owner = Some(group.owner_id.as_str());
+        Ok(owner.filter(|owner| !owner.is_empty() && *owner != self.group.owner_id))
     }
 }
 

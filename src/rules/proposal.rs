@@ -26,7 +26,7 @@ pub struct Proposal {
     pub now: Timeline,
     /// As they would be.
     pub proposed: Timeline,
-    /// Rules that a list takes away, in its order.
+    /// Rules that a list takes away, ascending.
     pub removed: Vec<RuleIndex>,
     /// What of the proposal is not known, or may not be meant.
     pub warnings: Vec<String>,

@@ -41,6 +41,8 @@ pub struct Label {
     pub tags: Vec<(String, String)>,
     /// `PeeringStatus` of the peering that the referenced group is reached by, the newest known.
     pub peering_status: Option<String>,
+    /// The account of the group that is referred to, where it is another one, the newest known.
+    pub peer_owner: Option<String>,
 }
 
 impl Label {
@@ -57,6 +59,9 @@ impl Label {
         }
         if let Some(status) = &document.peering_status {
             self.peering_status = Some(status.clone());
+        }
+        if let Some(owner) = &document.peer_owner {
+            self.peer_owner = Some(owner.clone());
         }
     }
 }

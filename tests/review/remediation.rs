@@ -208,3 +208,91 @@ fn terraform_is_told_where_it_writes_the_rule() {
     let hint = "# Terraform writes it as aws_vpc_security_group_ingress_rule.old: take that out of the configuration instead\n";
     assert!(apply.contains(hint), "{apply}");
 }
+
+#[test]
+fn a_group_of_another_account_is_named_with_it_and_a_stranger_gets_no_command() {
+    let pair = |id: &str, user: Option<&str>| {
+        let mut pair = json!({ "GroupId": id });
+        if let Some(user) = user {
+            pair["UserId"] = json!(user);
+        }
+        json!({ "IpProtocol": "tcp", "FromPort": 99, "ToPort": 99, "UserIdGroupPairs": [pair] })
+    };
+    let own = group("sg-a")
+        .push("IpPermissions", pair("sg-far", Some("999999999999")))
+        .push("IpPermissions", pair("sg-gone", None))
+        .ingress("tcp", 22, 22, "10.0.0.0/8");
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &[own, interface("eni-a", "10.0.0.5", &["sg-a"])]);
+    fixture.log("log", &[row("eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT")]);
+    fixture.write("list.txt", "sg-a:ingress:tcp:99-99:sg-far\nsg-a:ingress:tcp:99-99:sg-gone\n");
+    let run = fixture.run(&[
+        "replay",
+        "log",
+        "--snapshot",
+        "snap",
+        "--proposed",
+        "list.txt",
+        "--remediation",
+        "fix",
+    ]);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    let calls = calls(&fixture, "fix/undo.sh");
+    assert_eq!(calls.len(), 1);
+    assert_eq!(
+        permissions(&calls[0])["UserIdGroupPairs"],
+        json!([{ "GroupId": "sg-far", "UserId": "999999999999" }])
+    );
+    assert!(
+        read(&fixture, "fix/apply.sh")
+            .contains("# no command for this rule: the group that it refers to is not in the snapshot")
+    );
+}
+
+#[test]
+fn commands_of_alibaba_cloud_give_each_value_in_one_word_with_its_option() {
+    let fixture = Fixture::new();
+    let permission = |protocol: &str, ports: &str, source: (&str, &str)| {
+        json!({ "Direction": "ingress", "Policy": "Accept", "Priority": "1", "IpProtocol": protocol, "PortRange": ports,
+                source.0: source.1, "NicType": "intranet", "Description": "-rf it's" })
+    };
+    let mut other = permission("ALL", "-1/-1", ("SourceGroupId", "sg-bpfar"));
+    other["SourceGroupOwnerAccount"] = json!("6543210987654321");
+    let group = json!({
+        "SecurityGroupId": "sg-bp1", "SecurityGroupName": "x", "RegionId": "eu-central-1", "VpcId": "vpc-1", "InnerAccessPolicy": "Accept",
+        "Permissions": { "Permission": [permission("ICMP", "-1/-1", ("SourceCidrIp", "10.0.0.0/8")), other] },
+    });
+    fixture.write("snap/group.json", group.to_string());
+    let keys = "sg-bp1:ingress:icmp:-1--1:10.0.0.0/8:1:allow\nsg-bp1:ingress:-1:-1--1:sg-bpfar:1:allow\n";
+    fixture.write("list.txt", keys);
+    fixture.log("log", &[row("eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT")]);
+    let run = fixture.run(&[
+        "replay",
+        "log",
+        "--snapshot",
+        "snap",
+        "--proposed",
+        "list.txt",
+        "--remediation",
+        "fix",
+    ]);
+    assert_eq!(run.status, Some(0), "{}", run.stderr);
+    let calls = calls(&fixture, "fix/undo.sh");
+    let expected = [
+        "ecs",
+        "AuthorizeSecurityGroup",
+        "--RegionId=eu-central-1",
+        "--SecurityGroupId=sg-bp1",
+        "--Permissions.1.IpProtocol=ICMP",
+        "--Permissions.1.PortRange=-1/-1",
+        "--Permissions.1.SourceCidrIp=10.0.0.0/8",
+        "--Permissions.1.Policy=accept",
+        "--Permissions.1.Priority=1",
+        "--Permissions.1.Description=-rf it's",
+    ];
+    assert_eq!(calls[1], expected);
+    assert!(
+        calls[0].contains(&"--Permissions.1.SourceGroupOwnerAccount=6543210987654321".to_owned()),
+        "{calls:?}"
+    );
+}

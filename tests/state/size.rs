@@ -70,6 +70,7 @@ impl Estate {
             region: "us-east-1".to_owned(),
             vpc_id: "vpc-0a1b2c3d4e5f60718".to_owned(),
             peering_status: None,
+            peer_owner: None,
         };
         let mut objects = Objects {
             groups: Some(List::default()),

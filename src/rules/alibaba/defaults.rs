@@ -64,5 +64,6 @@ fn default(group: &GroupDocument, direction: Direction, peer: Peer, priority: u8
         region: group.region.clone(),
         vpc_id: group.vpc_id.clone(),
         peering_status: None,
+        peer_owner: None,
     }
 }

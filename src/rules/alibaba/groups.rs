@@ -124,7 +124,16 @@ fn rule(group: &GroupDocument, permission: Answer<'_>) -> Result<RuleDocument, S
         region: group.region.clone(),
         vpc_id: group.vpc_id.clone(),
         peering_status: None,
+        peer_owner: permission.text(owner_of_peer(direction)).map(Into::into),
     })
+}
+
+/// Where the account of a group that is referred to stands, if it is another one.
+fn owner_of_peer(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "SourceGroupOwnerAccount",
+        Direction::Egress => "DestGroupOwnerAccount",
+    }
 }
 
 fn ranked(

@@ -224,16 +224,18 @@ impl Objects {
         let protocol = RuleProtocol::parse(&permission.ip_protocol);
         let (from_port, to_port) = ports(&group.id, &protocol, permission.from_port, permission.to_port)?;
         let v4 = permission.ip_ranges.into_iter();
-        let v4 = v4.map(|range| (Peer::cidr(&range.cidr_ip), range.description, None));
+        let v4 = v4.map(|range| (Peer::cidr(&range.cidr_ip), range.description, (None, None)));
         let v6 = permission.ipv6_ranges.into_iter();
-        let v6 = v6.map(|range| (Peer::cidr(&range.cidr_ipv6), range.description, None));
+        let v6 = v6.map(|range| (Peer::cidr(&range.cidr_ipv6), range.description, (None, None)));
         let lists = permission.prefix_list_ids.into_iter();
-        let lists = lists.map(|list| (Peer::PrefixList(list.prefix_list_id), list.description, None));
+        let lists = lists.map(|list| (Peer::PrefixList(list.prefix_list_id), list.description, (None, None)));
         // A stale reference may come without its GroupId; what is left of it names the rule.
         let groups = permission.user_id_group_pairs.into_iter().map(|pair| {
-            (group_peer(pair.group_id, pair.user_id), pair.description, text(pair.peering_status))
+            let owner = other_owner(&pair.user_id, &group.owner_id);
+            let label = (text(pair.peering_status), owner);
+            (group_peer(pair.group_id, pair.user_id), pair.description, label)
         });
-        for (peer, description, peering_status) in v4.chain(v6).chain(lists).chain(groups) {
+        for (peer, description, (peering_status, peer_owner)) in v4.chain(v6).chain(lists).chain(groups) {
             let rule = Rule {
                 group_id: group.id.clone(),
                 direction,
@@ -252,6 +254,7 @@ impl Objects {
                 region: group.region.clone(),
                 vpc_id: group.vpc_id.clone(),
                 peering_status,
+                peer_owner,
             });
         }
         Ok(())
@@ -262,6 +265,10 @@ impl Objects {
         let (from_port, to_port) = ports(&rule.group_id, &protocol, rule.from_port, rule.to_port)?;
         let peering_status =
             rule.referenced_group_info.as_ref().and_then(|group| text(group.peering_status.clone()));
+        let peer_owner = rule
+            .referenced_group_info
+            .as_ref()
+            .and_then(|group| other_owner(&group.user_id, &rule.group_owner_id));
         let peer = match (rule.cidr_ipv4, rule.cidr_ipv6, rule.prefix_list_id, rule.referenced_group_info) {
             (Some(cidr), ..) | (None, Some(cidr), ..) => Peer::cidr(&cidr),
             (None, None, Some(list), _) => Peer::PrefixList(list),
@@ -285,6 +292,7 @@ impl Objects {
             region: arn_region(&rule.security_group_rule_arn),
             vpc_id: String::new(),
             peering_status,
+            peer_owner,
         });
         Ok(())
     }
@@ -336,6 +344,11 @@ fn holds(wrapper: &str, items: &[Value]) -> bool {
 }
 
 /// A stale reference may come without its group id; the account that held the group then names it.
+/// The account of a group that is referred to, where it is another one than the own.
+fn other_owner(user_id: &str, own: &str) -> Option<String> {
+    (!user_id.is_empty() && !own.is_empty() && user_id != own).then(|| user_id.to_owned())
+}
+
 fn group_peer(group_id: String, user_id: String) -> Peer {
     Peer::Group(if group_id.is_empty() { user_id } else { group_id })
 }

@@ -94,6 +94,9 @@ pub struct RuleDocument {
     /// `PeeringStatus` of a reference to a group of a peered VPC: a label, for it changes while the rule stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peering_status: Option<String>,
+    /// The account of the group that is referred to, where it is another one (`UserId`, `SourceGroupOwnerAccount`): a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_owner: Option<String>,
 }
 
 impl GroupDocument {
@@ -115,6 +118,7 @@ impl RuleDocument {
             region: String::new(),
             vpc_id: String::new(),
             peering_status: None,
+            peer_owner: None,
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn created(event: &Event<'_>) -> Result<Vec<What>, String> {
         region: event.region.clone(),
         vpc_id: group.vpc_id.clone(),
         peering_status: None,
+        peer_owner: None,
     };
     Ok(vec![What::Is(Life::Begins, Box::new(Resource::Group(group, vec![everything])))])
 }

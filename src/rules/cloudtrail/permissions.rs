@@ -230,5 +230,6 @@ fn document(event: &Event<'_>, rule: Rule, description: Option<String>) -> RuleD
         region: event.region.clone(),
         vpc_id: String::new(),
         peering_status: None,
+        peer_owner: None,
     }
 }

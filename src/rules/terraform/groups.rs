@@ -269,6 +269,7 @@ fn keep(rules: &mut Rules, address: &str, terms: &Terms, peers: Vec<Peer>, label
             region: label.home.1.clone(),
             vpc_id: String::new(),
             peering_status: None,
+            peer_owner: None,
         };
         rules.entry(rule).or_insert_with(|| (address.to_owned(), document));
     }
