@@ -13,6 +13,7 @@ mod alibaba;
 mod aws;
 mod shell;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use hashbrown::{HashMap, HashSet};
@@ -123,10 +124,25 @@ pub fn remediation(timeline: &Timeline, rules: &[Advice], written: &[Written]) -
     let mut apply = String::from(APPLY);
     let mut undo = String::from(UNDO);
     let mut removal = String::from(REMOVAL);
+    let accounts: BTreeSet<&str> = by_group
+        .iter()
+        .filter_map(|(id, _)| state.groups.get(*id))
+        .filter(|group| group.ecs.is_none() && !group.owner_id.is_empty())
+        .map(|group| group.owner_id.as_str())
+        .collect();
+    if accounts.len() > 1 {
+        apply.push_str(ACCOUNT);
+        undo.push_str(ACCOUNT);
+    }
     for (id, rules) in by_group {
         let Some(group) = state.groups.get(id) else { continue };
         for text in [&mut apply, &mut undo, &mut removal] {
             heading(text, id, group);
+        }
+        if accounts.len() > 1 && accounts.contains(group.owner_id.as_str()) {
+            let guard = Command::new(&["if", "account"]).value(&group.owner_id);
+            line(&mut apply, &format!("{guard}; then :"));
+            line(&mut undo, &format!("{guard}; then :"));
         }
         for Advice { rule: index, because, ask } in rules {
             let (rule, label) = (&timeline.rules[index.index()], &timeline.labels[index.index()]);
@@ -156,6 +172,10 @@ pub fn remediation(timeline: &Timeline, rules: &[Advice], written: &[Written]) -
                 "# a rule whose key cannot stand in a list".to_owned()
             };
             line(&mut removal, &key);
+        }
+        if accounts.len() > 1 && accounts.contains(group.owner_id.as_str()) {
+            line(&mut apply, "fi");
+            line(&mut undo, "fi");
         }
     }
     Remediation { files: FILES.into_iter().zip([apply, undo, removal]).collect() }
@@ -250,6 +270,15 @@ const APPLY: &str = "#!/bin/sh
 #
 # The first command that fails ends the script.
 set -eu
+";
+
+/// What stands between is run with the credentials of one account at a time.
+const ACCOUNT: &str = "
+# The rules are of several accounts: what is not of the account of the present credentials is left out.
+present=$(aws sts get-caller-identity --query Account --output text)
+account() {
+    [ \"$1\" = \"$present\" ] || { echo \"left out: rules of account $1; these are the credentials of $present\" >&2; false; }
+}
 ";
 
 const UNDO: &str = "#!/bin/sh

@@ -14,6 +14,13 @@ impl Command {
         Self { words: words.iter().map(|word| (*word).to_owned()).collect() }
     }
 
+    /// A value, whatever it holds.
+    #[must_use]
+    pub(super) fn value(mut self, value: &str) -> Self {
+        self.words.push(quoted(value));
+        self
+    }
+
     /// An option and its value, whatever it holds.
     #[must_use]
     pub(super) fn option(mut self, name: &str, value: &str) -> Self {

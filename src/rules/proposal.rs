@@ -3,6 +3,7 @@
 //! What is proposed is a snapshot, a Terraform plan, or a list of rules to remove. Interfaces, their groups and addresses,
 //! and prefix lists stay those of the time of each record, unless the proposal brings its own.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -247,7 +248,8 @@ fn speaks_of_rules(objects: &Objects) -> bool {
 /// The rules that a removal file names: one per line (`#` begins a comment), or a report with its `removal_set`, or a
 /// list of keys in JSON. None: it is no such file.
 fn named(path: &Path, bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    let text = std::str::from_utf8(bytes).ok()?.trim_start_matches('\u{feff}');
+    let text = text_of(bytes)?;
+    let text = text.trim_start_matches('\u{feff}');
     let place = |what: String| format!("{}:{what}", path.display());
     if text.trim_start().starts_with(['{', '[']) {
         let rules = listed(text)?.into_iter().zip(1..);
@@ -259,6 +261,17 @@ fn named(path: &Path, bytes: &[u8]) -> Option<Vec<(String, String)>> {
         (!name.is_empty() && !name.starts_with('#')).then(|| (name.to_owned(), place(number.to_string())))
     });
     Some(lines.collect())
+}
+
+/// UTF-8, or UTF-16 with its mark, as `>` of `PowerShell` writes it. None: it is no text.
+fn text_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let number: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+    };
+    let (pairs, []) = bytes.as_chunks::<2>() else { return None };
+    String::from_utf16(&pairs.iter().map(|pair| number(*pair)).collect::<Vec<_>>()).ok().map(Cow::Owned)
 }
 
 /// What of a report names rules to remove. A report is long, and nothing else of it is looked at.

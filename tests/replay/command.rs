@@ -265,3 +265,14 @@ fn what_a_plan_does_not_know_yet_is_told_and_takes_nothing_away() {
     );
     assert_eq!(*run.at("/newly_blocked/records"), 0);
 }
+
+#[test]
+fn a_list_may_be_as_windows_writes_it() {
+    let fixture = fixture();
+    let list = format!("\u{feff}# a review\r\n{WEB}\t# the world\r\n");
+    fixture.write("crlf.txt", &list);
+    fixture.write("utf16.txt", list.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+    for name in ["crlf.txt", "utf16.txt"] {
+        assert_eq!(*replay(&fixture, name, &[]).exit(0).at("/newly_blocked/records"), 3, "{name}");
+    }
+}

@@ -296,3 +296,40 @@ fn commands_of_alibaba_cloud_give_each_value_in_one_word_with_its_option() {
         "{calls:?}"
     );
 }
+
+#[test]
+fn rules_of_several_accounts_are_not_mixed() {
+    let fixture = Fixture::new();
+    let other = group("sg-b").with("OwnerId", "222222222222").ingress("tcp", 99, 99, "10.0.0.0/8");
+    let here = interface("eni-b", "10.0.0.6", &["sg-b"]).with("OwnerId", "222222222222");
+    let objects = [
+        group("sg-a").ingress("tcp", 22, 22, "10.0.0.0/8").ingress("tcp", 99, 99, "10.0.0.0/8"),
+        other,
+        interface("eni-a", "10.0.0.5", &["sg-a"]),
+        here,
+    ];
+    fixture.snapshot("snap", &objects);
+    fixture.log("log", &[row("eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT")]);
+    fixture.write("list.txt", "sg-a:ingress:tcp:99-99:10.0.0.0/8\nsg-b:ingress:tcp:99-99:10.0.0.0/8\n");
+    fixture.run(&["replay", "log", "--snapshot", "snap", "--proposed", "list.txt", "--remediation", "fix"]);
+    fixture.write("bin/aws", "#!/bin/sh\n[ \"$1\" = sts ] && echo 222222222222 || echo \"$@\" >&3\n");
+    assert!(Command::new("chmod").arg("+x").arg(fixture.path("bin/aws")).status().unwrap().success());
+    for script in ["apply", "undo"] {
+        let output = Command::new("sh")
+            .args(["-c", &format!("sh fix/{script}.sh 3>calls")])
+            .current_dir(fixture.path("."))
+            .env("PATH", format!("{}:/usr/bin:/bin", fixture.path("bin").display()))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(
+            said.contains(
+                "left out: rules of account 111111111111; these are the credentials of 222222222222"
+            ),
+            "{said}"
+        );
+        let calls = read(&fixture, "calls");
+        assert!(calls.lines().count() == 1 && calls.contains("--group-id sg-b"), "{calls}");
+    }
+}
