@@ -32,6 +32,7 @@ pub mod unattached;
 pub mod unused;
 pub mod verdict;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,16 @@ pub struct Finding {
     /// Why it is accepted, where it is and is shown all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<Suppression>,
+}
+
+impl Finding {
+    /// Its title for people; of a finding that is accepted and shown all the same, it says so.
+    pub fn headline(&self) -> Cow<'_, str> {
+        match &self.suppressed {
+            Some(_) => Cow::Owned(format!("accepted: {}", self.title)),
+            None => Cow::Borrowed(&self.title),
+        }
+    }
 }
 
 /// Why a finding is accepted, and until when.

@@ -163,7 +163,7 @@ fn cleaning(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> 
 /// What each finding says and advises.
 fn sentences(findings: &[&Finding], page: Page, out: &mut dyn Write) -> io::Result<()> {
     for finding in findings.iter().take(page.limit) {
-        let text = format!("{}. {}", finding.title, finding.recommendation);
+        let text = format!("{}. {}", finding.headline(), finding.recommendation);
         let line = format!("{}: {}", page.severity(finding.severity), sanitize::terminal(&text));
         page.paragraph(out, &line)?;
     }

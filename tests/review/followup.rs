@@ -58,6 +58,12 @@ fn an_accepted_finding_is_told_apart_and_does_not_fail_the_run() {
     let shown = suppressed(ACCEPTED, &["--fail-on", "high", "--show-suppressed"]).exit(0);
     assert_eq!(shown.finding(SSH)["suppressed"]["reason"], "jump host, ticket 17");
     assert_eq!(ids(&shown, "/suppressed"), [SSH]);
+    let fixture = fixture();
+    fixture.write("s.toml", ACCEPTED);
+    let arguments = ["analyze", "log", "--snapshot", "snap", "--suppress", "s.toml", "--show-suppressed"];
+    let text = String::from_utf8(fixture.run(&arguments).stdout.clone()).unwrap();
+    assert!(text.contains("accepted: SSH (tcp/22) open to the"), "{text}");
+    assert!(text.contains("Until 2999-12-31: jump host, ticket 17"), "{text}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn finding(finding: &Finding, names: &BTreeMap<&str, String>) -> Row {
     let evidence = serde_json::to_string_pretty(&finding.evidence).unwrap_or_default();
     let title = format!(
         "{}<details class=\"more\"><summary>Evidence</summary><code>{}</code></details>",
-        Escaped(&finding.title),
+        Escaped(&finding.headline()),
         lines(&evidence)
     );
     Row {

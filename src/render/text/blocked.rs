@@ -70,7 +70,10 @@ fn broken(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
     }
     page.heading(out, "Internal sources refused again and again: probably broken applications")?;
     for finding in broken.iter().take(page.limit) {
-        page.paragraph(out, &format!("{}. {}", terminal(&finding.title), terminal(&finding.recommendation)))?;
+        page.paragraph(
+            out,
+            &format!("{}. {}", terminal(&finding.headline()), terminal(&finding.recommendation)),
+        )?;
     }
     match broken.len().saturating_sub(page.limit) {
         0 => Ok(()),

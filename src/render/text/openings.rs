@@ -29,7 +29,7 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
         let subject = finding.group_id.as_deref().or(finding.interface_id.as_deref()).unwrap_or_default();
         table.row(vec![
             page.severity(finding.severity),
-            terminal(&finding.title).into_owned(),
+            terminal(&finding.headline()).into_owned(),
             names.get(subject).cloned().unwrap_or_else(|| terminal(subject).into_owned()),
             exposure(finding),
         ]);
