@@ -136,10 +136,11 @@ impl Case<'_> {
     pub fn grounds(&self) -> BTreeMap<RuleIndex, Ground> {
         let Some(newest) = self.timeline.newest() else { return BTreeMap::new() };
         let rules = newest.groups.values().flat_map(|group| &group.rules).copied();
-        rules.filter_map(|index| Some((index, self.ground(index)?))).collect()
+        let well_covered = self.attachments.covered_by_all().share().unwrap_or(0) >= WELL_COVERED;
+        rules.filter_map(|index| Some((index, self.ground(index, well_covered)?))).collect()
     }
 
-    fn ground(&self, index: RuleIndex) -> Option<Ground> {
+    fn ground(&self, index: RuleIndex, well_covered: bool) -> Option<Ground> {
         let rule = self.timeline.rules.get(index.index())?;
         let (uses, judged) = (self.uses.get(index.index())?, self.judged.get(index.index())?);
         let needed = judged.has(Reason::CarriesUntrackedReplies) || judged.has(Reason::RequiredByService);
@@ -155,7 +156,7 @@ impl Case<'_> {
             return Some(Ground::Ineffective);
         }
         let ground = match judged.verdict {
-            Verdict::Unattached => self.unattached(rule, judged),
+            Verdict::Unattached => self.unattached(rule, judged, well_covered),
             Verdict::NotSeen if judged.confidence == Some(Confidence::High) => Some(Ground::NotSeen),
             Verdict::NotSeen => Some(Ground::NotSeenWithDoubt),
             Verdict::Used | Verdict::PossiblyUsed if self.redundant.never_alone.contains(&index) => {
@@ -166,8 +167,8 @@ impl Case<'_> {
         ground.or_else(|| {
             // The configuration alone tells it, whatever was logged.
             let cover = self.redundant.covered.get(&index)?;
-            let free =
-                uses.sole_records + uses.possible_sole_records == 0 && !self.carries_replies(index, uses);
+            let free = uses.sole_records + uses.possible_sole_records == 0
+                && !self.bench.carries_untracked_replies(rule);
             let group = self.timeline.newest()?.groups.get(&rule.group_id)?;
             // Interfaces that no snapshot knows may carry the group, and none of the others.
             let everywhere = cover.extent == Extent::Group || !self.bench.has_unknown_interfaces(Some(group));
@@ -179,8 +180,7 @@ impl Case<'_> {
     /// tracked.
     pub fn is_needed(&self, index: RuleIndex) -> bool {
         let rule = &self.timeline.rules[index.index()];
-        self.is_never_removed(rule)
-            || self.uses.get(index.index()).is_some_and(|uses| self.carries_replies(index, uses))
+        self.is_never_removed(rule) || self.bench.carries_untracked_replies(rule)
     }
 
     fn is_never_removed(&self, rule: &Rule) -> bool {
@@ -189,14 +189,13 @@ impl Case<'_> {
         managed::is_never_removed(rule, group.map(AsRef::as_ref), &ever)
     }
 
-    fn unattached(&self, rule: &Rule, judged: &Judged) -> Option<Ground> {
+    fn unattached(&self, rule: &Rule, judged: &Judged, well_covered: bool) -> Option<Ground> {
         if !judged.doubts.is_empty() {
             return None;
         }
         let group = self.timeline.newest()?.groups.get(&rule.group_id)?;
         let snapshots = Described::of(self.timeline).snapshots(&rule.group_id, group)?;
-        let covered = self.attachments.covered_by_all().share().unwrap_or(0);
-        let sure = snapshots.count > 1 && covered >= WELL_COVERED;
+        let sure = snapshots.count > 1 && well_covered;
         Some(if sure { Ground::Unattached } else { Ground::UnattachedWithDoubt })
     }
 
@@ -204,10 +203,6 @@ impl Case<'_> {
     fn shown(&self, index: RuleIndex, uses: &RuleUse) -> bool {
         let (forbidding, weakening) = self.bench.doubts(index, uses);
         forbidding.is_empty() && !weakening.iter().any(is_needed)
-    }
-
-    fn carries_replies(&self, index: RuleIndex, uses: &RuleUse) -> bool {
-        self.bench.doubts(index, uses).1.iter().any(is_needed)
     }
 
     /// What must stay: of each of these one, and each of those.

@@ -31,8 +31,8 @@ impl Method {
 /// Things by number, ascending.
 type Demand = Vec<u32>;
 
-/// Steps of the search of one part; then the best so far is the answer.
-const MOST_STEPS: usize = 50_000;
+/// Demands looked at in all searches together; then the best so far is the answer.
+const MOST_LOOKS: usize = 4_000_000;
 /// Above so many demands things that others are as good as are not looked for: it takes the square of them.
 const MOST_COMPARED: usize = 4_096;
 
@@ -51,10 +51,12 @@ pub fn fewest(demands: BTreeSet<Demand>, cost: &dyn Fn(u32) -> u64) -> (BTreeSet
         }
     }
     let mut method = Method::Exact;
+    let mut looks = MOST_LOOKS;
     for part in parts(open) {
-        let mut search = Search::of(greedy(&part, cost), cost);
+        let mut search = Search::of(greedy(&part, cost), cost, looks);
         search.branch(&part, 0);
-        if search.steps >= MOST_STEPS {
+        looks = search.looks;
+        if looks == 0 {
             method = Method::Greedy;
         }
         kept.extend(search.best);
@@ -178,21 +180,22 @@ fn greedy(demands: &[Demand], cost: &dyn Fn(u32) -> u64) -> Vec<u32> {
 /// Branch and bound over one part.
 struct Search<'a> {
     cost: &'a dyn Fn(u32) -> u64,
-    steps: usize,
+    /// Demands that may still be looked at.
+    looks: usize,
     best: Vec<u32>,
     best_cost: u64,
     now: Vec<u32>,
 }
 
 impl<'a> Search<'a> {
-    fn of(best: Vec<u32>, cost: &'a dyn Fn(u32) -> u64) -> Self {
+    fn of(best: Vec<u32>, cost: &'a dyn Fn(u32) -> u64, looks: usize) -> Self {
         let best_cost = best.iter().map(|thing| cost(*thing)).sum();
-        Self { cost, steps: 0, best, best_cost, now: Vec::new() }
+        Self { cost, looks, best, best_cost, now: Vec::new() }
     }
 
     fn branch(&mut self, open: &[Demand], spent: u64) {
-        self.steps += 1;
-        if self.steps > MOST_STEPS || spent + self.least(open) >= self.best_cost {
+        self.looks = self.looks.saturating_sub(open.len() + 1);
+        if self.looks == 0 || spent + self.least(open) >= self.best_cost {
             return;
         }
         // The demand with the fewest choices.

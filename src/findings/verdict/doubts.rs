@@ -175,6 +175,23 @@ impl<'a> Bench<'a> {
     /// then the reply passes by the rule.
     ///
     /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html>.
+    /// Whether replies pass by the rule that are not tracked: see [`Doubt::CarriesUntrackedReplies`].
+    pub fn carries_untracked_replies(&self, content: &Rule) -> bool {
+        // Few rules are open to the world on all ports; only of those the interfaces are looked at.
+        is_world(content)
+            && content.ranked.is_none()
+            && self
+                .untracked_replies(
+                    content,
+                    &self
+                        .attachments
+                        .interfaces_in_window(&content.group_id)
+                        .into_values()
+                        .collect::<Vec<_>>(),
+                )
+                .is_some()
+    }
+
     fn untracked_replies(&self, content: &Rule, interfaces: &[&Interface]) -> Option<Doubt> {
         // On Alibaba Cloud every session is kept.
         if content.ranked.is_some() {
