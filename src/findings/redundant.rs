@@ -60,9 +60,9 @@ impl Redundant {
         rules.iter().map(|index| self.finding(**index, case, &beside)).collect()
     }
 
-    /// Whether a rule and another one cover each other: one of them stays.
+    /// Whether a rule and another one cover each other, each alone: one of them stays.
     pub fn cover_each_other(&self, one: RuleIndex, other: RuleIndex) -> bool {
-        let covers = |a, b| self.covered.get(&a).is_some_and(|cover| cover.rules.contains(&b));
+        let covers = |a, b| self.covered.get(&a).is_some_and(|cover| cover.rules.iter().eq([&b]));
         covers(one, other) && covers(other, one)
     }
 

@@ -65,19 +65,21 @@ fn a_list_or_group_that_means_others_now_covers_nothing() {
 
 #[test]
 fn a_hundred_overlapping_rules_are_covered_by_their_neighbours_alone() {
-    let mut own = group("sg-a");
+    let mut own = group("sg-a").egress("-1", -1, -1, "10.0.0.0/8");
     for at in 0..100 {
         own = own.ingress("tcp", 1000 + 3 * at, 1005 + 3 * at, "10.0.0.0/8");
     }
     let fixture = Fixture::new();
     fixture.snapshot("snap", &[own, interface("eni-a", "10.0.0.5", &["sg-a"])]);
-    fixture.log("log", &hourly("eni-a 10.0.0.9 10.0.0.5 40000 2000 6 REJECT", 0..25));
+    fixture.log("log", &hourly("eni-a 10.0.0.5 10.0.0.9 40000 443 6 ACCEPT", 0..25));
     let run = fixture.analyze(&["log", "--snapshot", "snap", "--review-period", "1d"]).exit(0);
     let evidence = &run.finding("redundant_rule/sg-a:ingress:tcp:1030-1035:10.0.0.0/8")["evidence"];
     assert_eq!(
         evidence["covered_by"],
         json!(["sg-a:ingress:tcp:1027-1032:10.0.0.0/8", "sg-a:ingress:tcp:1033-1038:10.0.0.0/8"])
     );
+    // Neighbours together cover each, none of them alone, and nobody used any.
+    assert_eq!(run.at("/removal_set/rules").as_array().unwrap().len(), 100);
 }
 
 #[test]

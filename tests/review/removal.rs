@@ -87,14 +87,17 @@ fn is_clean(case: &Case<'_>, gone: &BTreeSet<RuleIndex>) -> bool {
     let covers = |one: &RuleIndex, other: &RuleIndex| {
         case.redundant.covered.get(one).is_some_and(|cover| cover.rules.contains(other))
     };
+    let alone = |one: &RuleIndex, other: &RuleIndex| {
+        covers(one, other) && case.redundant.covered[one].rules.len() == 1
+    };
     let by_cover_alone = |rule: &RuleIndex| {
         let never_alone = case.redundant.never_alone.contains(rule);
         case.grounds()[rule] == flowaudit::findings::removal::Ground::Redundant && !never_alone
     };
     let pairs = gone.iter().flat_map(|one| gone.iter().map(move |other| (one, other)));
-    let stays_covered = pairs
-        .into_iter()
-        .all(|(one, other)| !covers(one, other) || !(covers(other, one) || by_cover_alone(one)));
+    let stays_covered = pairs.into_iter().all(|(one, other)| {
+        !(alone(one, other) && alone(other, one) || covers(one, other) && by_cover_alone(one))
+    });
     stays_covered
         && case.tally.usage.keys().all(|key| no_heir_goes(case, key, gone))
         && case.tally.usage.keys().all(|key| {
