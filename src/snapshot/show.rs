@@ -127,6 +127,9 @@ fn permission(
         if let (Peer::Group(_), Some(status)) = (&rule.peer, &label.peering_status) {
             item.insert("PeeringStatus".to_owned(), json!(status));
         }
+        if let (Peer::Group(_), Some(owner)) = (&rule.peer, &label.peer_owner) {
+            item.insert("UserId".to_owned(), json!(owner));
+        }
         if let Some(description) = &label.description {
             item.insert("Description".to_owned(), json!(description));
         }
@@ -168,6 +171,9 @@ fn security_group_rule(timeline: &Timeline, group: &Group, index: RuleIndex) -> 
             let mut group = json!({ "GroupId": id });
             if let Some(status) = &label.peering_status {
                 group["PeeringStatus"] = json!(status);
+            }
+            if let Some(owner) = &label.peer_owner {
+                group["UserId"] = json!(owner);
             }
             put("ReferencedGroupInfo", group)
         }

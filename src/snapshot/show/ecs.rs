@@ -106,6 +106,9 @@ fn permission(rule: &Rule, label: &Label) -> Value {
         Peer::PrefixList(_) => format!("{far}PrefixListId"),
     };
     put(&key, json!(rule.peer.to_string()));
+    if let Some(owner) = &label.peer_owner {
+        put(&format!("{far}GroupOwnerAccount"), json!(owner));
+    }
     if let Some(ranked) = &rule.ranked {
         put("Priority", json!(ranked.priority.to_string()));
         put("Policy", json!(policy(ranked.action)));
