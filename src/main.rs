@@ -16,7 +16,7 @@ use flowaudit::findings::Severity;
 use flowaudit::followup::baseline::Baseline;
 use flowaudit::followup::suppress::{ShowSuppressed, Suppressions};
 use flowaudit::render::text::{Page, Paint};
-use flowaudit::report::Report;
+use flowaudit::report::{Coverage, Report};
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
@@ -166,7 +166,7 @@ fn write_report_and<T>(
     }
     written.into_iter().try_for_each(|written| written.write(&report))?;
     finish(&report, rest)?;
-    let status = status(&report, options.fail_on.map(Severity::from));
+    let status = status(&report.coverage, has_found(&report, options.fail_on.map(Severity::from)));
     // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.
     std::mem::forget(report);
     Ok(status)
@@ -201,13 +201,7 @@ fn run_replay(arguments: &Replay) -> Result<Status, Error> {
         Some(ReplayFailOn::Blocked) => blocked,
         Some(ReplayFailOn::Changed) => blocked || report.newly_opened.records > 0,
     };
-    Ok(if report.coverage.files.failed > 0 {
-        Status::Partial
-    } else if found {
-        Status::Found
-    } else {
-        Status::Done
-    })
+    Ok(status(&report.coverage, found))
 }
 
 /// A file or a pipe gets the width that most terminals and reviews have room for.
@@ -242,16 +236,21 @@ fn page(options: Place) -> Page {
     Page { width, limit: options.rows(), paint }
 }
 
-fn status(report: &Report, fail_on: Option<Severity>) -> Status {
-    if report.coverage.files.failed > 0 {
+/// A run that could not read all says so, whatever it found.
+fn status(coverage: &Coverage, found: bool) -> Status {
+    if coverage.files.failed > 0 {
         Status::Partial
-    } else if fail_on.is_some_and(|level| {
-        report.findings.iter().any(|finding| finding.severity >= level && finding.suppressed.is_none())
-    }) {
+    } else if found {
         Status::Found
     } else {
         Status::Done
     }
+}
+
+fn has_found(report: &Report, fail_on: Option<Severity>) -> bool {
+    fail_on.is_some_and(|level| {
+        report.findings.iter().any(|finding| finding.severity >= level && finding.suppressed.is_none())
+    })
 }
 
 fn run_diff(arguments: &cli::Diff) -> Result<Status, Error> {

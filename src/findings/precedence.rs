@@ -56,9 +56,8 @@ impl<'a> Precedence<'a> {
                 continue;
             }
             let set: Vec<&str> = groups.iter().copied().collect();
-            let addresses = interface.addresses.iter().copied().map(IpNet::from);
             let order = orders.entry(set.clone()).or_default();
-            order.near.extend(addresses.chain(interface.prefixes.iter().copied()));
+            order.near.extend(interface.nets());
             for group in groups {
                 sets.entry(group).or_default().insert(set.clone());
             }

@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::render::text::figures::window;
 use crate::report::Report;
 use markup::Escaped;
 
@@ -43,7 +44,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let title = format!("Security groups, {}", summary::window(report));
+    let title = format!("Security groups, {}", window(&report.window));
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         hash(STYLE),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::sanitize::terminal;
-use super::text::figures::{count, minute, names, rule, thousands};
+use super::text::figures::{count, names, rule, thousands, window};
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
 use crate::report::Report;
@@ -53,10 +53,7 @@ fn table(out: &mut dyn Write, heads: &[&str], rows: &[Vec<String>], limit: usize
 }
 
 fn summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let window = match (&report.window.first_seen, &report.window.last_seen) {
-        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
-        _ => "no traffic records".to_owned(),
-    };
+    let window = window(&report.window);
     let (records, files) = (&report.coverage.records, &report.coverage.files);
     writeln!(out, "# Security groups, {window}\n")?;
     let mut read = format!(

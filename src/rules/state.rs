@@ -135,6 +135,11 @@ impl Group {
 }
 
 impl Interface {
+    /// What it adds to its groups where a rule refers to them: its private addresses and its prefixes.
+    pub fn nets(&self) -> impl Iterator<Item = IpNet> {
+        self.addresses.iter().copied().map(IpNet::from).chain(self.prefixes.iter().copied())
+    }
+
     /// Whether the address is one of its private addresses or in a delegated prefix.
     pub fn owns(&self, address: IpAddr) -> bool {
         self.addresses.contains(&address) || self.prefixes.iter().any(|prefix| prefix.contains(&address))

@@ -80,15 +80,15 @@ impl<'a> Peers<'a> {
             if let Some(old) = before.interfaces.get(id) {
                 for peer in carried(&self.groups, old) {
                     self.carried[peer as usize] -= 1;
-                    addresses(old).for_each(|net| self.ranges[peer as usize].remove(net));
-                    touched.extend(addresses(old).map(|net| (peer, net)));
+                    old.nets().for_each(|net| self.ranges[peer as usize].remove(net));
+                    touched.extend(old.nets().map(|net| (peer, net)));
                 }
             }
             if let Some(now) = now {
                 for peer in carried(&self.groups, now) {
                     self.carried[peer as usize] += 1;
-                    addresses(now).for_each(|net| self.ranges[peer as usize].add(net));
-                    touched.extend(addresses(now).map(|net| (peer, net)));
+                    now.nets().for_each(|net| self.ranges[peer as usize].add(net));
+                    touched.extend(now.nets().map(|net| (peer, net)));
                 }
             }
         }
@@ -120,12 +120,6 @@ impl<'a> Peers<'a> {
 /// The groups of an interface that are peers.
 fn carried(groups: &HashMap<&str, PeerIndex>, interface: &Interface) -> impl Iterator<Item = PeerIndex> {
     interface.group_ids.iter().filter_map(|id| groups.get(id.as_str()).copied())
-}
-
-/// What an interface adds to its groups.
-fn addresses(interface: &Interface) -> impl Iterator<Item = IpNet> {
-    let addresses = interface.addresses.iter().copied().map(IpNet::from);
-    addresses.chain(interface.prefixes.iter().copied())
 }
 
 /// Every entry of these prefix lists in any state.

@@ -82,8 +82,7 @@ impl<'a> Covers<'a> {
             for group in groups {
                 sets.entry(group).or_default().insert(set.clone());
             }
-            let own = interface.addresses.iter().copied().map(IpNet::from);
-            near.entry(set).or_default().extend(own.chain(interface.prefixes.iter().copied()));
+            near.entry(set).or_default().extend(interface.nets());
         }
         Self { rules, sets, near }
     }
@@ -130,8 +129,7 @@ fn members(state: &State) -> BTreeMap<&str, Vec<IpNet>> {
     let mut members: BTreeMap<&str, Vec<IpNet>> = BTreeMap::new();
     for interface in state.interfaces.values() {
         for group in &interface.group_ids {
-            let own = interface.addresses.iter().copied().map(IpNet::from);
-            members.entry(group).or_default().extend(own.chain(interface.prefixes.iter().copied()));
+            members.entry(group).or_default().extend(interface.nets());
         }
     }
     members

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::findings::Severity;
 use crate::findings::verdict::Verdict;
-use crate::render::text::figures::{count, minute, thousands};
+use crate::render::text::figures::{count, thousands};
 use crate::report::Report;
 
 /// Verdicts with the class that colours them, and as people read them.
@@ -22,13 +22,6 @@ pub(super) const SEVERITIES: [Severity; 5] =
 /// Class and words of a verdict.
 pub(super) fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
     VERDICTS.iter().find(|(own, ..)| *own == verdict).map_or(("", ""), |(_, class, words)| (class, words))
-}
-
-pub(super) fn window(report: &Report) -> String {
-    match (&report.window.first_seen, &report.window.last_seen) {
-        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
-        _ => "no traffic records".to_owned(),
-    }
 }
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::render::sanitize::terminal;
-use crate::report::{Report, RuleRow};
+use crate::report::{Report, RuleRow, Window};
 
 /// `1,234,567`.
 pub(in crate::render) fn thousands(number: u64) -> String {
@@ -33,6 +33,14 @@ pub(in crate::render) fn percent(part: u64, whole: u64) -> String {
 /// `2026-03-02 00:00` of an RFC 3339 time.
 pub(in crate::render) fn minute(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
+}
+
+/// From when to when the records speak.
+pub(in crate::render) fn window(window: &Window) -> String {
+    match (&window.first_seen, &window.last_seen) {
+        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
+        _ => "no traffic records".to_owned(),
+    }
 }
 
 /// Groups by id as people know them: the name, with the id where several groups have it; the id where there is no name.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::Page;
-use super::figures::{count, minute, thousands};
+use super::figures::{count, minute, thousands, window};
 use crate::render::sanitize::terminal;
 use crate::render::table::{Column, Table};
 use crate::report::replay::{Flow, ReplayReport};
@@ -18,10 +18,7 @@ pub fn render(report: &ReplayReport, page: Page, out: &mut dyn Write) -> io::Res
 }
 
 fn summary(report: &ReplayReport, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let window = match (&report.window.first_seen, &report.window.last_seen) {
-        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
-        _ => "no traffic records".to_owned(),
-    };
+    let window = window(&report.window);
     writeln!(out, "flowaudit {} replay: {window}\n", report.generator.version)?;
     let records = &report.coverage.records;
     let read = format!(

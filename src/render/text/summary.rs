@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::figures::{count, minute, percent, thousands};
+use super::figures::{count, percent, thousands, window};
 use super::{Page, wrapped};
 use crate::findings::Severity;
 use crate::findings::verdict::Verdict;
@@ -14,10 +14,7 @@ use crate::report::Report;
 const TRUSTED_SHARE: f64 = 0.99;
 
 pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let window = match (&report.window.first_seen, &report.window.last_seen) {
-        (Some(first), Some(last)) => format!("{} to {} UTC", minute(first), minute(last)),
-        _ => "no traffic records".to_owned(),
-    };
+    let window = window(&report.window);
     let name = page.style(console::Style::new().bold(), report.generator.name);
     for line in wrapped(&format!("{name} {}: {window}", report.generator.version), page.width) {
         writeln!(out, "{line}")?;
