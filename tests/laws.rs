@@ -13,10 +13,13 @@ use flowaudit::attribution::naive::{Answer, attribute};
 use flowaudit::attribution::{BASES, DRIFTS};
 use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
+use flowaudit::rules::RuleIndex;
 use flowaudit::rules::timeline::Timeline;
 use flowaudit::tally::Tally;
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
+use flowaudit::tally::tracks::days::Resolution;
+use flowaudit::tally::tracks::of_rule::RuleTracks;
 use flowaudit::tally::watch::PortWatch;
 use flowaudit::time::Window;
 use proptest::prelude::*;
@@ -92,6 +95,23 @@ fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
             ),
         );
     }
+    let tracks = RuleTracks::of(tally, &timeline.rules);
+    assert_eq!(tally.tracks.calendar.resolution(), Resolution::DAYS);
+    for (rule, at) in timeline.rules.iter().zip(0..) {
+        let start = |day| Resolution::DAYS.start(day) / 86_400;
+        let days = tracks.days(RuleIndex(at));
+        let days: BTreeMap<i64, (u64, u64, u64)> = days
+            .iter()
+            .map(|(day, uses)| (start(*day), (uses.records, uses.reply_records, uses.possible_records)))
+            .collect();
+        let mut seen: BTreeMap<(u8, u16, String), bool> = BTreeMap::new();
+        for (answer, range) in tracks.seen(RuleIndex(at)) {
+            assert_eq!((range.ports.0, range.peers.max_prefix_len()), (range.ports.1, range.peers.prefix_len()));
+            let pair = (range.protocol, range.ports.0, range.peers.addr().to_string());
+            *seen.entry(pair).or_default() |= answer.is_used();
+        }
+        figures.insert(format!("track {}", rule.key()), format!("{days:?} {seen:?}"));
+    }
     for (key, from, _, row) in tally.blocked.rows() {
         let name = tally.slots.name(key.interface);
         let mut peers: Vec<String> = row
@@ -152,6 +172,15 @@ fn expected(timeline: &Timeline, answer: &Answer) -> BTreeMap<String, String> {
                 uses.packets, uses.bytes, uses.interfaces
             ),
         );
+    }
+    for (rule, track) in timeline.rules.iter().zip(&answer.tracks) {
+        let days = &track.days;
+        let seen: BTreeMap<(u8, u16, String), bool> = track
+            .seen
+            .iter()
+            .map(|seen| ((seen.0, seen.1, seen.2.to_string()), track.used.contains(seen)))
+            .collect();
+        figures.insert(format!("track {}", rule.key()), format!("{days:?} {seen:?}"));
     }
     for ((name, direction, protocol, port, cause), uses) in &answer.blocked {
         let mut peers: Vec<String> =

@@ -12,6 +12,7 @@ mod accept;
 mod place;
 mod reject;
 pub mod replay;
+pub mod track;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use crate::rules::timeline::{Placement, Timeline};
 use crate::rules::{Rule, RuleIndex};
 use accept::{Accept, Evidence, Fate};
 use place::{Case, Place, SYN_ACK};
+use track::RuleTrack;
 
 /// Names of the counters of [`Answer::outcomes`], as reports write them.
 pub const OUTCOMES: [&str; 9] = [
@@ -115,6 +117,8 @@ pub struct Answer {
     pub drift: BTreeMap<Drift, u64>,
     /// Parallel to [`Timeline::rules`].
     pub rules: Vec<RuleUse>,
+    /// Parallel to [`Timeline::rules`].
+    pub tracks: Vec<RuleTrack>,
     /// REJECT records.
     pub blocked: BTreeMap<BlockedKey, BlockedUse>,
 }
@@ -126,6 +130,7 @@ pub fn attribute(timeline: &Timeline, flows: &[OwnedFlow]) -> Answer {
         basis: BASES.map(|basis| (basis, 0)).into(),
         drift: DRIFTS.map(|drift| (drift, 0)).into(),
         rules: vec![RuleUse::default(); timeline.rules.len()],
+        tracks: vec![RuleTrack::default(); timeline.rules.len()],
         ..Answer::default()
     };
     // Lines 5 and 6 of section 4 need the whole input: ACCEPTs are credited when all have been seen.
@@ -141,6 +146,7 @@ pub fn attribute(timeline: &Timeline, flows: &[OwnedFlow]) -> Answer {
     let evidence = Evidence::of(&accepts);
     for accept in &accepts {
         answer.credit(timeline, accept, &evidence);
+        answer.leave_track(timeline, accept);
     }
     answer
 }
@@ -273,6 +279,8 @@ impl Answer {
         let surely = !case.has_unknown_group() && !before.any(may_decide);
         let usage = &mut self.rules[index.index()];
         add(if surely { &mut usage.records } else { &mut usage.possible_records }, 1);
+        self.tracks[index.index()].count(case.flow.start, Some(accept::Role::Forward), surely);
+        let usage = &mut self.rules[index.index()];
         add(if surely { &mut usage.sole_records } else { &mut usage.possible_sole_records }, 1);
         usage.flags_seen |= place::known_flags(case.traffic).is_some();
         add(&mut usage.packets, case.traffic.packets);

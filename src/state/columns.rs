@@ -91,6 +91,7 @@ columns! {
         Packets "packets",
         Bytes "bytes",
         Bits "bits",
+        Rejected "rejected",
     }
 }
 

@@ -36,7 +36,7 @@ use crate::ledger::Ledger;
 
 /// The version of the form of states and of what they mean: states of two versions do not add up. To be raised with every
 /// change of either, also when records come to be judged otherwise.
-pub const FORMAT: &str = "2";
+pub const FORMAT: &str = "3";
 
 /// A run, or several, as one can be continued.
 #[derive(Debug, Clone)]

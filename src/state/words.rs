@@ -8,6 +8,7 @@ use crate::attribution::{Basis, Cause, Drift};
 use crate::flow::Direction;
 use crate::flow::field::FIELDS;
 use crate::ingest::RowFault;
+use crate::tally::tracks::seen::Answer;
 use crate::tally::waiting::End;
 
 /// A closed set, each member with its word.
@@ -34,6 +35,15 @@ impl Words for Role {
 
 impl Words for End {
     const WORDS: &'static [(Self, &'static str)] = &[(Self::Local, "local"), (Self::Remote, "remote")];
+}
+
+impl Words for Answer {
+    const WORDS: &'static [(Self, &'static str)] = &[
+        (Self::HitInternal, "hit_internal"),
+        (Self::HitInternet, "hit_internet"),
+        (Self::UsedInternal, "used_internal"),
+        (Self::UsedInternet, "used_internet"),
+    ];
 }
 
 impl Words for Basis {
@@ -137,15 +147,17 @@ mod tests {
     fn every_member_has_a_word_of_its_own() {
         fn check<T: Words + std::fmt::Debug>() {
             for (member, word) in T::WORDS {
-                assert_eq!((T::of(word), member.word()), (Some(*member), *word));
+                assert_eq!((<T as Words>::of(word), member.word()), (Some(*member), *word));
             }
         }
         check::<Direction>();
         check::<Role>();
         check::<End>();
+        check::<Answer>();
         check::<Basis>();
         check::<Cause>();
         check::<Drift>();
+        assert!(Answer::ALL.iter().all(|answer| !answer.word().is_empty()));
         assert!(BASES.iter().all(|basis| !basis.word().is_empty()));
         assert!(DRIFTS.iter().all(|drift| drift.word() == drift.as_str()));
         assert!(Cause::WORDS.iter().all(|(cause, word)| cause.as_str() == *word));

@@ -6,6 +6,7 @@
 mod alone;
 mod by_situation;
 mod replay;
+mod today;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +18,7 @@ use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
 use super::hours::RecentHours;
 use super::selection::Selection;
+use super::tracks::Recent;
 use super::watch::{Exposure, PortWatch};
 use crate::attribution::index::{Index, InterfaceNumber, MayWait, Origin};
 use crate::attribution::judge::{Judge, Role};
@@ -29,6 +31,7 @@ use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
 use replay::Replay;
+use today::{Today, TrackPair};
 
 /// What a run judges by: shared by all workers.
 #[derive(Debug)]
@@ -80,13 +83,22 @@ enum Known {
         exposed_by: Option<Role>,
         /// The same, where that port is shown as a service (line 5).
         shows: Option<Role>,
+        tracks: TrackPair,
     },
-    /// ACCEPTs that wait for the whole input: the place of their two sets in [`Counter::waiting_sets`].
+    /// ACCEPTs that wait for the whole input: the place of their two sets in [`Counter::waiting`].
     Waiting(u32),
     /// REJECTs, but for the network ACL.
     Refused(Refusal),
     /// Other states have to be asked, and they may know the interface in other ways.
     Alone,
+}
+
+/// What records that wait have in common.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    forward: SetId,
+    reply: SetId,
+    tracks: TrackPair,
 }
 
 /// What is kept of an interface of the snapshots where every record finds it.
@@ -144,9 +156,11 @@ pub struct Counter<'a> {
     /// Situations met before: their places in `known`.
     situations: WordTable,
     known: Vec<(Situation, Known)>,
-    waiting_sets: Vec<(SetId, SetId)>,
+    waiting: Vec<Waiting>,
     cells: Cells,
     now: Now,
+    today: Today,
+    recent: Recent,
     /// By number.
     seen: Vec<Seen>,
     /// By number: whether it has a slot. Asked of every record, so it is kept small.
@@ -177,9 +191,11 @@ impl<'a> Counter<'a> {
             tally: Tally::default(),
             situations: WordTable::default(),
             known: Vec::new(),
-            waiting_sets: Vec::new(),
+            waiting: Vec::new(),
             cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
+            today: Today::NEVER,
+            recent: Recent::default(),
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
             listed: vec![false; brief.index.interfaces()],
             numbers: Vec::new(),
@@ -214,6 +230,7 @@ impl<'a> Counter<'a> {
         self.credit_gathered();
         self.note_refused();
         self.note_deliveries();
+        self.end_day();
         self.empty_cells();
         for seen in self.seen.iter_mut().filter(|seen| seen.slot != NO_SLOT) {
             let interface = &mut self.tally.interfaces[seen.slot as usize];

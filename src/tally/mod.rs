@@ -9,6 +9,7 @@
 //! Slots of interfaces and numbers of sets are a worker's own; `merge` translates them.
 
 pub mod blocked;
+mod bounds;
 mod cells;
 pub mod changes;
 pub mod counter;
@@ -19,6 +20,7 @@ pub mod hours;
 pub mod peers;
 pub mod scope;
 pub mod selection;
+pub mod tracks;
 pub mod usage;
 pub mod waiting;
 pub mod watch;
@@ -33,6 +35,7 @@ use blocked::Blocked;
 use changes::Changes;
 use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
 use credit::{Credit, Span};
+use tracks::Tracks;
 use waiting::Waiting;
 use watch::Exposure;
 
@@ -177,6 +180,8 @@ pub struct Tally {
     pub near: HashMap<RuleIndex, u64>,
     /// REJECTs.
     pub blocked: Blocked,
+    /// On which days, at which ports and from which peers sets of rules were used.
+    pub tracks: Tracks,
     /// What a proposed rule set would change.
     pub changes: Changes,
 }
@@ -204,6 +209,7 @@ impl Tally {
             self.usage.entry(key).or_default().merge(&credit);
         }
         self.waiting.merge(other.waiting, &slots, &sets);
+        self.tracks.merge(other.tracks, &sets);
         self.changes.merge(other.changes, &slots, &sets);
         for (rule, records) in unordered(other.near) {
             *self.near.entry(rule).or_default() += records;

@@ -3,23 +3,41 @@
 //! Exact until there is too much of it; then ports are put together in ranges, see `bounds` and `ports`, and what
 //! cannot be told any more stays undecided, see `settle`.
 
-mod bounds;
 mod ports;
 mod settle;
 
-pub use bounds::{Bound, Limits};
+pub use super::bounds::Bound;
 pub use ports::Ports;
 
+use super::bounds::{Sum, Tables};
 use super::credit::Credit;
 use super::watch::Exposure;
 use super::{Tally, UsageKey};
 use crate::attribution::Basis;
 use crate::attribution::judge::Role;
 use crate::attribution::sets::SetId;
-use crate::flow::Direction;
-use bounds::{Sum, Tables};
+use crate::flow::{Direction, TCP, UDP};
 use ports::{Row, RowKey, ServiceRange, Shown};
 use settle::Evidence;
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of rows of records that wait: up to 190 bytes each, the room that a hash table leaves free included.
+    pub rows: Bound,
+    /// Of ports that decided records show as services: up to 60 bytes each.
+    pub services: Bound,
+}
+
+impl Default for Limits {
+    /// Sixty megabytes.
+    fn default() -> Self {
+        Self {
+            rows: Bound { each: &[65_536, 16_384, 4_096, 1_024, 256, 64, 16, 4, 1], together: 240_000 },
+            services: Bound { each: &[16_384, 4_096, 1_024, 256, 64, 16, 4, 1], together: 240_000 },
+        }
+    }
+}
 
 /// Which end of a connection, seen from the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +80,21 @@ pub struct WaitingKey {
     pub reply: SetId,
     /// Whether the peer is on the internet, as the exposure at each end's port: (local, remote).
     pub exposure: (Exposure, Exposure),
+}
+
+/// Where the table of an interface and protocol is. None: the protocol has no ports, and its records do not wait.
+fn place(interface: u32, protocol: u8) -> Option<usize> {
+    match protocol {
+        TCP => Some(interface as usize * 2),
+        UDP => Some(interface as usize * 2 + 1),
+        _ => None,
+    }
+}
+
+/// Interface slot and protocol of the table there.
+fn owner(place: usize) -> (u32, u8) {
+    let protocol = if place.is_multiple_of(2) { TCP } else { UDP };
+    (u32::try_from(place / 2).unwrap_or(u32::MAX), protocol)
 }
 
 /// Where the service of a record in this role is.
@@ -135,8 +168,9 @@ impl Waiting {
     /// Takes in a record that waits; `add` adds it to a credit.
     #[inline]
     pub fn add(&mut self, key: &WaitingKey, add: impl FnOnce(&mut Credit)) {
+        let Some(place) = place(key.interface, key.protocol) else { return };
         self.rows.add(
-            (key.interface, key.protocol),
+            place,
             |rung| RowKey::of(key, rung),
             |row| {
                 add(&mut row.credit);
@@ -149,8 +183,9 @@ impl Waiting {
     /// Takes in that a record shows a service.
     #[inline]
     pub fn show(&mut self, key: ServiceKey) {
+        let Some(place) = place(key.interface, key.protocol) else { return };
         self.services.add(
-            (key.interface, key.protocol),
+            place,
             |rung| ServiceRange::of(key.end, key.port, rung),
             |shown| shown.merge(&Shown { records: 1, ports: Ports::one(key.port) }),
         );
@@ -158,13 +193,15 @@ impl Waiting {
 
     /// Takes in another one; `slots` and `sets` say what the other's interface slots and sets of rules are here.
     pub fn merge(&mut self, other: Self, slots: &[u32], sets: &[SetId]) {
-        self.rows.merge(other.rows, slots, |key| key.renumbered(sets));
-        self.services.merge(other.services, slots, |key| key);
+        let moved = |place: usize| Some(*slots.get(place / 2)? as usize * 2 + place % 2);
+        self.rows.merge(other.rows, moved, |key| key.renumbered(sets));
+        self.services.merge(other.services, moved, |key| key);
     }
 
     /// Every row of records that wait, in no order.
     pub fn rows(&self) -> impl Iterator<Item = WaitingRow> {
-        self.rows.iter().flat_map(|(interface, protocol, table)| {
+        self.rows.iter().flat_map(|(place, table)| {
+            let (interface, protocol) = owner(place);
             let bounds = (self.rows.level(), table.rung());
             table.iter().map(move |(key, row)| row.named(key, (interface, protocol), bounds))
         })
@@ -172,7 +209,8 @@ impl Waiting {
 
     /// Every range of ports shown as services, in no order.
     pub fn services(&self) -> impl Iterator<Item = ServiceRow> {
-        self.services.iter().flat_map(|(interface, protocol, table)| {
+        self.services.iter().flat_map(|(place, table)| {
+            let (interface, protocol) = owner(place);
             let bounds = (self.services.level(), table.rung());
             table.iter().map(move |(key, shown)| ServiceRow {
                 key: ServiceKey { interface, protocol, port: shown.ports.from, end: key.end },
@@ -185,8 +223,9 @@ impl Waiting {
 
     /// Decides the records (lines 5 to 7): each row goes to `settled` with its role and why it has it.
     pub fn settle(&self, mut settled: impl FnMut(&WaitingRow, Role, Basis)) {
-        for (interface, protocol, table) in self.rows.iter() {
-            let evidence = Evidence::of(table, self.services.get(interface, protocol));
+        for (place, table) in self.rows.iter() {
+            let (interface, protocol) = owner(place);
+            let evidence = Evidence::of(table, self.services.get(place));
             let bounds = (self.rows.level(), table.rung());
             for (key, row) in table.iter() {
                 let (role, basis) = evidence.decide(key, row);
@@ -202,14 +241,14 @@ impl Waiting {
     pub(crate) fn restore(&mut self, row: &WaitingRow) -> Option<()> {
         let WaitingRow { key, local, remote, higher, bounds, credit } = *row;
         let row_key = RowKey::kept(&key, higher, (local, remote), bounds.1)?;
-        self.rows.restore((key.interface, key.protocol), bounds, row_key, Row { credit, local, remote })
+        self.rows.restore(place(key.interface, key.protocol)?, bounds, row_key, Row { credit, local, remote })
     }
 
     /// Puts back one range that [`Waiting::services`] gave. None: it does not fit the others.
     pub(crate) fn restore_service(&mut self, row: &ServiceRow) -> Option<()> {
         let ServiceRow { key, ports, bounds, records } = *row;
         let range = ServiceRange::kept(key.end, ports, bounds.1)?;
-        self.services.restore((key.interface, key.protocol), bounds, range, Shown { records, ports })
+        self.services.restore(place(key.interface, key.protocol)?, bounds, range, Shown { records, ports })
     }
 
     /// Holds all bounds again once everything is back.

@@ -178,7 +178,7 @@ fn other_versions_and_other_settings_are_told() {
         read(&put_together(&parts.batch, &metadata)).unwrap_err()
     };
     let why = with("flowaudit.state", Some("999"));
-    for word in ["expected a state of version 2", "found version 999", "flowaudit 0.", "make it again"] {
+    for word in ["expected a state of version 3", "found version 999", "flowaudit 0.", "make it again"] {
         assert!(why.contains(word), "{word}: {why}");
     }
     assert!(with("flowaudit.state", None).contains("another Parquet file"));

@@ -7,6 +7,7 @@ mod blocked;
 mod coverage;
 mod rules;
 mod sources;
+mod tracks;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ pub(super) fn write<W: Write + Send>(
     sources::write(&state.ledger, sheet)?;
     coverage::write(&state.ledger, &names, sheet)?;
     usage::write(&state.ledger.tally, &names, sheet)?;
+    tracks::write(&state.ledger.tally, &names, sheet)?;
     blocked::write(&state.ledger.tally, &names, sheet)
 }
 
@@ -61,7 +63,8 @@ impl Names {
         slots.sort_by_key(|slot| &ids[*slot as usize]);
         let usage = tally.usage.keys().flat_map(|key| [key.forward, key.reply]);
         let waiting = tally.waiting.rows().flat_map(|row| [row.key.forward, row.key.reply]);
-        let used: BTreeSet<SetId> = usage.chain(waiting).filter(|set| *set != SetId::EMPTY).collect();
+        let tracks = tally.tracks.sets();
+        let used: BTreeSet<SetId> = usage.chain(waiting).chain(tracks).filter(|set| *set != SetId::EMPTY).collect();
         let mut sets: Vec<SetId> = used.into_iter().collect();
         sets.sort_by_key(|set| tally.sets.rules(*set));
         let numbers = sets.iter().copied().zip(1..).chain([(SetId::EMPTY, 0)]);
@@ -138,6 +141,9 @@ impl Loading {
             "usage" => self.usage(row),
             "waiting" => self.waiting(row),
             "service" => self.service(row),
+            "volume" => self.volume(row),
+            "day" => self.day(row),
+            "seen" => self.seen(row),
             "blocked" => self.blocked(row),
             "peer" => self.blocked.peer(row),
             _ => return Err(row.unknown(Text::Table)),
@@ -150,6 +156,7 @@ impl Loading {
         let tally = &mut self.ledger.tally;
         self.blocked.finish(&mut tally.blocked)?;
         tally.waiting.fit();
+        tally.tracks.fit();
         let snapshots = self.rules.finish(tally)?;
         Ok(State { terms: self.terms, snapshots, ledger: self.ledger })
     }

@@ -149,7 +149,7 @@ impl Loading {
     }
 
     /// Sets keep their numbers; those of the table are checked when all rows are in.
-    fn set_of(&self, row: Row<'_>, column: Number) -> Result<SetId, String> {
+    pub(super) fn set_of(&self, row: Row<'_>, column: Number) -> Result<SetId, String> {
         let number: u32 = row.number(column)?;
         if number as usize > self.rules.sets() {
             return Err(format!("set {number} is not in the table of sets"));

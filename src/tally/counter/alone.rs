@@ -59,6 +59,7 @@ impl Counter<'_> {
             Action::Reject => self.tally.records.rejected += 1,
         }
         self.tally.window.add(flow);
+        self.note_day(flow, traffic);
         let number = self.numbers[slot as usize];
         let judgement = self.judge.judge(number, flow, traffic);
         self.count_outcome(number, &judgement, traffic.action);
@@ -73,6 +74,7 @@ impl Counter<'_> {
                 let exposure = self.exposure_of_denied(judgement.peer, traffic);
                 let key = denied_key(slot, judgement.denied, exposure);
                 self.tally.usage.entry(key).or_default().add(flow, traffic);
+                self.leave_denied(judgement.denied.by, judgement.denied.surely, flow.start);
             }
             return;
         }
@@ -118,6 +120,7 @@ impl Counter<'_> {
     fn credit(&mut self, slot: u32, judgement: &Judgement, flow: &Flow<'_>, traffic: &Traffic) {
         let Some(direction) = judgement.direction else { return };
         let verdict = judgement.verdict;
+        self.leave_track_alone(verdict, judgement.peer, flow, traffic);
         if let Verdict::Waiting { forward, reply } = verdict {
             let key = self.waiting_key(slot, (forward, reply), direction, judgement.peer, traffic);
             self.tally.waiting.add(&key, |credit| credit.add(flow, traffic));

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use super::replay::{self, Asked, Case, Pair};
-use super::{Counter, Known, Now, Seen};
+use super::{Counter, Known, Now, Seen, Waiting};
 use crate::attribution::index::{InterfaceNumber, Origin};
 use crate::attribution::judge::{Judgement, Role, Verdict};
 use crate::attribution::refusal::{Packet, Refusal};
-use crate::attribution::sets::SetId;
 use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
 use crate::flow::{Action, Seconds, V4Flow, V4Record};
 use crate::ingest::Sink;
@@ -99,7 +98,7 @@ impl Counter<'_> {
         if self.known.len() >= MOST_SITUATIONS {
             self.situations.clear();
             self.known.clear();
-            self.waiting_sets.clear();
+            self.waiting.clear();
         }
         if self.cells.are_full() {
             self.empty_cells();
@@ -178,7 +177,7 @@ impl Counter<'_> {
                 replay::Now::Verdict(self.cells.verdict(profile, kind))
             }
             Known::Waiting(sets) => {
-                let (forward, reply) = self.waiting_sets[sets as usize];
+                let Waiting { forward, reply, .. } = self.waiting[sets as usize];
                 replay::Now::Verdict(Verdict::Waiting { forward, reply })
             }
             Known::Refused(refusal) => replay::Now::Refused(refusal),
@@ -213,8 +212,9 @@ impl Counter<'_> {
     ) -> Option<KindNumber> {
         let Seen { slot, may_wait, .. } = self.seen[number.index()];
         let mut credited = None;
+        self.turn_to_day(flow.start);
         match known {
-            Known::Credit { mut kind, exposure, exposed_by, shows } => {
+            Known::Credit { mut kind, exposure, exposed_by, shows, tracks } => {
                 if let Some(role) = exposed_by {
                     let ports = (flow.srcport, flow.dstport);
                     let own = self.brief.watch.exposure_of(PeerScope::Internet, role, flow.protocol, ports);
@@ -229,11 +229,12 @@ impl Counter<'_> {
                     let port = if role == Role::Forward { flow.dstport } else { flow.srcport };
                     self.show_service(slot, role, situated.direction, flow.protocol, port);
                 }
+                let scope =
+                    if exposure.is_internet() { PeerScope::Internet } else { PeerScope::Internal };
+                self.leave_track(tracks, scope, situated.peer, flow);
                 credited = Some(kind);
             }
-            Known::Waiting(sets) => {
-                self.wait(number, slot, self.waiting_sets[sets as usize], situated, flow);
-            }
+            Known::Waiting(at) => self.wait(number, slot, self.waiting[at as usize], situated, flow),
             Known::Refused(refusal) => self.refuse(number, slot, refusal, situated, flow),
             Known::Alone => {
                 self.v4_alone(number, flow);
@@ -247,6 +248,7 @@ impl Counter<'_> {
     /// What is counted of every record, whatever the rules say.
     #[inline(always)]
     fn count(&mut self, number: InterfaceNumber, slot: u32, flow: &V4Flow) {
+        self.count_today(flow);
         let before_first = self.now.placement == Placement::BeforeFirst;
         self.tally.outcomes.before_first_snapshot += u64::from(before_first);
         if self.brief.selection.watches() {
@@ -308,8 +310,9 @@ impl Counter<'_> {
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
             Verdict::Waiting { forward, reply } => {
-                self.waiting_sets.push((forward, reply));
-                Known::Waiting(u32::try_from(self.waiting_sets.len() - 1).unwrap_or(u32::MAX))
+                let tracks = self.tracks_of(verdict);
+                self.waiting.push(Waiting { forward, reply, tracks });
+                Known::Waiting(u32::try_from(self.waiting.len() - 1).unwrap_or(u32::MAX))
             }
             // Also because what lies behind them may be the one interface that a state lacks.
             Verdict::Unexplained(_) | Verdict::Undecided { basis: None, .. } if other_states => Known::Alone,
@@ -331,6 +334,7 @@ impl Counter<'_> {
                     exposure,
                     exposed_by: exposed.then_some(role),
                     shows: shows(verdict),
+                    tracks: self.tracks_of(verdict),
                 }
             }
         }
@@ -340,12 +344,13 @@ impl Counter<'_> {
         &mut self,
         number: InterfaceNumber,
         slot: u32,
-        sets: (SetId, SetId),
+        Waiting { forward, reply, tracks }: Waiting,
         situated: &Situated,
         flow: &V4Flow,
     ) {
         let peer = IpAddr::V4(situated.peer.into());
-        let key = self.waiting_key(slot, sets, situated.direction, peer, &flow.traffic());
+        self.leave_track(tracks, scope::of(peer), situated.peer, flow);
+        let key = self.waiting_key(slot, (forward, reply), situated.direction, peer, &flow.traffic());
         self.tally.waiting.add(&key, |credit| credit.add_v4(flow));
         let neighbour = self.brief.index.origin(self.now.state, number) == Origin::Neighbour;
         self.tally.outcomes.interface_from_neighbour += u64::from(neighbour);
@@ -371,6 +376,7 @@ impl Counter<'_> {
             let exposure = self.exposure_of_denied(peer, &flow.traffic());
             let key = denied_key(slot, denied, exposure);
             self.tally.usage.entry(key).or_default().add_v4(flow);
+            self.leave_denied(denied.by, denied.surely, Some(flow.start));
         }
         let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
         self.refused.push(Refused { key, peer: situated.peer, flow: *flow });

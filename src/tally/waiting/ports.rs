@@ -1,6 +1,6 @@
 //! Ranges of ports: how wide they are on which rung, and which of their ports were seen.
 
-use super::bounds::{Key, Sum};
+use crate::tally::bounds::{Key, Sum};
 use super::{End, WaitingKey, WaitingRow};
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;

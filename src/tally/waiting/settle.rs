@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use super::bounds::{Key, Table};
+use crate::tally::bounds::{Key, Table};
 use super::ports::{Ports, Row, RowKey, ServiceRange, Shown, range_of};
 use super::{End, role_of};
 use crate::attribution::Basis;

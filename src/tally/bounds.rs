@@ -1,7 +1,8 @@
-//! How much is kept of records that wait, whatever the logs hold.
+//! How much is kept, whatever the logs hold, of what is counted by many keys: records that wait, and what each set of rules
+//! let through.
 //!
-//! A table (one interface and protocol; rows and services each have theirs) stands on a rung of a ladder, where the higher
-//! the rung, the fewer keys there are. It climbs while it has more of them than the level of the run allows; the level
+//! A table (of records that wait: one interface and protocol) stands on a rung of a ladder, where the higher the rung, the
+//! fewer keys there are. It climbs while it has more of them than the level of the run allows; the level
 //! rises while all tables together have more than the bound.
 //!
 //! What decides must not depend on the order in which records come. Only two figures do: the keys of a table on a given
@@ -12,7 +13,6 @@
 
 use hashbrown::HashMap;
 
-use crate::flow::{TCP, UDP};
 use crate::tally::unordered;
 
 /// How many keys tables may have.
@@ -22,25 +22,6 @@ pub struct Bound {
     pub each: &'static [usize],
     /// All together.
     pub together: usize,
-}
-
-/// The bounds of one tally.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Of rows of records that wait: up to 190 bytes each, the room that a hash table leaves free included.
-    pub rows: Bound,
-    /// Of ports that decided records show as services: up to 60 bytes each.
-    pub services: Bound,
-}
-
-impl Default for Limits {
-    /// Sixty megabytes.
-    fn default() -> Self {
-        Self {
-            rows: Bound { each: &[65_536, 16_384, 4_096, 1_024, 256, 64, 16, 4, 1], together: 240_000 },
-            services: Bound { each: &[16_384, 4_096, 1_024, 256, 64, 16, 4, 1], together: 240_000 },
-        }
-    }
 }
 
 /// What a table is keyed by.
@@ -120,15 +101,6 @@ fn rise<K: Key>(key: K, from: u8, to: u8) -> K {
     (from..to).fold(key, Key::climb)
 }
 
-/// Where the table of an interface and protocol is. None: the protocol has no ports.
-fn place(interface: u32, protocol: u8) -> Option<usize> {
-    match protocol {
-        TCP => Some(interface as usize * 2),
-        UDP => Some(interface as usize * 2 + 1),
-        _ => None,
-    }
-}
-
 /// All tables of one kind.
 #[derive(Debug, Clone)]
 pub(super) struct Tables<K, V> {
@@ -136,7 +108,6 @@ pub(super) struct Tables<K, V> {
     level: u8,
     /// What all tables would have on rung 0, each at most as many as the level allows.
     taken: usize,
-    /// By interface slot and protocol.
     places: Vec<Option<Box<Table<K, V>>>>,
 }
 
@@ -160,15 +131,9 @@ impl<K: Key, V: Sum> Tables<K, V> {
         self.places[place].get_or_insert_default()
     }
 
-    /// Adds to the sum of a key, which depends on the rung. Records of protocols without ports do not wait.
+    /// Adds to the sum of a key, which depends on the rung.
     #[inline]
-    pub(super) fn add(
-        &mut self,
-        (interface, protocol): (u32, u8),
-        key: impl FnOnce(u8) -> K,
-        add: impl FnOnce(&mut V),
-    ) {
-        let Some(place) = place(interface, protocol) else { return };
+    pub(super) fn add(&mut self, place: usize, key: impl FnOnce(u8) -> K, add: impl FnOnce(&mut V)) {
         let table = self.table(place);
         let before = table.sums.len();
         add(table.sums.entry(key(table.rung)).or_default());
@@ -207,33 +172,36 @@ impl<K: Key, V: Sum> Tables<K, V> {
         }
     }
 
-    /// Takes in other tables; `slots` says what the other's interface slots are here, and `translate` the same of keys.
-    pub(super) fn merge(&mut self, other: Self, slots: &[u32], translate: impl Fn(K) -> K) {
+    /// Takes in other tables; `moved` says where the other's places are here, and `translate` the same of keys.
+    pub(super) fn merge(
+        &mut self,
+        other: Self,
+        moved: impl Fn(usize) -> Option<usize>,
+        translate: impl Fn(K) -> K,
+    ) {
         self.level = self.level.max(other.level);
         let most = self.most();
         for (place, table) in other.places.into_iter().enumerate() {
-            let (Some(table), Some(slot)) = (table, slots.get(place / 2)) else { continue };
-            self.table(*slot as usize * 2 + place % 2).merge(*table, &translate, most);
+            let (Some(table), Some(place)) = (table, moved(place)) else { continue };
+            self.table(place).merge(*table, &translate, most);
         }
         self.fit();
     }
 
-    /// Every table with its interface slot and protocol.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u8, &Table<K, V>)> {
-        let places = (0..).flat_map(|interface| [(interface, TCP), (interface, UDP)]);
-        let tables = self.places.iter().zip(places);
-        tables.filter_map(|(table, (interface, protocol))| Some((interface, protocol, table.as_deref()?)))
+    /// Every table with its place.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Table<K, V>)> {
+        self.places.iter().enumerate().filter_map(|(place, table)| Some((place, table.as_deref()?)))
     }
 
-    /// The table of an interface and protocol, if it holds anything.
-    pub(super) fn get(&self, interface: u32, protocol: u8) -> Option<&Table<K, V>> {
-        self.places.get(place(interface, protocol)?)?.as_deref()
+    /// The table of a place, if it holds anything.
+    pub(super) fn get(&self, place: usize) -> Option<&Table<K, V>> {
+        self.places.get(place)?.as_deref()
     }
 
     /// Puts back what a state kept. None: it does not fit what was put back before. Call [`Tables::fit`] when all is in.
     pub(super) fn restore(
         &mut self,
-        (interface, protocol): (u32, u8),
+        place: usize,
         (level, rung): (u8, u8),
         key: K,
         sum: V,
@@ -245,7 +213,7 @@ impl<K: Key, V: Sum> Tables<K, V> {
         }
         self.level = level;
         let most = self.most();
-        let table = self.table(place(interface, protocol)?);
+        let table = self.table(place);
         if table.sums.is_empty() {
             table.rung = rung;
         }

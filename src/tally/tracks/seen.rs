@@ -1,0 +1,253 @@
+//! Pairs of port and peer that rules were used for, as wide as there is room for.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::attribution::judge::Role;
+use crate::flow::{SYN_ACK, TCP, UDP};
+use crate::tally::bounds::{Key, Sum};
+use crate::tally::scope::PeerScope;
+
+/// TCP flags FIN and RST.
+const FIN: u8 = 1;
+const RST: u8 = 4;
+
+/// How a port came to be seen, and whose peers came to it. Each has a ladder of its own, because each is flooded in another way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// A TCP connection was opened there, by an internal peer; nothing says yet that somebody listens.
+    HitInternal,
+    /// The same from (or to) the internet.
+    HitInternet,
+    /// Somebody answered there, or needs no answer (UDP and what has no ports), or it cannot be told.
+    UsedInternal,
+    /// The same with the internet.
+    UsedInternet,
+}
+
+impl Answer {
+    /// All, in order.
+    pub const ALL: [Self; 4] = [Self::HitInternal, Self::HitInternet, Self::UsedInternal, Self::UsedInternet];
+    pub(super) const KINDS: usize = Self::ALL.len();
+
+    /// What a record in this role shows.
+    #[inline(always)]
+    pub fn of(role: Role, protocol: u8, tcp_flags: Option<u8>, scope: PeerScope) -> Self {
+        let hit = protocol == TCP
+            && match role {
+                Role::Forward => true,
+                // A reset without anything else: nobody listens.
+                Role::Reply => tcp_flags.is_some_and(|flags| flags & RST != 0 && flags & FIN == 0 && flags & SYN_ACK != SYN_ACK),
+                Role::Undecided => false,
+            };
+        match (hit, scope) {
+            (true, PeerScope::Internal) => Self::HitInternal,
+            (true, PeerScope::Internet) => Self::HitInternet,
+            (false, PeerScope::Internal) => Self::UsedInternal,
+            (false, PeerScope::Internet) => Self::UsedInternet,
+        }
+    }
+
+    /// Whether somebody answered, or need not.
+    pub fn is_used(self) -> bool {
+        matches!(self, Self::UsedInternal | Self::UsedInternet)
+    }
+
+    /// Where the peers are.
+    pub fn scope(self) -> PeerScope {
+        match self {
+            Self::HitInternal | Self::UsedInternal => PeerScope::Internal,
+            Self::HitInternet | Self::UsedInternet => PeerScope::Internet,
+        }
+    }
+
+    fn widths(self, rung: u8) -> Widths {
+        LADDERS[self as usize][usize::from(rung.min(SeenKey::HIGHEST))]
+    }
+}
+
+/// How wide pairs are on a rung.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    /// Prefix length of IPv4 peers.
+    v4: u8,
+    /// The same of IPv6.
+    v6: u8,
+    /// Ports are put together in ranges of 2^ports.
+    ports: u8,
+}
+
+const fn widths(v4: u8, v6: u8, ports: u8) -> Widths {
+    Widths { v4, v6, ports }
+}
+
+const RUNGS: usize = 8;
+
+/// By answer and rung.
+///
+/// Ports that were hit are cut down to those that were used, so it is their ports that widen first: somebody who tries all
+/// of them is one peer. Of internal peers those near each other are in one subnet. Too many peers of the internet are too
+/// many to list.
+const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
+    [
+        widths(32, 128, 0),
+        widths(32, 128, 6),
+        widths(32, 128, 16),
+        widths(28, 64, 16),
+        widths(24, 64, 16),
+        widths(20, 56, 16),
+        widths(16, 48, 16),
+        widths(0, 0, 16),
+    ],
+    [
+        widths(32, 128, 0),
+        widths(32, 128, 6),
+        widths(32, 128, 16),
+        widths(0, 0, 16),
+        widths(0, 0, 16),
+        widths(0, 0, 16),
+        widths(0, 0, 16),
+        widths(0, 0, 16),
+    ],
+    [
+        widths(32, 128, 0),
+        widths(28, 64, 0),
+        widths(24, 64, 0),
+        widths(20, 56, 0),
+        widths(16, 48, 2),
+        widths(16, 48, 4),
+        widths(8, 32, 6),
+        widths(0, 0, 16),
+    ],
+    [
+        widths(32, 128, 0),
+        widths(0, 0, 0),
+        widths(0, 0, 2),
+        widths(0, 0, 4),
+        widths(0, 0, 6),
+        widths(0, 0, 8),
+        widths(0, 0, 12),
+        widths(0, 0, 16),
+    ],
+];
+
+/// A peer and a port of a record. The port is 0 where the protocol has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The far side.
+    pub peer: IpAddr,
+    /// Its protocol.
+    pub protocol: u8,
+    /// The port of the service, as the role says.
+    pub port: u16,
+}
+
+/// Peers and ports as wide as they are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Range {
+    /// The protocol.
+    pub protocol: u8,
+    /// First and last port.
+    pub ports: (u16, u16),
+    /// The peers.
+    pub peers: IpNet,
+}
+
+/// A peer and a port on a rung: the first address and the first port of their ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SeenKey {
+    peer: IpAddr,
+    port: u16,
+    protocol: u8,
+    answer: Answer,
+}
+
+/// What a quick look-up masks peers and ports by, for a table that stands on some rung.
+#[derive(Debug, Clone, Copy)]
+pub struct Masks {
+    peer: u32,
+    port: u16,
+}
+
+impl Masks {
+    /// Of no table.
+    pub const NONE: Self = Self { peer: u32::MAX, port: u16::MAX };
+
+    /// Of a table on this rung.
+    pub fn of(answer: Answer, rung: u8) -> Self {
+        let widths = answer.widths(rung);
+        Self { peer: mask_v4(widths.v4), port: mask_port(widths.ports) }
+    }
+
+    /// A peer and port with all that a table of this rung tells apart.
+    #[inline(always)]
+    pub fn word(self, peer: u32, protocol: u8, port: u16) -> u64 {
+        u64::from(peer & self.peer) << 32 | u64::from(port & self.port) << 16 | u64::from(protocol)
+    }
+}
+
+fn mask_v4(length: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)
+}
+
+fn mask_v6(length: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
+}
+
+fn mask_port(width: u8) -> u16 {
+    u16::MAX.checked_shl(width.into()).unwrap_or(0)
+}
+
+/// Whether records of a protocol name ports.
+pub fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, TCP | UDP)
+}
+
+impl SeenKey {
+    pub(super) fn of(answer: Answer, seen: &Seen, rung: u8) -> Self {
+        let port = if has_ports(seen.protocol) { seen.port } else { 0 };
+        Self { peer: seen.peer, port, protocol: seen.protocol, answer }.widened(rung)
+    }
+
+    fn widened(self, rung: u8) -> Self {
+        let widths = self.answer.widths(rung);
+        let peer = match self.peer {
+            IpAddr::V4(peer) => Ipv4Addr::from(u32::from(peer) & mask_v4(widths.v4)).into(),
+            IpAddr::V6(peer) => Ipv6Addr::from(u128::from(peer) & mask_v6(widths.v6)).into(),
+        };
+        Self { peer, port: self.port & mask_port(widths.ports), ..self }
+    }
+
+    /// The ranges on a rung.
+    pub(super) fn seen(&self, answer: Answer, rung: u8) -> Range {
+        let widths = answer.widths(rung);
+        let length = if self.peer.is_ipv4() { widths.v4 } else { widths.v6 };
+        let last = if has_ports(self.protocol) { self.port | !mask_port(widths.ports) } else { self.port };
+        let peers = IpNet::new(self.peer, length).unwrap_or(self.peer.into());
+        Range { protocol: self.protocol, ports: (self.port, last), peers }
+    }
+
+    /// The key of ranges that a state kept. None: no table has these on this rung.
+    pub(super) fn kept(answer: Answer, range: &Range, rung: u8) -> Option<Self> {
+        if rung > Self::HIGHEST {
+            return None;
+        }
+        let peer = range.peers.addr();
+        let key = Self { peer, port: range.ports.0, protocol: range.protocol, answer };
+        (key.seen(answer, rung) == *range && key.widened(rung) == key).then_some(key)
+    }
+}
+
+impl Key for SeenKey {
+    #[expect(clippy::cast_possible_truncation, reason = "there are a few")]
+    const HIGHEST: u8 = RUNGS as u8 - 1;
+
+    fn climb(self, rung: u8) -> Self {
+        self.widened(rung + 1)
+    }
+}
+
+impl Sum for () {
+    fn merge(&mut self, (): &Self) {}
+}
