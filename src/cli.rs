@@ -51,6 +51,9 @@ pub struct Analyze {
     /// A rule not seen in a shorter window is trusted less (such as 90d, 12w)
     #[arg(long, value_name = "PERIOD", value_parser = period)]
     pub review_period: Option<i64>,
+    /// At most so many narrower rules are proposed in place of one that is wider than it was used [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub max_rules_per_rule: Option<u64>,
     /// Settings (TOML)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

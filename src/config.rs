@@ -11,6 +11,9 @@ use crate::findings::ports::{PortClass, PortProfile, SensitivePort};
 use crate::findings::settings::{DAY, RARE_WORDS, Settings};
 use crate::rules::RuleProtocol;
 
+/// A group of AWS has no room for more rules of a direction.
+const MOST_RULES: usize = 60;
+
 /// Resolved settings of a run.
 #[derive(Debug)]
 pub struct Config {
@@ -25,6 +28,7 @@ struct File {
     port_profile: Option<String>,
     review_period: Option<String>,
     rare_words: Option<Vec<String>>,
+    max_rules_per_rule: Option<u64>,
     sensitive_ports: Option<Vec<PortEntry>>,
 }
 
@@ -81,12 +85,22 @@ impl Config {
             (None, None) => 90 * DAY,
         };
         let profile = profile(arguments, &file)?;
-        let settings = match &file.rare_words {
+        let mut settings = match &file.rare_words {
             Some(words) => Settings::new(review_period, words, profile),
             None => Settings::new(review_period, &RARE_WORDS, profile),
         };
+        if let Some(most) = arguments.max_rules_per_rule.or(file.max_rules_per_rule) {
+            settings.max_rules_per_rule = most_rules(most)?;
+        }
         Ok(Self { settings })
     }
+}
+
+fn most_rules(most: u64) -> Result<usize, Error> {
+    let fits = usize::try_from(most).ok().filter(|most| (1..=MOST_RULES).contains(most));
+    fits.ok_or_else(|| {
+        Error::Usage(format!("max_rules_per_rule: expected a number from 1 to {MOST_RULES}, found {most}"))
+    })
 }
 
 /// The settings of runs that judge no rule: what is not asked for stays as it is by default.

@@ -106,7 +106,10 @@ fn figures(timeline: &Timeline, tally: &Tally) -> BTreeMap<String, String> {
             .collect();
         let mut seen: BTreeMap<(u8, u16, String), bool> = BTreeMap::new();
         for (answer, range) in tracks.seen(RuleIndex(at)) {
-            assert_eq!((range.ports.0, range.peers.max_prefix_len()), (range.ports.1, range.peers.prefix_len()));
+            assert_eq!(
+                (range.ports.0, range.peers.max_prefix_len()),
+                (range.ports.1, range.peers.prefix_len())
+            );
             let pair = (range.protocol, range.ports.0, range.peers.addr().to_string());
             *seen.entry(pair).or_default() |= answer.is_used();
         }

@@ -31,6 +31,7 @@ pub mod strays;
 pub mod unattached;
 pub mod unused;
 pub mod verdict;
+pub mod wider;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -79,6 +80,8 @@ pub enum FindingKind {
     RedundantRule,
     /// A rule that can never decide.
     IneffectiveRule,
+    /// A rule of which a part would do.
+    WiderThanUsed,
     /// A group on no interface.
     UnattachedGroup,
     /// Internal sources that are refused again and again.
@@ -105,6 +108,7 @@ impl FindingKind {
             Self::UnusedRule => "unused_rule",
             Self::RedundantRule => "redundant_rule",
             Self::IneffectiveRule => "ineffective_rule",
+            Self::WiderThanUsed => "wider_than_used",
             Self::UnattachedGroup => "unattached_group",
             Self::BlockedAttempts => "blocked_attempts",
             Self::Scan => "scan",

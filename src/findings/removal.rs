@@ -183,7 +183,8 @@ impl Case<'_> {
         self.is_never_removed(rule) || self.bench.carries_untracked_replies(rule)
     }
 
-    fn is_never_removed(&self, rule: &Rule) -> bool {
+    /// Whether a service needs it as it is.
+    pub fn is_never_removed(&self, rule: &Rule) -> bool {
         let group = self.timeline.newest().and_then(|newest| newest.groups.get(&rule.group_id));
         let ever: Vec<_> = self.attachments.interfaces(&rule.group_id).into_values().collect();
         managed::is_never_removed(rule, group.map(AsRef::as_ref), &ever)

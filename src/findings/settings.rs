@@ -32,13 +32,19 @@ pub struct Settings {
     rare_words: Vec<Vec<String>>,
     /// Which ports are sensitive.
     pub profile: PortProfile,
+    /// At most so many narrower rules are proposed in place of one.
+    pub max_rules_per_rule: usize,
 }
+
+/// Unless the command line or the configuration says otherwise.
+pub const MAX_RULES_PER_RULE: usize = 5;
 
 impl Settings {
     /// Settings from their parts.
     pub fn new(review_period: i64, rare_words: &[impl AsRef<str>], profile: PortProfile) -> Self {
         let rare_words = rare_words.iter().map(|word| words(word.as_ref())).filter(|word| !word.is_empty());
-        Self { review_period, rare_words: rare_words.collect(), profile }
+        let max_rules_per_rule = MAX_RULES_PER_RULE;
+        Self { review_period, rare_words: rare_words.collect(), profile, max_rules_per_rule }
     }
 
     /// The words that mark a rule kept for rare events, in lower case.

@@ -178,6 +178,13 @@ impl<'a> Bench<'a> {
         (forbidding, weakening)
     }
 
+    /// How far to trust what was seen of a rule that was used: that there is nothing more. None: the logs cannot show it.
+    pub fn confidence(&self, rule: RuleIndex, uses: &RuleUse) -> Option<Confidence> {
+        let (forbidding, weakening) = self.doubts(rule, uses);
+        let reasons = weakening.iter().map(Doubt::reason).collect();
+        forbidding.is_empty().then(|| confidence(&reasons, self.attachments.covered(rule)))
+    }
+
     /// Whether the rule was not there in some state of the window that could have had it.
     pub fn has_changed(&self, rule: RuleIndex) -> bool {
         self.lifetimes.lacking(rule, &self.timeline.rules[rule.index()]).0 > 0

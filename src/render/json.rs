@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 
 use crate::report::Report;
+use crate::report::series::TimeSeries;
 use indented::Indented;
 
 /// Elements of a piece.
@@ -31,6 +32,8 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         blocked_summary,
         findings,
         removal_set,
+        narrower: _,
+        time_series,
         suppressed,
         known,
     } = report;
@@ -44,9 +47,27 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     field(out, ",\n", "blocked_summary", blocked_summary)?;
     list(out, "findings", findings)?;
     field(out, ",\n", "removal_set", removal_set)?;
+    series(out, time_series)?;
     field(out, ",\n", "suppressed", suppressed)?;
     field(out, ",\n", "known", known)?;
     out.write_all(b"\n}\n")
+}
+
+/// A unit of time, and a rule, to a line: there are many numbers.
+fn series(out: &mut dyn Write, TimeSeries { unit_days, days, rules }: &TimeSeries) -> io::Result<()> {
+    write!(out, ",\n  \"time_series\": {{\n    \"unit_days\": {unit_days},\n    \"days\": [")?;
+    lines(out, days)?;
+    write!(out, ",\n    \"rules\": [")?;
+    lines(out, rules)?;
+    write!(out, "\n  }}")
+}
+
+fn lines<T: Serialize>(out: &mut dyn Write, items: &[T]) -> io::Result<()> {
+    for (at, item) in items.iter().enumerate() {
+        out.write_all(if at == 0 { b"\n      " } else { b",\n      " })?;
+        serde_json::to_writer(&mut *out, item)?;
+    }
+    out.write_all(if items.is_empty() { b"]" } else { b"\n    ]" })
 }
 
 fn field(out: &mut dyn Write, before: &str, name: &str, value: &impl Serialize) -> io::Result<()> {

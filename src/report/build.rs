@@ -12,15 +12,17 @@ use crate::findings::references::References;
 use crate::findings::removal::{self, RemovalSet};
 use crate::findings::settings::Settings;
 use crate::findings::verdict::{Bench, Judged, Unread};
+use crate::findings::wider::Narrower;
 use crate::findings::{
     self, Finding, blocked, default_group, delivery, drift, gaps, identical, ineffective, managed_inbound,
-    over_broad, stale, unattached, unused,
+    over_broad, stale, unattached, unused, wider,
 };
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::selection::Duplicate;
+use crate::tally::tracks::of_rule::RuleTracks;
 use crate::tally::usage::RuleUse;
 use crate::tally::watch::PortWatch;
 use crate::time;
@@ -61,8 +63,9 @@ pub fn report(run: &Run<'_>) -> Report {
     let bench = Bench::new(timeline, tally, &attachments, run.settings, unread);
     let each = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap_or(u32::MAX)), uses);
     let judged: Vec<Judged> = uses.par_iter().enumerate().map(each).collect();
-    let ((findings, removal_set), (blocked_rows, blocked_summary)) = rayon::join(
-        || findings(run, &uses, &judged, &bench, &attachments),
+    let tracks = RuleTracks::of(tally, &timeline.rules);
+    let (found, (blocked_rows, blocked_summary)) = rayon::join(
+        || findings(run, &uses, &judged, &bench, &attachments, &tracks),
         || {
             rayon::join(
                 || super::blocked::rows(tally),
@@ -70,6 +73,7 @@ pub fn report(run: &Run<'_>) -> Report {
             )
         },
     );
+    let Found { findings, removal_set, narrower } = found;
     Report {
         schema_version: "1",
         generator: Generator::OURS,
@@ -80,9 +84,18 @@ pub fn report(run: &Run<'_>) -> Report {
         blocked_summary,
         findings,
         removal_set: rows::removal_set(timeline, &removal_set),
+        narrower,
+        time_series: super::series::time_series(timeline, tally, &tracks),
         suppressed: Vec::new(),
         known: Vec::new(),
     }
+}
+
+/// What there is to act on.
+struct Found {
+    findings: Vec<Finding>,
+    removal_set: RemovalSet,
+    narrower: Vec<Narrower>,
 }
 
 fn findings(
@@ -91,7 +104,8 @@ fn findings(
     judged: &[Judged],
     bench: &Bench<'_>,
     attachments: &Attachments<'_>,
-) -> (Vec<Finding>, RemovalSet) {
+    tracks: &RuleTracks<'_>,
+) -> Found {
     let (timeline, tally) = (run.timeline, run.tally);
     let ineffective = ineffective::ineffective(timeline);
     let redundant = Redundant::of(timeline, uses, &ineffective);
@@ -116,6 +130,8 @@ fn findings(
     findings.extend(identical::identical(timeline, &references));
     findings.extend(ineffective::findings(timeline, &ineffective));
     findings.extend(redundant.findings(&case));
+    let (wide, narrower) = wider::wider(&case, tracks, wider::Bounds::of(run.settings));
+    findings.extend(wide);
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));
     findings.extend(stale::stale(timeline, uses, attachments, described));
@@ -123,7 +139,7 @@ fn findings(
     findings.extend(gaps::gaps(timeline, tally, run.duplicates, run.flow_logs));
     findings.extend(delivery::delivery(timeline, attachments.recorders(), run.cadences));
     findings::sort(&mut findings);
-    (findings, removal_set)
+    Found { findings, removal_set, narrower }
 }
 
 pub(super) fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {

@@ -5,6 +5,7 @@ pub mod build;
 pub mod coverage;
 pub mod replay;
 pub mod rows;
+pub mod series;
 
 use std::collections::BTreeMap;
 
@@ -14,9 +15,11 @@ use crate::findings::reason::{Doubt, Reason};
 use crate::findings::removal::Ground;
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
+use crate::findings::wider::Narrower;
 use crate::findings::{Finding, Severity, Suppression};
 use crate::tally::credit::Span;
 use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
+use series::TimeSeries;
 
 /// The whole report.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +42,11 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Rules that can go together.
     pub removal_set: RemovalRows,
+    /// Rules that may take the place of wider ones: those that findings of kind `wider_than_used` name.
+    #[serde(skip)]
+    pub narrower: Vec<Narrower>,
+    /// What came when, and when each rule was used.
+    pub time_series: TimeSeries,
     /// Findings that somebody has accepted (`--suppress`).
     pub suppressed: Vec<SuppressedFinding>,
     /// Findings that the baseline has too (`--baseline`), and that are therefore not among the findings.

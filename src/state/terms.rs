@@ -41,7 +41,7 @@ impl Terms {
         differing.next().map(|((option, first), (_, second))| Difference { option, first, second })
     }
 
-    fn described(&self) -> [(&'static str, String); 8] {
+    fn described(&self) -> [(&'static str, String); 9] {
         let time = |time: Option<Seconds>| time.map_or_else(|| "none".to_owned(), time::format);
         let list = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let settings = &self.settings;
@@ -51,6 +51,7 @@ impl Terms {
             ("--port-profile", settings.profile.name.clone()),
             ("sensitive_ports", list(&ports(&settings.profile.services))),
             ("rare_words", list(&settings.rare_words())),
+            ("--max-rules-per-rule", settings.max_rules_per_rule.to_string()),
             ("--since", time(self.since)),
             ("--until", time(self.until)),
             ("--fields", fields.map_or_else(|| "none".to_owned(), |fields| fields.join(" "))),
@@ -93,7 +94,8 @@ mod tests {
             difference.map(|it| format!("{} {} {}", it.option, it.first, it.second))
         };
         assert_eq!(changed(|_| ()), None);
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 7] = [
+            (|terms| terms.settings.max_rules_per_rule = 2, "--max-rules-per-rule 5 2"),
             (|terms| terms.settings.review_period = 36 * 3600, "--review-period 90d 36h"),
             (|terms| terms.since = Some(0), "--since none 1970-01-01T00:00:00Z"),
             (|terms| terms.until = Some(1), "--until none 1970-01-01T00:00:01Z"),

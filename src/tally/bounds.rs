@@ -199,13 +199,7 @@ impl<K: Key, V: Sum> Tables<K, V> {
     }
 
     /// Puts back what a state kept. None: it does not fit what was put back before. Call [`Tables::fit`] when all is in.
-    pub(super) fn restore(
-        &mut self,
-        place: usize,
-        (level, rung): (u8, u8),
-        key: K,
-        sum: V,
-    ) -> Option<()> {
+    pub(super) fn restore(&mut self, place: usize, (level, rung): (u8, u8), key: K, sum: V) -> Option<()> {
         let first = self.places.is_empty();
         if rung > K::HIGHEST || usize::from(level) >= self.bound.each.len() || (!first && self.level != level)
         {

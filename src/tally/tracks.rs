@@ -43,7 +43,7 @@ impl TrackNumber {
 }
 
 /// Pairs of port and peer that are kept, each of up to 60 bytes: fifteen megabytes.
-const SEEN: Bound = Bound { each: &[1_024, 256, 64, 16, 4, 1], together: 240_000 };
+const SEEN: Bound = Bound { each: &[256, 64, 16, 4, 1], together: 240_000 };
 
 /// All tracks.
 #[derive(Debug, Clone)]
@@ -146,7 +146,12 @@ impl Tracks {
             let answer = Answer::ALL[place % Answer::KINDS];
             let rung = table.rung();
             let rows = table.iter();
-            rows.map(move |(seen, ())| SeenRow { key, answer, bounds: (level, rung), seen: seen.seen(answer, rung) })
+            rows.map(move |(seen, ())| SeenRow {
+                key,
+                answer,
+                bounds: (level, rung),
+                seen: seen.seen(answer, rung),
+            })
         })
     }
 

@@ -14,4 +14,5 @@ mod regressions;
 mod remediation;
 mod removal;
 mod run;
+mod wider;
 mod words;

@@ -43,10 +43,12 @@ impl Answer {
         let (traffic, case) = (accept.case.traffic, &accept.case);
         let flags = place::known_flags(traffic);
         // A reset without FIN and without both of SYN and ACK: nobody listens.
-        let only_reset = flags.is_some_and(|flags| flags & 4 == 4 && flags & 1 == 0 && flags & 18 != 18);
+        let only_reset = flags.is_some_and(|flags| {
+            flags & 4 == 4 && flags & 1 == 0 && flags & place::SYN_ACK != place::SYN_ACK
+        });
         for index in accept.credited(role) {
-            let rule = &timeline.rules[index.index()];
-            let port = match (rule.direction == case.direction, has_ports(traffic.protocol)) {
+            let content = &timeline.rules[index.index()];
+            let port = match (content.direction == case.direction, has_ports(traffic.protocol)) {
                 (_, false) => 0,
                 (true, true) => traffic.dstport,
                 (false, true) => traffic.srcport,
@@ -58,7 +60,7 @@ impl Answer {
                 None => false,
             };
             let track = &mut self.tracks[index.index()];
-            track.count(case.flow.start, role, !rule.is_one_icmp_type());
+            track.count(case.flow.start, role, !content.is_one_icmp_type());
             track.seen.insert(seen);
             if !hit {
                 track.used.insert(seen);

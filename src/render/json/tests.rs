@@ -6,6 +6,7 @@ use crate::findings::reason::{CoveredTime, Doubt, Reason};
 use crate::findings::verdict::{Confidence, Verdict};
 use crate::findings::{Finding, FindingKind, Severity};
 use crate::flow::Direction;
+use crate::report::series::{DayRow, RuleSeries};
 use crate::report::*;
 
 fn rule(number: u64) -> RuleRow {
@@ -120,6 +121,8 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
         blocked_summary: BlockedSummary { internal_peers: vec![peer(1)], ..BlockedSummary::default() },
         findings: numbers(findings).map(finding).collect(),
         removal_set: RemovalRows::default(),
+        narrower: Vec::new(),
+        time_series: TimeSeries::default(),
         suppressed: Vec::new(),
         known: Vec::new(),
     }
@@ -140,6 +143,26 @@ fn pieces_make_the_same_text_as_the_whole() {
             assert!(String::from_utf8(text).unwrap() == whole, "{length} rules, {threads} threads");
         }
     }
+}
+
+#[test]
+fn a_unit_of_time_and_a_rule_are_a_line_each() {
+    let day = |start: &str| DayRow { start: start.to_owned(), accepted: 3, rejected: 1, accepted_bytes: 90 };
+    let rule = RuleSeries {
+        rule_key: "a\"\n".to_owned(),
+        records: vec![1, 0],
+        reply_records: vec![0, 2],
+        possible_records: vec![0, 0],
+    };
+    let series = TimeSeries { unit_days: 1, days: vec![day("one"), day("two")], rules: vec![rule] };
+    let report = Report { time_series: series, ..report(0, 0, 0) };
+    let mut text = Vec::new();
+    render(&report, &mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value, serde_json::to_value(&report).unwrap());
+    let line = "      {\"rule_key\":\"a\\\"\\n\",\"records\":[1,0],\"reply_records\":[0,2],\"possible_records\":[0,0]}";
+    assert!(text.lines().any(|own| own == line), "{text}");
 }
 
 /// Takes so many bytes and then no more.

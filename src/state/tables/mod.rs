@@ -64,7 +64,8 @@ impl Names {
         let usage = tally.usage.keys().flat_map(|key| [key.forward, key.reply]);
         let waiting = tally.waiting.rows().flat_map(|row| [row.key.forward, row.key.reply]);
         let tracks = tally.tracks.sets();
-        let used: BTreeSet<SetId> = usage.chain(waiting).chain(tracks).filter(|set| *set != SetId::EMPTY).collect();
+        let used: BTreeSet<SetId> =
+            usage.chain(waiting).chain(tracks).filter(|set| *set != SetId::EMPTY).collect();
         let mut sets: Vec<SetId> = used.into_iter().collect();
         sets.sort_by_key(|set| tally.sets.rules(*set));
         let numbers = sets.iter().copied().zip(1..).chain([(SetId::EMPTY, 0)]);

@@ -36,7 +36,7 @@ pub(super) fn write<W: Write + Send>(
     for same in days.chunk_by(|(one, (day, _)), (next, (other, _))| one == next && day == other) {
         let records = same.iter().map(|(_, (_, records))| records).sum();
         for (key, (day, _)) in same.iter().take(1) {
-            track(key, "day", names, sheet)?
+            track(*key, "day", names, sheet)?
                 .number(Number::At, resolution.start(*day))
                 .count(Count::Records, records);
         }
@@ -44,7 +44,7 @@ pub(super) fn write<W: Write + Send>(
     let mut seen: Vec<SeenRow> = tally.tracks.seen().collect();
     seen.sort_by_key(|row| (order(&row.key), row.answer, row.seen));
     for SeenRow { key, answer, bounds, seen } in &seen {
-        let row = track(key, "seen", names, sheet)?.text(Text::Detail, answer.word());
+        let row = track(*key, "seen", names, sheet)?.text(Text::Detail, answer.word());
         row.number(Number::Level, bounds.0)
             .number(Number::Rung, bounds.1)
             .number(Number::Protocol, seen.protocol)
@@ -56,7 +56,7 @@ pub(super) fn write<W: Write + Send>(
 }
 
 fn track<'s, W: Write + Send>(
-    key: &TrackKey,
+    key: TrackKey,
     table: &'static str,
     names: &Names,
     sheet: &'s mut Sheet<W>,
@@ -88,7 +88,8 @@ impl Loading {
     }
 
     pub(super) fn seen(&mut self, row: Row<'_>) -> Result<(), String> {
-        let answer = <Answer as Words>::of(row.text(Text::Detail)?).ok_or_else(|| row.unknown(Text::Detail))?;
+        let answer =
+            <Answer as Words>::of(row.text(Text::Detail)?).ok_or_else(|| row.unknown(Text::Detail))?;
         let from: u16 = row.number(Number::Port)?;
         let to = if row.number_if(Number::PortTo).is_some() { row.number(Number::PortTo)? } else { from };
         let peers = parse_net(row.text(Text::Peer)?).ok_or_else(|| row.unknown(Text::Peer))?;

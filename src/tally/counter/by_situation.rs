@@ -229,8 +229,7 @@ impl Counter<'_> {
                     let port = if role == Role::Forward { flow.dstport } else { flow.srcport };
                     self.show_service(slot, role, situated.direction, flow.protocol, port);
                 }
-                let scope =
-                    if exposure.is_internet() { PeerScope::Internet } else { PeerScope::Internal };
+                let scope = if exposure.is_internet() { PeerScope::Internet } else { PeerScope::Internal };
                 self.leave_track(tracks, scope, situated.peer, flow);
                 credited = Some(kind);
             }

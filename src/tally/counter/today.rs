@@ -30,8 +30,12 @@ pub(super) struct Today {
 
 impl Today {
     /// No day at all.
-    pub(super) const NEVER: Self =
-        Self { from: 0, until: 0, day: Day::FIRST, volume: Volume { accepted: 0, rejected: 0, accepted_bytes: 0 } };
+    pub(super) const NEVER: Self = Self {
+        from: 0,
+        until: 0,
+        day: Day::FIRST,
+        volume: Volume { accepted: 0, rejected: 0, accepted_bytes: 0 },
+    };
 }
 
 impl Counter<'_> {
@@ -102,7 +106,13 @@ impl Counter<'_> {
     }
 
     /// The same.
-    pub(super) fn leave_track_alone(&mut self, verdict: Verdict, peer: IpAddr, flow: &Flow<'_>, traffic: &Traffic) {
+    pub(super) fn leave_track_alone(
+        &mut self,
+        verdict: Verdict,
+        peer: IpAddr,
+        flow: &Flow<'_>,
+        traffic: &Traffic,
+    ) {
         let Traffic { protocol, srcport, dstport, tcp_flags, .. } = *traffic;
         let pair = self.tracks_of(verdict);
         let answer = Answer::of(pair.role, protocol, tcp_flags, scope::of(peer));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::days::Day;
 use super::seen::{Answer, Range, SeenKey};
-use super::{Tracks, TrackKey};
+use super::{TrackKey, Tracks};
 use crate::attribution::judge::Role;
 use crate::rules::{Rule, RuleIndex};
 use crate::tally::Tally;

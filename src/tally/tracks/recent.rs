@@ -3,8 +3,8 @@
 use super::seen::{Answer, Masks, Seen};
 use super::{TrackNumber, Tracks};
 
-/// Pairs that are remembered: a quarter of a megabyte.
-const REMEMBERED: usize = 1 << 14;
+/// Pairs that are remembered: half a megabyte.
+const REMEMBERED: usize = 1 << 15;
 /// 2^64 divided by the golden ratio spreads what differs in few bits.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -40,7 +40,12 @@ impl Recent {
         let Some(pair) = usize::try_from(slot).ok().and_then(|slot| self.pairs.get_mut(slot)) else { return };
         if *pair != (word, owner) {
             *pair = (word, owner);
-            self.meet(tracks, number, answer, Seen { peer: std::net::IpAddr::V4(peer.into()), protocol, port });
+            self.meet(
+                tracks,
+                number,
+                answer,
+                Seen { peer: std::net::IpAddr::V4(peer.into()), protocol, port },
+            );
         }
     }
 

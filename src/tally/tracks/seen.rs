@@ -38,7 +38,8 @@ impl Answer {
             && match role {
                 Role::Forward => true,
                 // A reset without anything else: nobody listens.
-                Role::Reply => tcp_flags.is_some_and(|flags| flags & RST != 0 && flags & FIN == 0 && flags & SYN_ACK != SYN_ACK),
+                Role::Reply => tcp_flags
+                    .is_some_and(|flags| flags & RST != 0 && flags & FIN == 0 && flags & SYN_ACK != SYN_ACK),
                 Role::Undecided => false,
             };
         match (hit, scope) {

@@ -1,9 +1,9 @@
 //! Ranges of ports: how wide they are on which rung, and which of their ports were seen.
 
-use crate::tally::bounds::{Key, Sum};
 use super::{End, WaitingKey, WaitingRow};
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;
+use crate::tally::bounds::{Key, Sum};
 use crate::tally::credit::Credit;
 use crate::tally::watch::Exposure;
 

@@ -7,11 +7,11 @@
 
 use hashbrown::HashMap;
 
-use crate::tally::bounds::{Key, Table};
 use super::ports::{Ports, Row, RowKey, ServiceRange, Shown, range_of};
 use super::{End, role_of};
 use crate::attribution::Basis;
 use crate::attribution::judge::Role;
+use crate::tally::bounds::{Key, Table};
 
 /// Line 6 counts different ports up to here.
 const MOST_PORTS: u64 = 64;

@@ -1,0 +1,322 @@
+//! Rules that are wider than used: what is proposed in their place covers all that was used, and little else.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use flowaudit::attribution::naive::attribute;
+use flowaudit::findings::verdict::Confidence;
+use flowaudit::findings::wider::{Bounds, wider};
+use flowaudit::flow::TCP;
+use flowaudit::rules::{Peer, Rule, RuleProtocol};
+use flowaudit::tally::tracks::of_rule::RuleTracks;
+use serde_json::{Value, json};
+
+use crate::account::{WHOSE, estate};
+use crate::fixture::{Fixture, HOUR, Object, Run, T0, group, interface, prefix_list, row_at, subnet};
+use crate::run::{tally, with_case};
+
+/// Whether a rule lets a packet of this protocol, port and peer through that another one lets through.
+fn holds(own: &Rule, (protocol, port, peer): (u8, u16, IpAddr)) -> bool {
+    let peers = match &own.peer {
+        Peer::Cidr(net) => net.contains(&peer),
+        _ => true,
+    };
+    own.allows_port(protocol, port) && peers
+}
+
+/// Whether all that a rule opens another one opens too.
+fn is_within(own: &Rule, whole: &Rule) -> bool {
+    let peers = match (&own.peer, &whole.peer) {
+        (Peer::Cidr(own), Peer::Cidr(whole)) => whole.contains(own),
+        (own, whole) => own == whole,
+    };
+    let protocol = whole.protocol == RuleProtocol::All || own.protocol == whole.protocol;
+    let (ports, all) = (own.ports(), whole.ports());
+    let ports = !whole.protocol.tests_ports() || (all.0 <= ports.0 && ports.1 <= all.1);
+    let same = own.group_id == whole.group_id && own.direction == whole.direction;
+    peers && protocol && ports && same && own.ranked == whole.ranked
+}
+
+#[test]
+fn a_replacement_covers_every_flow_and_stays_within_the_rule() {
+    let mut proposed = 0;
+    for (seed, whose) in (0..100).flat_map(|seed| WHOSE.map(|whose| (seed, whose))) {
+        let (timeline, flows) = estate(seed, whose);
+        let tally = tally(&timeline, &flows);
+        let tracks = RuleTracks::of(&tally, &timeline.rules);
+        let most = 1 + usize::try_from(seed % 6).unwrap();
+        let bounds = Bounds { most, confidence: Confidence::Low };
+        let answer = attribute(&timeline, &flows);
+        with_case(&timeline, &tally, |case| {
+            let (findings, narrower) = wider(case, &tracks, bounds);
+            assert_eq!(findings.len(), narrower.len());
+            for narrower in narrower {
+                let whole = &timeline.rules[narrower.rule.index()];
+                assert!(!narrower.by.is_empty() && narrower.by.len() <= most);
+                assert!(narrower.by.iter().all(|own| is_within(own, whole)), "{whole:?} {:?}", narrower.by);
+                let track = &answer.tracks[narrower.rule.index()];
+                let used: BTreeSet<(u8, u16)> = track.used.iter().map(|used| (used.0, used.1)).collect();
+                // Ports that were hit and never answered are not used; whoever hit one that was answered used it.
+                for seen in track.seen.iter().filter(|it| it.0 != TCP || used.contains(&(it.0, it.1))) {
+                    assert!(
+                        narrower.by.iter().any(|own| holds(own, *seen)),
+                        "seed {seed}: {} {seen:?} {:?}",
+                        whole.key(),
+                        narrower.by
+                    );
+                }
+                proposed += 1;
+            }
+        });
+    }
+    assert!(proposed > 100, "{proposed} rules were wider than used");
+}
+
+/// `FLOW`, and what answers it, once an hour.
+fn conversation(interface: &str, own: &str, peer: &str, port: u16) -> Vec<String> {
+    let client = 40_000 + port % 1_000;
+    vec![
+        format!("{interface} {peer} {own} {client} {port} 6 ACCEPT"),
+        format!("{interface} {own} {peer} {port} {client} 6 ACCEPT"),
+    ]
+}
+
+fn hourly(flows: &[String]) -> Vec<String> {
+    let hours = 0..25;
+    hours.flat_map(|hour| flows.iter().map(move |flow| row_at(T0 + hour * HOUR, flow))).collect()
+}
+
+fn run(objects: &[Object], flows: &[String], options: &[&str]) -> Run {
+    Fixture::analyzed(objects, &hourly(flows), &[&["--review-period", "1d"], options].concat())
+}
+
+/// Keys of the rules proposed in place of one, without its group and direction.
+fn replaced(run: &Run, key: &str) -> Vec<String> {
+    let found = run.findings("wider_than_used").into_iter().find(|finding| finding["rule_key"] == key);
+    let Some(finding) = found else { return Vec::new() };
+    let rules = finding["evidence"]["replacement"].as_array().unwrap().iter();
+    let start = key.match_indices(':').nth(1).unwrap().0 + 1;
+    rules.map(|rule| rule["rule_key"].as_str().unwrap()[start..].to_owned()).collect()
+}
+
+fn evidence<'a>(run: &'a Run, key: &str) -> &'a Value {
+    &run.finding(&format!("wider_than_used/{key}"))["evidence"]
+}
+
+const WIDE: &str = "sg-a:ingress:tcp:0-65535:10.0.0.0/8";
+
+/// One server behind a rule for all ports of TCP, two clients in subnets of their own.
+fn estate_of(peer: &str) -> Vec<Object> {
+    vec![
+        group("sg-a").ingress("tcp", 0, 65_535, peer),
+        group("sg-web"),
+        interface("eni-a", "10.0.0.5", &["sg-a"]),
+        interface("eni-1", "10.0.1.7", &["sg-web"]).with("SubnetId", "subnet-2"),
+        interface("eni-2", "10.0.2.7", &["sg-web"]).with("SubnetId", "subnet-3"),
+        subnet("subnet-1", "10.0.0.0/24"),
+        subnet("subnet-2", "10.0.1.0/24"),
+        subnet("subnet-3", "10.0.2.0/24"),
+        subnet("subnet-4", "10.0.3.0/24"),
+    ]
+}
+
+#[test]
+fn a_rule_shrinks_to_ports_and_to_all_subnets_of_the_peers_group() {
+    let flows = [
+        conversation("eni-a", "10.0.0.5", "10.0.1.7", 443),
+        conversation("eni-a", "10.0.0.5", "10.0.3.9", 22),
+    ]
+    .concat();
+    let run = run(&estate_of("10.0.0.0/8"), &flows, &[]);
+    // sg-web is in two subnets, of which one was seen; 10.0.3.9 is nobody's, in a subnet that is known.
+    assert_eq!(
+        replaced(&run, WIDE),
+        ["tcp:22-22:10.0.3.0/24", "tcp:443-443:10.0.1.0/24", "tcp:443-443:10.0.2.0/24"]
+    );
+    let evidence = evidence(&run, WIDE);
+    assert_eq!(evidence["ports"], json!(["tcp/22", "tcp/443"]));
+    assert_eq!(evidence["peers"], json!(["10.0.1.7", "10.0.3.9"]));
+    assert_eq!(evidence["peer_groups"], json!(["sg-web"]));
+    assert_eq!(
+        evidence["over_exposure"],
+        json!({ "before": (1_u64 << 24) * 65_536 - 2, "after": 3 * 256 - 2 })
+    );
+    assert_eq!(evidence["quota"], json!({ "limit": 60, "before": 1, "after": 3 }));
+    assert_eq!(evidence["confidence"], "high");
+}
+
+#[test]
+fn no_more_rules_than_allowed_take_the_place_of_one() {
+    let peers = ["10.0.1.7", "10.0.3.9"];
+    let flows: Vec<String> = [22, 443, 8_080]
+        .iter()
+        .flat_map(|port| peers.iter().flat_map(|peer| conversation("eni-a", "10.0.0.5", peer, *port)))
+        .collect();
+    for (most, expected) in [
+        ("1", vec!["tcp:22-8080:10.0.0.0/22"]),
+        ("3", vec!["tcp:22-22:10.0.0.0/22", "tcp:443-443:10.0.0.0/22", "tcp:8080-8080:10.0.0.0/22"]),
+    ] {
+        let run = run(&estate_of("10.0.0.0/8"), &flows, &["--max-rules-per-rule", most]);
+        assert_eq!(replaced(&run, WIDE), expected, "{most}");
+    }
+}
+
+#[test]
+fn ports_that_nobody_answers_at_are_not_used() {
+    let mut flows = conversation("eni-a", "10.0.0.5", "10.0.1.7", 443);
+    flows.extend((8_000..8_020).map(|port| format!("eni-a 10.0.3.9 10.0.0.5 50000 {port} 6 ACCEPT")));
+    // A client that got no answer at a port that others were answered at.
+    flows.push("eni-a 10.0.3.9 10.0.0.5 50000 443 6 ACCEPT".to_owned());
+    let run = run(&estate_of("10.0.0.0/8"), &flows, &[]);
+    assert_eq!(replaced(&run, WIDE), ["tcp:443-443:10.0.1.0/24", "tcp:443-443:10.0.2.0/23"]);
+    assert_eq!(evidence(&run, WIDE)["ports_unanswered"], json!(["tcp/8000-8019"]));
+}
+
+#[test]
+fn datagrams_need_no_answer() {
+    let objects =
+        [&estate_of("10.0.0.0/8")[1..], &[group("sg-a").ingress("udp", 0, 65_535, "10.0.0.0/8")]].concat();
+    let run = run(&objects, &["eni-a 10.0.3.9 10.0.0.5 50000 514 17 ACCEPT".to_owned()], &[]);
+    assert_eq!(replaced(&run, "sg-a:ingress:udp:0-65535:10.0.0.0/8"), ["udp:514-514:10.0.3.0/24"]);
+}
+
+#[test]
+fn ports_that_clients_are_given_stay_together() {
+    let flows: Vec<String> = [40_001, 47_000, 51_234]
+        .iter()
+        .flat_map(|port| conversation("eni-a", "10.0.0.5", "10.0.3.9", *port))
+        .collect();
+    let run = run(&estate_of("10.0.0.0/8"), &flows, &[]);
+    assert_eq!(replaced(&run, WIDE), ["tcp:32768-60999:10.0.3.0/24"]);
+}
+
+#[test]
+fn few_sources_of_the_internet_are_named_and_many_are_not() {
+    const WORLD: &str = "sg-a:ingress:tcp:0-65535:0.0.0.0/0";
+    let flows = |count: u8| -> Vec<String> {
+        (1..=count)
+            .flat_map(|at| conversation("eni-a", "10.0.0.5", &format!("203.0.113.{at}"), 443))
+            .collect()
+    };
+    let few = run(&estate_of("0.0.0.0/0"), &flows(2), &[]);
+    assert_eq!(replaced(&few, WORLD), ["tcp:443-443:203.0.113.1/32", "tcp:443-443:203.0.113.2/32"]);
+    let many = run(&estate_of("0.0.0.0/0"), &flows(40), &[]);
+    assert_eq!(replaced(&many, WORLD), ["tcp:443-443:0.0.0.0/0"]);
+    assert_eq!(evidence(&many, WORLD)["peers_kept"], json!(["many_sources"]));
+    assert_eq!(many.finding(&format!("wider_than_used/{WORLD}"))["severity"], "medium");
+    // What is open to the world on a load balancer is meant to be.
+    let mut objects = estate_of("0.0.0.0/0");
+    objects[2] = objects[2].clone().with("InterfaceType", "network_load_balancer");
+    let balanced = run(&objects, &flows(2), &[]);
+    assert_eq!(replaced(&balanced, WORLD), ["tcp:443-443:0.0.0.0/0"]);
+    assert_eq!(evidence(&balanced, WORLD)["peers_kept"], json!(["load_balancer"]));
+}
+
+#[test]
+fn what_is_not_known_is_not_narrowed() {
+    let flows = conversation("eni-a", "10.0.0.5", "10.0.1.7", 443);
+    // Without subnets, ports alone.
+    let without: Vec<Object> =
+        estate_of("10.0.0.0/8").into_iter().filter(|it| it.kind != "Subnets").collect();
+    let ports = run(&without, &flows, &[]);
+    assert_eq!(replaced(&ports, WIDE), ["tcp:443-443:10.0.0.0/8"]);
+    assert_eq!(evidence(&ports, WIDE)["peers_kept"], json!(["subnets_unknown"]));
+    // Two doubts: a window of a day for ninety, and a name.
+    let objects = [
+        &estate_of("10.0.0.0/8")[1..],
+        &[group("sg-a").ingress("tcp", 0, 65_535, "10.0.0.0/8").with("Description", "break-glass")],
+    ]
+    .concat();
+    let doubtful = Fixture::analyzed(&objects, &hourly(&flows), &[]);
+    assert_eq!(doubtful.findings("wider_than_used"), Vec::<&Value>::new());
+    // One doubt is less than none, and enough.
+    let short = Fixture::analyzed(&estate_of("10.0.0.0/8"), &hourly(&flows), &[]);
+    assert_eq!(evidence(&short, WIDE)["confidence"], "medium");
+    // Ping both ways: nobody knows which of the rules let it through.
+    let both = [
+        group("sg-a").ingress("-1", -1, -1, "10.0.0.0/8").egress("-1", -1, -1, "10.0.0.0/8"),
+        interface("eni-a", "10.0.0.5", &["sg-a"]),
+        subnet("subnet-1", "10.0.0.0/24"),
+    ];
+    let possible = run(&both, &["eni-a 10.0.0.9 10.0.0.5 0 0 1 ACCEPT".to_owned()], &[]);
+    assert_eq!(possible.verdict("sg-a:ingress:-1:-1--1:10.0.0.0/8"), "possibly_used");
+    assert_eq!(possible.findings("wider_than_used"), Vec::<&Value>::new());
+}
+
+#[test]
+fn a_rule_for_all_protocols_becomes_one_for_each_that_was_used() {
+    let objects =
+        [&estate_of("10.0.0.0/8")[1..], &[group("sg-a").ingress("-1", -1, -1, "10.0.0.0/8")]].concat();
+    let mut flows = conversation("eni-a", "10.0.0.5", "10.0.3.9", 443);
+    flows.push("eni-a 10.0.3.9 10.0.0.5 0 0 1 ACCEPT".to_owned());
+    flows.push("eni-a 10.0.3.9 10.0.0.5 5000 53 17 ACCEPT".to_owned());
+    flows.push("eni-a 10.0.3.9 10.0.0.5 0 0 50 ACCEPT".to_owned());
+    let run = run(&objects, &flows, &[]);
+    assert_eq!(
+        replaced(&run, "sg-a:ingress:-1:-1--1:10.0.0.0/8"),
+        [
+            "icmp:-1--1:10.0.3.0/24",
+            "tcp:443-443:10.0.3.0/24",
+            "udp:53-53:10.0.3.0/24",
+            "50:-1--1:10.0.3.0/24"
+        ]
+    );
+}
+
+#[test]
+fn a_reference_keeps_its_members_and_says_which_were_never_seen() {
+    const KEY: &str = "sg-a:ingress:tcp:0-65535:sg-web";
+    let objects =
+        [&estate_of("sg-web")[..], &[prefix_list("pl-1", &["192.168.0.0/24", "192.168.1.0/24"])]].concat();
+    let own = conversation("eni-a", "10.0.0.5", "10.0.1.7", 443);
+    let group_run = run(&objects, &own, &[]);
+    assert_eq!(replaced(&group_run, KEY), ["tcp:443-443:sg-web"]);
+    let told = evidence(&group_run, KEY);
+    assert_eq!(told["members"], json!({ "count": 2, "never_seen": { "count": 1, "first": ["eni-2"] } }));
+    assert_eq!(told["over_exposure"], json!({ "before": 2 * 65_536 - 1, "after": 1 }));
+    let objects = [&objects[1..], &[group("sg-a").ingress("tcp", 0, 65_535, "pl-1")]].concat();
+    let list = run(&objects, &conversation("eni-a", "10.0.0.5", "192.168.1.8", 443), &[]);
+    let told = evidence(&list, "sg-a:ingress:tcp:0-65535:pl-1");
+    assert_eq!(
+        told["entries"],
+        json!({ "count": 2, "never_seen": { "count": 1, "first": ["192.168.0.0/24"] } })
+    );
+    // A list counts as its entries.
+    assert_eq!(told["quota"], json!({ "limit": 60, "before": 2, "after": 2 }));
+}
+
+#[test]
+fn a_group_never_gets_more_rules_than_it_may_have() {
+    let mut crowded =
+        group("sg-a").ingress("tcp", 0, 65_535, "10.0.0.0/8").ingress("tcp", 0, 60_000, "10.0.0.0/8");
+    for port in 0..56 {
+        crowded = crowded.ingress("udp", port, port, "10.0.0.0/8");
+    }
+    let objects = [&estate_of("10.0.0.0/8")[1..], &[crowded]].concat();
+    let flows: Vec<String> = [22, 443, 3_306, 5_432, 8_080]
+        .iter()
+        .flat_map(|port| conversation("eni-a", "10.0.0.5", "10.0.3.9", *port))
+        .collect();
+    // 58 of 60: two more than there are.
+    let run = run(&objects, &flows, &[]);
+    let other = "sg-a:ingress:tcp:0-60000:10.0.0.0/8";
+    assert_eq!((replaced(&run, WIDE).len(), replaced(&run, other).len()), (3, 1));
+    assert_eq!(evidence(&run, WIDE)["quota"], json!({ "limit": 60, "before": 58, "after": 60 }));
+    assert_eq!(evidence(&run, other)["quota"], json!({ "limit": 60, "before": 60, "after": 60 }));
+}
+
+#[test]
+fn a_bound_that_is_none_is_refused() {
+    let fixture = Fixture::new();
+    for wrong in ["0", "61", "many"] {
+        let run = fixture.analyze(&["log", "--snapshot", "snap", "--max-rules-per-rule", wrong]).exit(2);
+        assert!(run.stderr.contains("--max-rules-per-rule"), "{}", run.stderr);
+    }
+    fixture.write("flowaudit.toml", "max_rules_per_rule = 0");
+    let run = fixture.analyze(&["log", "--snapshot", "snap", "--config", "flowaudit.toml"]).exit(2);
+    assert!(
+        run.stderr.contains("max_rules_per_rule: expected a number from 1 to 60, found 0"),
+        "{}",
+        run.stderr
+    );
+}
