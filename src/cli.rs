@@ -105,7 +105,7 @@ pub struct Replay {
     #[command(flatten)]
     pub input: Input,
     /// The rules proposed: a snapshot, a Terraform plan (show -json), or a list of rules to remove (a rule key or id per
-    /// line, or a report with its removal set)
+    /// line, `+ KEY` for a rule to put in; or a report with its removal set)
     #[arg(long, value_name = "PATH")]
     pub proposed: PathBuf,
     /// How to write the answer

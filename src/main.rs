@@ -76,8 +76,7 @@ fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
             std::mem::forget(timeline);
             return Ok(());
         };
-        let advice = remediation::advice(report, &timeline);
-        commands.write(remediation::remediation(&timeline, &advice, &written))
+        commands.write(remediation::of_report(report, &timeline, &written))
     })
 }
 

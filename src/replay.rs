@@ -12,7 +12,7 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
-use crate::remediation::{Advice, FILES, Remediation, remediation};
+use crate::remediation::{Addition, Advice, Change, FILES, Remediation, of_decided};
 use crate::report::replay::{self, ReplayReport};
 use crate::rules::proposal::Proposal;
 use crate::rules::terraform::Written;
@@ -50,8 +50,9 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let snapshots = Snapshots::of(loaded);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();
-    let Proposal { now, proposed, removed, warnings } = proposal::load(&arguments.proposed, snapshots)?;
-    if arguments.remediation.is_some() && removed.is_empty() {
+    let Proposal { now, proposed, removed, added, warnings } =
+        proposal::load(&arguments.proposed, snapshots)?;
+    if arguments.remediation.is_some() && removed.is_empty() && added.is_empty() {
         return Err(Error::Usage(
             "--remediation: commands are made for a list of rules to remove; --proposed names another rule set, or none"
                 .to_owned(),
@@ -77,8 +78,12 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
         conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed, warnings))?;
     let wanted = arguments.remediation.is_some();
     let remediation = wanted.then(|| {
-        let decided: Vec<Advice> = removed.iter().copied().map(Advice::decided).collect();
-        remediation(&now, &decided, &written)
+        let removed = removed.iter().copied().map(Advice::decided).collect();
+        let added = added.iter().map(|index| Addition {
+            rule: now.rules[index.index()].clone(),
+            label: now.labels[index.index()].clone(),
+        });
+        of_decided(&now, &Change { removed, added: added.collect() }, &written)
     });
     Ok(Answer { report, remediation })
 }

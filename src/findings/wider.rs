@@ -42,8 +42,12 @@ const MOST_LISTED: usize = 50;
 pub struct Narrower {
     /// The rule.
     pub rule: RuleIndex,
+    /// Its key.
+    pub key: String,
     /// Those that cover all that it was used for, ascending.
     pub by: Vec<Rule>,
+    /// Addresses × ports left open and not used, before and after.
+    pub over_exposure: (u64, u64),
 }
 
 /// A rule that is wider than used.
@@ -97,7 +101,7 @@ pub fn wider(case: &Case<'_>, tracks: &RuleTracks<'_>, bounds: Bounds) -> (Vec<F
     }
     found.retain(|wide| wide.saved() > 0);
     found.sort_by_key(|wide| wide.index);
-    let narrower = found.iter().map(|wide| Narrower { rule: wide.index, by: wide.rules() });
+    let narrower = found.iter().map(Wide::narrower);
     let findings = found.iter().map(|wide| wide.finding(case, newest));
     (findings.collect(), narrower.collect())
 }
@@ -192,6 +196,12 @@ impl<'a> Wide<'a> {
         rules
     }
 
+    fn narrower(&self) -> Narrower {
+        let (before, after) = self.over_exposure();
+        let over_exposure = (number(before), number(after));
+        Narrower { rule: self.index, key: self.rule.key(), by: self.rules(), over_exposure }
+    }
+
     fn finding(&self, case: &Case<'_>, newest: &State) -> Finding {
         let key = self.rule.key();
         let (before, after) = self.over_exposure();
@@ -202,7 +212,6 @@ impl<'a> Wide<'a> {
             (true, false) => Severity::Low,
             (false, _) => Severity::Info,
         };
-        let number = |size: u128| u64::try_from(size).unwrap_or(u64::MAX);
         let Effect { limit, before: rules_before, after: rules_after } = self.effect;
         let mut evidence = Map::new();
         let mut tell = |name: &str, value: Value| evidence.insert(name.to_owned(), value);
@@ -291,6 +300,11 @@ impl<'a> Wide<'a> {
         }
         advice
     }
+}
+
+/// More than a report can write is as much as it can.
+fn number(size: u128) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
 
 /// Addresses that a rule refers to, as far as the newest state knows them.

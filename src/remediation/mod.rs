@@ -1,16 +1,19 @@
-//! `--remediation DIR`: commands that take rules away, and commands that put exactly them back. Nothing is executed.
+//! `--remediation DIR`: commands that change rules, and commands that put everything back as it was. Nothing is executed.
 //!
 //! ```text
-//! rules ─▶ by group ─┬▶ aws:     revoke / authorize with the permission as JSON
-//!                    ├▶ alibaba: RevokeSecurityGroup / AuthorizeSecurityGroup with parameters
-//!                    └▶ removal: the same rules as a list, to edit and to replay
+//! rules to take away, ─▶ by group ─┬▶ aws:     revoke / authorize with the permission as JSON
+//! rules to put in                  ├▶ alibaba: RevokeSecurityGroup / AuthorizeSecurityGroup with parameters
+//!                                  └▶ list:    the same rules as a list, to edit and to replay
 //! ```
+//!
+//! There are two changes, each with files of its own: the removal set, and narrower rules in place of wide ones.
 //!
 //! Names, descriptions and ids are written by anybody: each value is one quoted word of the shell, and comments are one
 //! line each.
 
 mod alibaba;
 mod aws;
+mod narrow;
 mod shell;
 
 use std::collections::BTreeSet;
@@ -37,8 +40,16 @@ pub struct Remediation {
     pub files: Vec<(&'static str, String)>,
 }
 
-/// Names of the files.
-pub const FILES: [&str; 3] = ["apply.sh", "undo.sh", "removal.txt"];
+/// Names of the files: what takes rules away, and what makes them narrower.
+pub const FILES: [&str; 6] =
+    ["apply.sh", "undo.sh", "removal.txt", "narrow.sh", "narrow-undo.sh", "narrow.txt"];
+
+/// What the files of a change begin with.
+struct Heads {
+    apply: &'static str,
+    undo: &'static str,
+    list: &'static str,
+}
 
 /// A rule with what is known of it.
 struct Subject<'a> {
@@ -108,81 +119,173 @@ impl Advice {
     }
 }
 
-/// Commands for these rules of the newest state, by group, in this order. `written`: what Terraform says it writes.
-pub fn remediation(timeline: &Timeline, rules: &[Advice], written: &[Written]) -> Remediation {
+/// A rule that is to be put in.
+#[derive(Debug, Clone)]
+pub struct Addition {
+    /// Its content.
+    pub rule: Rule,
+    /// Its description and tags.
+    pub label: Label,
+}
+
+/// What is to be done to rules of the newest state.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Rules to take away, in the order in which they should go.
+    pub removed: Vec<Advice>,
+    /// Rules to put in before.
+    pub added: Vec<Addition>,
+}
+
+/// Commands for what a reviewer has decided. `written`: what Terraform says it writes.
+pub fn of_decided(timeline: &Timeline, change: &Change, written: &[Written]) -> Remediation {
+    let texts = commands(timeline, change, written, &REMOVING);
+    Remediation { files: FILES.into_iter().zip(texts).collect() }
+}
+
+/// Commands for what a report advises: to take rules away, and to make others narrower.
+pub fn of_report(report: &Report, timeline: &Timeline, written: &[Written]) -> Remediation {
+    let removing = Change { removed: advice(report, timeline), added: Vec::new() };
+    let mut texts = commands(timeline, &removing, written, &REMOVING).to_vec();
+    texts.extend(commands(timeline, &narrow::change(report, timeline), written, &narrow::NARROWING));
+    Remediation { files: FILES.into_iter().zip(texts).collect() }
+}
+
+/// By group; the group of the first rule comes first: the least risk does.
+fn by_group<'c>(
+    timeline: &Timeline,
+    change: &'c Change,
+) -> Vec<(String, Vec<&'c Advice>, Vec<&'c Addition>)> {
+    let mut groups: Vec<(String, Vec<&Advice>, Vec<&Addition>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut place = |groups: &mut Vec<_>, id: &str| {
+        *places.entry(id.to_owned()).or_insert_with(|| {
+            groups.push((id.to_owned(), Vec::new(), Vec::new()));
+            groups.len() - 1
+        })
+    };
+    for advice in &change.removed {
+        let at = place(&mut groups, &timeline.rules[advice.rule.index()].group_id);
+        groups[at].1.push(advice);
+    }
+    for addition in &change.added {
+        let at = place(&mut groups, &addition.rule.group_id);
+        groups[at].2.push(addition);
+    }
+    groups
+}
+
+/// What applies a change, what undoes it, and the list of it.
+fn commands(timeline: &Timeline, change: &Change, written: &[Written], heads: &Heads) -> [String; 3] {
     let nothing = State::default();
     let state = timeline.newest().unwrap_or(&nothing);
-    // The group of the first rule comes first: the least risk does.
-    let mut by_group: Vec<(&str, Vec<&Advice>)> = Vec::new();
-    for advice in rules {
-        let id = timeline.rules[advice.rule.index()].group_id.as_str();
-        match by_group.iter_mut().find(|(group, _)| *group == id) {
-            Some((_, rules)) => rules.push(advice),
-            None => by_group.push((id, vec![advice])),
-        }
-    }
-    let mut apply = String::from(APPLY);
-    let mut undo = String::from(UNDO);
-    let mut removal = String::from(REMOVAL);
+    let by_group = by_group(timeline, change);
+    let mut scripts = Scripts {
+        apply: String::from(heads.apply),
+        undo: String::from(heads.undo),
+        list: String::from(heads.list),
+        written,
+    };
     let accounts: BTreeSet<&str> = by_group
         .iter()
-        .filter_map(|(id, _)| state.groups.get(*id))
+        .filter_map(|(id, ..)| state.groups.get(id))
         .filter(|group| group.ecs.is_none() && !group.owner_id.is_empty())
         .map(|group| group.owner_id.as_str())
         .collect();
     if accounts.len() > 1 {
-        apply.push_str(ACCOUNT);
-        undo.push_str(ACCOUNT);
+        scripts.both(ACCOUNT.trim_end_matches('\n'));
     }
-    for (id, rules) in by_group {
+    for (id, removed, added) in &by_group {
         let Some(group) = state.groups.get(id) else { continue };
-        for text in [&mut apply, &mut undo, &mut removal] {
+        for text in [&mut scripts.apply, &mut scripts.undo, &mut scripts.list] {
             heading(text, id, group);
         }
-        if accounts.len() > 1 && accounts.contains(group.owner_id.as_str()) {
+        let guarded = accounts.len() > 1 && accounts.contains(group.owner_id.as_str());
+        if guarded {
             let guard = Command::new(&["if", "account"]).value(&group.owner_id);
-            line(&mut apply, &format!("{guard}; then :"));
-            line(&mut undo, &format!("{guard}; then :"));
+            scripts.both(&format!("{guard}; then :"));
         }
-        for Advice { rule: index, because, ask } in rules {
-            let (rule, label) = (&timeline.rules[index.index()], &timeline.labels[index.index()]);
-            if rule.ranked.as_ref().is_some_and(|ranked| ranked.standing == Standing::Default) {
-                continue;
-            }
-            let subject = Subject { rule, label, group, state };
-            comment(&mut apply, &subject, written);
-            if !because.is_empty() {
-                line(&mut apply, &format!("# because: {}", terminal(because)));
-                line(&mut removal, &format!("# {}", terminal(because)));
-            }
-            let held = if *ask == Ask::Owner { "# ask its owner first: " } else { "" };
-            comment(&mut undo, &subject, &[]);
-            for (text, deed) in [(&mut apply, Deed::Revoke), (&mut undo, Deed::Authorize)] {
-                match subject.command(deed) {
-                    Ok(command) => line(text, &format!("{held}{command}")),
-                    Err(why) => line(text, &format!("# no command for this rule: {why}")),
-                }
-            }
-            // A key may hold what begins a comment, or ends the line: then it cannot stand in a list.
-            let key = rule.key();
-            let listed = key == terminal(&key) && !key.contains(" #") && !key.starts_with('#');
-            let key = if listed {
-                format!("{held}{key}")
+        // What is new is there before the old goes, and what was there before is again before the new goes.
+        let is_there = |rule: &Rule| group.rules.iter().any(|own| timeline.rules[own.index()] == *rule);
+        for Addition { rule, label } in added {
+            if is_there(rule) {
+                line(&mut scripts.apply, &format!("# {}\n# is there already", terminal(&rule.key())));
             } else {
-                "# a rule whose key cannot stand in a list".to_owned()
-            };
-            line(&mut removal, &key);
+                scripts.add(&Subject { rule, label, group, state });
+            }
         }
-        if accounts.len() > 1 && accounts.contains(group.owner_id.as_str()) {
-            line(&mut apply, "fi");
-            line(&mut undo, "fi");
+        for advice in removed {
+            let index = advice.rule.index();
+            let (rule, label) = (&timeline.rules[index], &timeline.labels[index]);
+            if rule.ranked.as_ref().is_none_or(|ranked| ranked.standing != Standing::Default) {
+                scripts.remove(&Subject { rule, label, group, state }, advice);
+            }
+        }
+        for Addition { rule, label } in added.iter().filter(|it| !is_there(&it.rule)) {
+            command(&mut scripts.undo, &Subject { rule, label, group, state }, Deed::Revoke, "");
+        }
+        if guarded {
+            scripts.both("fi");
         }
     }
-    Remediation { files: FILES.into_iter().zip([apply, undo, removal]).collect() }
+    [scripts.apply, scripts.undo, scripts.list]
+}
+
+/// The texts of a change in the making.
+struct Scripts<'a> {
+    apply: String,
+    undo: String,
+    list: String,
+    written: &'a [Written],
+}
+
+impl Scripts<'_> {
+    /// A line of either script.
+    fn both(&mut self, text: &str) {
+        line(&mut self.apply, text);
+        line(&mut self.undo, text);
+    }
+
+    fn add(&mut self, subject: &Subject<'_>) {
+        comment(&mut self.apply, subject, &[]);
+        command(&mut self.apply, subject, Deed::Authorize, "");
+        entry(&mut self.list, "+ ", subject.rule);
+    }
+
+    fn remove(&mut self, subject: &Subject<'_>, Advice { because, ask, .. }: &Advice) {
+        comment(&mut self.apply, subject, self.written);
+        if !because.is_empty() {
+            line(&mut self.apply, &format!("# because: {}", terminal(because)));
+            line(&mut self.list, &format!("# {}", terminal(because)));
+        }
+        let held = if *ask == Ask::Owner { "# ask its owner first: " } else { "" };
+        comment(&mut self.undo, subject, &[]);
+        command(&mut self.apply, subject, Deed::Revoke, held);
+        command(&mut self.undo, subject, Deed::Authorize, held);
+        entry(&mut self.list, held, subject.rule);
+    }
+}
+
+fn command(text: &mut String, subject: &Subject<'_>, deed: Deed, held: &str) {
+    match subject.command(deed) {
+        Ok(command) => line(text, &format!("{held}{command}")),
+        Err(why) => line(text, &format!("# no command for this rule: {why}")),
+    }
+}
+
+/// A key in a list. It may hold what begins a comment, or ends the line: then it cannot stand there.
+fn entry(text: &mut String, before: &str, rule: &Rule) {
+    let key = rule.key();
+    let listed = key == terminal(&key) && !key.contains(" #") && !key.starts_with(['#', '+']);
+    if listed {
+        line(text, &format!("{before}{key}"));
+    } else {
+        line(text, "# a rule whose key cannot stand in a list");
+    }
 }
 
 /// What a report advises: its removal set, with what speaks for and against each rule.
-pub fn advice(report: &Report, timeline: &Timeline) -> Vec<Advice> {
+fn advice(report: &Report, timeline: &Timeline) -> Vec<Advice> {
     let rows: HashMap<&str, &RuleRow> = report.rules.iter().map(|row| (row.rule_key.as_str(), row)).collect();
     let wanted: HashSet<&str> = report.removal_set.rules.iter().map(String::as_str).collect();
     let indices = (0..).map(RuleIndex).zip(&timeline.rules).map(|(index, rule)| (rule.key(), index));
@@ -261,6 +364,8 @@ pub fn made_at(remediation: &mut Remediation, now: crate::flow::Seconds) {
         *text = text.replacen("@MADE@", &time::format(now), 1);
     }
 }
+
+const REMOVING: Heads = Heads { apply: APPLY, undo: UNDO, list: REMOVAL };
 
 const APPLY: &str = "#!/bin/sh
 # Made by flowaudit on @MADE@. Nothing has been executed. Read every line before you run any.

@@ -17,11 +17,13 @@ use crate::report::{BlockedRow, Report, RuleRow};
 pub type File = (&'static str, fn(&Report, &mut dyn Write) -> io::Result<()>);
 
 /// The files of the folder.
-pub const FILES: [File; 4] = [
+pub const FILES: [File; 6] = [
     ("findings.csv", findings),
     ("rules.csv", rules),
     ("blocked.csv", blocked),
     ("removal_set.csv", removal_set),
+    ("narrower.csv", narrower),
+    ("time_series.csv", time_series),
 ];
 
 /// A cell that no spreadsheet takes for a formula.
@@ -235,6 +237,35 @@ fn removal_set(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             .own(step.ground.as_str())
     });
     table(out, &["order", "rule_key", "rule_id", "ground"], rows)
+}
+
+fn narrower(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let rows = report.narrower().flat_map(|narrower| {
+        narrower.by.iter().map(|by| {
+            let (before, after) = narrower.over_exposure;
+            Row::default().text(&narrower.key).text(&by.key()).own(before).own(after)
+        })
+    });
+    table(out, &["rule_key", "replacement", "over_exposure_before", "over_exposure_after"], rows)
+}
+
+/// A row for each rule and day on which it was used; without a rule, what came that day.
+fn time_series(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let series = &report.time_series;
+    let days = series.days.iter().map(|day| {
+        Row::default().own("").own(&day.start).own(day.accepted).own(day.rejected).own("").own("").own("")
+    });
+    let rules = series.rules.iter().flat_map(|rule| {
+        let counts = rule.records.iter().zip(&rule.reply_records).zip(&rule.possible_records);
+        let used = series.days.iter().zip(counts);
+        let used = used.filter(|(_, ((records, replies), possible))| **records + **replies + **possible > 0);
+        used.map(|(day, ((records, replies), possible))| {
+            let row = Row::default().text(&rule.rule_key).own(&day.start).own("").own("");
+            row.own(records).own(replies).own(possible)
+        })
+    });
+    let head = ["rule_key", "day", "accepted", "rejected", "records", "reply_records", "possible_records"];
+    table(out, &head, days.chain(rules))
 }
 
 #[cfg(test)]

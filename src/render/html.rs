@@ -9,6 +9,8 @@ mod findings;
 mod groups;
 mod markup;
 mod summary;
+mod time;
+mod wider;
 
 use std::io::{self, Write};
 
@@ -19,6 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::render::text::figures::window;
 use crate::report::Report;
 use markup::Escaped;
+use time::Layout;
 
 /// Rows of a section, at most; the rest is counted.
 const MOST_ROWS: usize = 2_000;
@@ -32,7 +35,10 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     summary::write(report, out)?;
     findings::write(report, out)?;
     findings::removal(report, out)?;
-    groups::write(report, out)?;
+    wider::write(report, out)?;
+    let layout = Layout::of(report);
+    time::write(report, &layout, out)?;
+    groups::write(report, &layout, out)?;
     blocked::write(report, out)?;
     coverage::write(report, out)?;
     write!(
@@ -58,7 +64,8 @@ fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
          <meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#findings\">To the findings</a>\n<header>\n<h1>{title}</h1>\n\
          <nav aria-label=\"Sections\"><ul><li><a href=\"#summary\">Summary</a></li><li><a href=\"#findings\">Findings</a></li>\
-         <li><a href=\"#removal\">What can go</a></li><li><a href=\"#groups\">Rules by group</a></li>\
+         <li><a href=\"#removal\">What can go</a></li><li><a href=\"#wider\">What should shrink</a></li>\
+         <li><a href=\"#time\">Over time</a></li><li><a href=\"#groups\">Rules by group</a></li>\
          <li><a href=\"#blocked\">Blocked</a></li><li><a href=\"#coverage\">What was read</a></li></ul></nav>\n</header>\n<main>\n",
         title = Escaped(&title)
     )

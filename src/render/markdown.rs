@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::sanitize::terminal;
-use super::text::figures::{count, names, rule, thousands, window};
+use super::text::figures::{closed, count, names, narrow, rule, thousands, window};
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
+use crate::findings::wider::Narrower;
 use crate::report::Report;
 
 /// Writes the report, at most `limit` rows of each table.
@@ -17,6 +18,7 @@ pub fn render(report: &Report, limit: usize, out: &mut dyn Write) -> io::Result<
     findings(report, limit, out)?;
     unused(report, limit, out)?;
     removal(report, limit, out)?;
+    wider(report, limit, out)?;
     blind(report, limit, out)
 }
 
@@ -151,6 +153,19 @@ fn removal(report: &Report, limit: usize, out: &mut dyn Write) -> io::Result<()>
         .map(|step| vec![plain(&step.rule_key), plain(&step.ground.as_str().replace('_', " "))])
         .collect();
     table(out, &["Rule", "Because"], &rows, limit)
+}
+
+fn wider(report: &Report, limit: usize, out: &mut dyn Write) -> io::Result<()> {
+    let row = |narrower: &Narrower| {
+        let by: Vec<String> = narrower.by.iter().map(|by| plain(&narrow(by))).collect();
+        vec![plain(&narrower.key), by.join("; "), closed(narrower.over_exposure)]
+    };
+    let rows: Vec<_> = report.narrower().map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Wider than used\n")?;
+    table(out, &["Rule", "Would do", "Closes of what was not used"], &rows, limit)
 }
 
 fn blind(report: &Report, limit: usize, out: &mut dyn Write) -> io::Result<()> {

@@ -2,12 +2,13 @@
 
 mod blocked;
 pub(crate) mod doubts;
-pub(super) mod figures;
+pub(crate) mod figures;
 mod openings;
 mod removal;
 pub mod replay;
 mod summary;
 mod unused;
+mod wider;
 
 use std::io::{self, Write};
 
@@ -120,6 +121,7 @@ pub fn render(report: &Report, page: Page, out: &mut dyn Write) -> io::Result<()
     blocked::write(report, page, out)?;
     cleaning(report, page, out)?;
     removal::write(report, page, out)?;
+    wider::write(report, page, out)?;
     accepted(report, page, out)?;
     gaps(report, page, out)
 }

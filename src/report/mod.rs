@@ -7,7 +7,7 @@ pub mod replay;
 pub mod rows;
 pub mod series;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::findings::removal::Ground;
 use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
 use crate::findings::wider::Narrower;
-use crate::findings::{Finding, Severity, Suppression};
+use crate::findings::{Finding, FindingKind, Severity, Suppression};
 use crate::tally::credit::Span;
 use coverage::{DeliveryRow, FlowLogRow, GapRow, HourCounts};
 use series::TimeSeries;
@@ -51,6 +51,18 @@ pub struct Report {
     pub suppressed: Vec<SuppressedFinding>,
     /// Findings that the baseline has too (`--baseline`), and that are therefore not among the findings.
     pub known: Vec<KnownFinding>,
+}
+
+impl Report {
+    /// Rules that may take the place of wider ones, as far as the finding that says so is shown, and nobody has accepted it.
+    pub fn narrower(&self) -> impl Iterator<Item = &Narrower> {
+        let wide = self.findings.iter().filter(|finding| finding.kind == FindingKind::WiderThanUsed);
+        let shown: BTreeSet<&str> = wide
+            .filter(|finding| finding.suppressed.is_none())
+            .filter_map(|finding| finding.rule_key.as_deref())
+            .collect();
+        self.narrower.iter().filter(move |narrower| shown.contains(narrower.key.as_str()))
+    }
 }
 
 /// A finding that is not shown.

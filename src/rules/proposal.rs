@@ -1,15 +1,13 @@
 //! `--proposed PATH` → the states as they would be, had the rules proposed been in force all the time.
 //!
-//! What is proposed is a snapshot, a Terraform plan, or a list of rules to remove. Interfaces, their groups and addresses,
+//! What is proposed is a snapshot, a Terraform plan, or a list of rules to remove and to add. Interfaces, their groups and addresses,
 //! and prefix lists stay those of the time of each record, unless the proposal brings its own.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+mod list;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::aws::{Extent, Objects};
 use super::load;
@@ -19,6 +17,7 @@ use super::timeline::Timeline;
 use super::{Rule, RuleIndex};
 use crate::error::Error;
 use crate::state::Snapshots;
+use list::List;
 
 /// The rules as they were, and as they would be. Both timelines have the same states at the same times, and one catalogue.
 #[derive(Debug)]
@@ -29,14 +28,16 @@ pub struct Proposal {
     pub proposed: Timeline,
     /// Rules that a list takes away, ascending.
     pub removed: Vec<RuleIndex>,
+    /// Rules that a list puts in, ascending.
+    pub added: Vec<RuleIndex>,
     /// What of the proposal is not known, or may not be meant.
     pub warnings: Vec<String>,
 }
 
 /// What a path holds.
 enum Content {
-    /// Rules to remove, as named, each with where it is named.
-    Removal(Vec<(String, String)>),
+    /// Rules to remove and to add.
+    List(List),
     /// What is there then.
     Objects(Box<Replacement>),
 }
@@ -57,11 +58,7 @@ struct Replacement {
 /// It cannot be read, says nothing of security groups, more than one state, or names a rule that is not there.
 pub fn load(path: &Path, snapshots: Snapshots) -> Result<Proposal, Error> {
     match read(path)? {
-        Content::Removal(named) => {
-            let now = snapshots.into_timeline();
-            let removed = rules_named(&now, &named)?;
-            Ok(Proposal::without(now, &removed))
-        }
+        Content::List(list) => list.proposal(snapshots),
         Content::Objects(replacement) => {
             let Replacement { objects, before, unknown, open } = *replacement;
             let mut proposal = Proposal::with(snapshots, objects, &before, &open);
@@ -80,10 +77,24 @@ pub fn load(path: &Path, snapshots: Snapshots) -> Result<Proposal, Error> {
 impl Proposal {
     /// The newest rules but for some of them.
     pub fn without(now: Timeline, removed: &BTreeSet<RuleIndex>) -> Self {
+        Self::changed(now, removed, &BTreeSet::new())
+    }
+
+    /// The newest rules without some of them, and with others of the catalogue in their groups.
+    pub fn changed(now: Timeline, removed: &BTreeSet<RuleIndex>, added: &BTreeSet<RuleIndex>) -> Self {
         let newest = now.newest().cloned().unwrap_or_default();
-        let groups = without(&newest, removed);
+        let mut groups = without(&newest, removed);
+        for index in added {
+            if let Some(group) = groups.get(&now.rules[index.index()].group_id) {
+                let mut rules: BTreeSet<RuleIndex> = group.rules.iter().copied().collect();
+                rules.insert(*index);
+                let group = Group { rules: rules.into_iter().collect(), ..Group::clone(group) };
+                groups.insert(now.rules[index.index()].group_id.clone(), Arc::new(group));
+            }
+        }
         let proposed = now.with_states(|state| State { groups: groups.clone(), ..state.clone() });
-        Self { now, proposed, removed: removed.iter().copied().collect(), warnings: Vec::new() }
+        let list = |rules: &BTreeSet<RuleIndex>| rules.iter().copied().collect();
+        Self { now, proposed, removed: list(removed), added: list(added), warnings: Vec::new() }
     }
 
     /// What these objects say in place of what they are about; rules that stand in `before` and not in them are gone.
@@ -101,7 +112,7 @@ impl Proposal {
         let warnings = lacking(&newest, &groups);
         let proposed =
             now.with_states(|state| State { groups: groups.clone(), ..own.put_into(state, &then) });
-        Self { now, proposed, removed: Vec::new(), warnings }
+        Self { now, proposed, removed: Vec::new(), added: Vec::new(), warnings }
     }
 }
 
@@ -189,8 +200,8 @@ fn read(path: &Path) -> Result<Content, Error> {
                 "an empty file; --proposed takes a snapshot, a plan or a list of rules".to_owned(),
             ));
         }
-        if let Some(named) = named(path, &bytes) {
-            return Ok(Content::Removal(named));
+        if let Some(list) = list::read(path, &bytes) {
+            return Ok(Content::List(list));
         }
     }
     let loaded = load::load(&[path.display().to_string()])?;
@@ -243,76 +254,4 @@ fn speaks_of_rules(objects: &Objects) -> bool {
         || !objects.rules.is_empty()
         || objects.interfaces.is_some()
         || !objects.prefix_lists.is_empty()
-}
-
-/// The rules that a removal file names: one per line (`#` begins a comment), or a report with its `removal_set`, or a
-/// list of keys in JSON. None: it is no such file.
-fn named(path: &Path, bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    let text = text_of(bytes)?;
-    let text = text.trim_start_matches('\u{feff}');
-    let place = |what: String| format!("{}:{what}", path.display());
-    if text.trim_start().starts_with(['{', '[']) {
-        let rules = listed(text)?.into_iter().zip(1..);
-        return Some(rules.map(|(rule, at): (_, usize)| (rule, place(format!(" rule {at}")))).collect());
-    }
-    let lines = text.lines().zip(1..).filter_map(|(line, number)| {
-        let comment = line.find([' ', '\t']).filter(|at| line[*at..].trim_start().starts_with('#'));
-        let name = line[..comment.unwrap_or(line.len())].trim();
-        (!name.is_empty() && !name.starts_with('#')).then(|| (name.to_owned(), place(number.to_string())))
-    });
-    Some(lines.collect())
-}
-
-/// UTF-8, or UTF-16 with its mark, as `>` of `PowerShell` writes it. None: it is no text.
-fn text_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
-    let number: fn([u8; 2]) -> u16 = match bytes {
-        [0xff, 0xfe, ..] => u16::from_le_bytes,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
-        _ => return std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
-    };
-    let (pairs, []) = bytes.as_chunks::<2>() else { return None };
-    String::from_utf16(&pairs.iter().map(|pair| number(*pair)).collect::<Vec<_>>()).ok().map(Cow::Owned)
-}
-
-/// What of a report names rules to remove. A report is long, and nothing else of it is looked at.
-#[derive(Deserialize)]
-struct Listing<'a> {
-    #[serde(borrow)]
-    removal_set: Option<&'a RawValue>,
-    #[serde(borrow)]
-    rules: Option<&'a RawValue>,
-}
-
-/// The keys that a document lists. None: it is about something else.
-fn listed(text: &str) -> Option<Vec<String>> {
-    if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).ok();
-    }
-    let listing: Listing<'_> = serde_json::from_str(text).ok()?;
-    if let Some(set) = listing.removal_set {
-        let set: Listing<'_> = serde_json::from_str(set.get()).ok()?;
-        return serde_json::from_str(set.rules?.get()).ok();
-    }
-    serde_json::from_str(listing.rules?.get()).ok()
-}
-
-/// The rules of the newest state that are named by key or id.
-fn rules_named(now: &Timeline, named: &[(String, String)]) -> Result<BTreeSet<RuleIndex>, Error> {
-    let groups = now.newest().into_iter().flat_map(|state| state.groups.values());
-    let mut known: BTreeMap<String, RuleIndex> = BTreeMap::new();
-    for index in groups.flat_map(|group| &group.rules) {
-        known.insert(now.rules[index.index()].key(), *index);
-        if let Some(id) = &now.labels[index.index()].rule_id {
-            known.insert(id.clone(), *index);
-        }
-    }
-    let find = |(name, place): &(String, String)| {
-        known.get(name).copied().ok_or_else(|| {
-            Error::Input(format!(
-                "{place}: no rule {name} in the newest state; expected a rule key (GROUP:DIRECTION:PROTOCOL:FROM-TO:PEER) \
-                 or a rule id (sgr-…), one per line"
-            ))
-        })
-    };
-    named.iter().map(find).collect()
 }

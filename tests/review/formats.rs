@@ -49,7 +49,10 @@ fn several_reports_are_written_in_one_run() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["blocked.csv", "findings.csv", "removal_set.csv", "rules.csv"]);
+    assert_eq!(
+        files,
+        ["blocked.csv", "findings.csv", "narrower.csv", "removal_set.csv", "rules.csv", "time_series.csv"]
+    );
 }
 
 #[test]

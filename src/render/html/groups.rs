@@ -7,13 +7,14 @@ use std::io::{self, Write};
 use super::MOST_ROWS;
 use super::markup::{Cell, Column, Escaped, Row, begin_table, end_table, left_out, row, tools};
 use super::summary::{VERDICTS, verdict};
+use super::time::Layout;
 use crate::findings::Finding;
 use crate::findings::verdict::Confidence;
 use crate::render::text::doubts;
 use crate::render::text::figures::{count, minute, rule};
 use crate::report::{Report, RuleRow};
 
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(report: &Report, layout: &Layout<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section id=\"groups\"><h2>Rules by group</h2>")?;
     let verdicts = VERDICTS.map(|(_, class, words)| (class, words));
     tools(out, "groups", &[("verdict", "Verdict", &verdicts)])?;
@@ -37,13 +38,19 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
         let shown = &rules[..rules.len().min(left)];
         left -= shown.len();
-        group(id, shown, found.get(id).map_or(&[], Vec::as_slice), out)?;
+        group(id, shown, found.get(id).map_or(&[], Vec::as_slice), layout, out)?;
     }
     left_out(out, report.rules.len().saturating_sub(MOST_ROWS))?;
     writeln!(out, "</section>")
 }
 
-fn group(id: &str, rules: &[&RuleRow], found: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
+fn group(
+    id: &str,
+    rules: &[&RuleRow],
+    found: &[&Finding],
+    layout: &Layout<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let name = rules.first().map(|row| row.group_name.as_str()).unwrap_or_default();
     let worst = found.iter().map(|finding| finding.severity).max();
     let worst = worst
@@ -61,17 +68,18 @@ fn group(id: &str, rules: &[&RuleRow], found: &[&Finding], out: &mut dyn Write) 
         Column::Number("Records"),
         Column::Number("Alone"),
         Column::Text("Last seen"),
+        Column::Text("Use over time"),
         Column::Text("Why, and what was found"),
     ];
     begin_table(out, &format!("Rules of {}", if name.is_empty() { id } else { name }), &columns)?;
     for one in rules {
-        row(out, &columns, &rule_row(one, found))?;
+        row(out, &columns, &rule_row(one, found, layout))?;
     }
     end_table(out)?;
     writeln!(out, "</details>")
 }
 
-fn rule_row(row: &RuleRow, found: &[&Finding]) -> Row {
+fn rule_row(row: &RuleRow, found: &[&Finding], layout: &Layout<'_>) -> Row {
     let usage = &row.usage;
     let (class, words) = verdict(usage.verdict);
     let confidence =
@@ -97,6 +105,7 @@ fn rule_row(row: &RuleRow, found: &[&Finding]) -> Row {
             Cell::Number(usage.records + usage.reply_records + usage.possible_records),
             Cell::Number(usage.sole_records + usage.possible_sole_records),
             usage.last_seen.as_deref().map_or(Cell::Empty, |last| Cell::Text(minute(last))),
+            layout.strip(&row.rule_key).map_or(Cell::Empty, Cell::Markup),
             Cell::Markup(why.join("<br>")),
         ],
     }

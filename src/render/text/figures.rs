@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::flow::Direction;
 use crate::render::sanitize::terminal;
 use crate::report::{Report, RuleRow, Window};
+use crate::rules::Rule;
 
 /// `1,234,567`.
 pub(in crate::render) fn thousands(number: u64) -> String {
@@ -64,23 +66,47 @@ pub(in crate::render) fn names(report: &Report) -> BTreeMap<&str, String> {
 
 /// `in tcp/22 from 0.0.0.0/0`; of ranked rules `drop in tcp/22 from 0.0.0.0/0, priority 1`.
 pub(in crate::render) fn rule(row: &RuleRow) -> String {
-    let ports = match (row.protocol.as_str(), row.from_port, row.to_port) {
+    let way = match row.direction {
+        Direction::Ingress => "in",
+        Direction::Egress => "out",
+    };
+    let what = opened(row.direction, &row.protocol, (row.from_port, row.to_port), &row.peer.value);
+    let (drop, rank) = match row.priority {
+        Some(priority) => (if row.action == "deny" { "drop " } else { "" }, format!(", priority {priority}")),
+        None => ("", String::new()),
+    };
+    format!("{drop}{way} {what}{rank}")
+}
+
+/// `tcp/22 from 0.0.0.0/0`: what a rule opens that is to take the place of another one.
+pub(in crate::render) fn narrow(rule: &Rule) -> String {
+    let ports = (rule.from_port, rule.to_port);
+    opened(rule.direction, &rule.protocol.report_word(), ports, &rule.peer.to_string())
+}
+
+/// How much less is open, of what was not used.
+pub(crate) fn closed((before, after): (u64, u64)) -> String {
+    percent(before.saturating_sub(after), before)
+}
+
+fn opened(
+    direction: Direction,
+    protocol: &str,
+    (from_port, to_port): (Option<u16>, Option<u16>),
+    peer: &str,
+) -> String {
+    let ports = match (protocol, from_port, to_port) {
         ("icmp" | "icmpv6", Some(kind), None) => format!(" type {kind}"),
         ("icmp" | "icmpv6", Some(kind), Some(code)) => format!(" type {kind} code {code}"),
         ("all", ..) | (_, None, None) => String::new(),
         (_, from, to) if from == to => format!("/{}", from.unwrap_or(0)),
         (_, from, to) => format!("/{}-{}", from.unwrap_or(0), to.unwrap_or(u16::MAX)),
     };
-    let (way, side) = match row.direction {
-        crate::flow::Direction::Ingress => ("in", "from"),
-        crate::flow::Direction::Egress => ("out", "to"),
+    let side = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
     };
-    let protocol = terminal(&row.protocol);
-    let (drop, rank) = match row.priority {
-        Some(priority) => (if row.action == "deny" { "drop " } else { "" }, format!(", priority {priority}")),
-        None => ("", String::new()),
-    };
-    format!("{drop}{way} {protocol}{ports} {side} {}{rank}", terminal(&row.peer.value))
+    format!("{}{ports} {side} {}", terminal(protocol), terminal(peer))
 }
 
 #[cfg(test)]

@@ -109,9 +109,14 @@ impl GroupDocument {
 impl RuleDocument {
     /// A rule of which nothing else is known than its id.
     pub(in crate::rules) fn labelled(rule: Rule, rule_id: String) -> Self {
+        Self { rule_id: Some(rule_id), ..Self::unlabelled(rule) }
+    }
+
+    /// A rule of which nothing else is known.
+    pub(in crate::rules) fn unlabelled(rule: Rule) -> Self {
         Self {
             rule,
-            rule_id: Some(rule_id),
+            rule_id: None,
             description: None,
             tags: Vec::new(),
             owner_id: String::new(),

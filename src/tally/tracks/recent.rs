@@ -2,23 +2,28 @@
 
 use super::seen::{Answer, Masks, Seen};
 use super::{TrackNumber, Tracks};
+use crate::flow::{TCP, UDP};
 
-/// Pairs that are remembered: half a megabyte.
+/// Pairs that are remembered: a quarter of a megabyte.
 const REMEMBERED: usize = 1 << 15;
 /// 2^64 divided by the golden ratio spreads what differs in few bits.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Places of tables that fit a word beside a pair, one bit of it for the protocol.
+const PLACES: usize = 1 << 15;
 
 /// Pairs met of late, by IPv4 peers.
 #[derive(Debug)]
 pub struct Recent {
-    pairs: Vec<(u64, u32)>,
+    /// Peer, port, place and protocol in one word. Zero is none: it may be a pair of the first table, which is looked for
+    /// each time.
+    words: Vec<u64>,
     /// By place of a table: what it tells apart. Older than the table is, it tells more apart, which costs a search.
     masks: Vec<Masks>,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { pairs: vec![(0, u32::MAX); REMEMBERED], masks: Vec::new() }
+        Self { words: vec![0; REMEMBERED], masks: Vec::new() }
     }
 }
 
@@ -35,11 +40,16 @@ impl Recent {
     ) {
         let place = number.place(answer);
         let masks = self.masks.get(place).copied().unwrap_or(Masks::NONE);
-        let (word, owner) = (masks.word(peer, protocol, port), u32::try_from(place).unwrap_or(u32::MAX));
-        let slot = (word ^ u64::from(owner) << 8).wrapping_mul(SPREAD) >> (64 - REMEMBERED.trailing_zeros());
-        let Some(pair) = usize::try_from(slot).ok().and_then(|slot| self.pairs.get_mut(slot)) else { return };
-        if *pair != (word, owner) {
-            *pair = (word, owner);
+        let transport = u64::from(protocol == UDP);
+        let word = masks.pair(peer, port) << 16 | (place as u64) << 1 | transport;
+        let slot = word.wrapping_mul(SPREAD) >> (64 - REMEMBERED.trailing_zeros());
+        let Some(known) = usize::try_from(slot).ok().and_then(|slot| self.words.get_mut(slot)) else {
+            return;
+        };
+        let told = matches!(protocol, TCP | UDP) && place < PLACES && word != 0;
+        if *known != word || !told {
+            // What does not fit a word must not pass for what does.
+            *known = if told { word } else { 0 };
             self.meet(
                 tracks,
                 number,

@@ -183,8 +183,8 @@ impl Masks {
 
     /// A peer and port with all that a table of this rung tells apart.
     #[inline(always)]
-    pub fn word(self, peer: u32, protocol: u8, port: u16) -> u64 {
-        u64::from(peer & self.peer) << 32 | u64::from(port & self.port) << 16 | u64::from(protocol)
+    pub fn pair(self, peer: u32, port: u16) -> u64 {
+        u64::from(peer & self.peer) << 16 | u64::from(port & self.port)
     }
 }
 
