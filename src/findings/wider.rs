@@ -272,11 +272,10 @@ impl<'a> Wide<'a> {
     }
 
     fn advice(&self, rules: usize, untracked: bool) -> String {
-        let (before, after) = self.over_exposure();
         let them = if rules == 1 { "One narrower rule covers" } else { "Narrower rules cover" };
         let mut advice = format!(
-            "{them} all that was used (see replacement), and leave {after} in place of {before} addresses × ports open without \
-             use. Put the new in first and take the old out then; replay shows what would be blocked."
+            "{them} all that was used (see replacement). Put the new in first and take the old out then; replay shows what would be \
+             blocked."
         );
         if untracked {
             advice.push_str(

@@ -9,14 +9,11 @@ use crate::report::Report;
 use crate::rules::Rule;
 use crate::rules::timeline::{Label, Timeline};
 
-/// What a report advises to make narrower. What its removal set takes away need not be; and what would have to stand on a rule
-/// that the removal set takes away waits until that is gone.
+/// What a report advises to make narrower. What would have to stand on a rule that the removal set takes away waits until that is
+/// gone.
 pub(super) fn change(report: &Report, timeline: &Timeline) -> Change {
     let removed: BTreeSet<&str> = report.removal_set.rules.iter().map(String::as_str).collect();
-    let stays = |narrower: &&Narrower| {
-        !removed.contains(narrower.key.as_str())
-            && !narrower.by.iter().any(|rule| removed.contains(rule.key().as_str()))
-    };
+    let stays = |narrower: &&Narrower| !narrower.by.iter().any(|rule| removed.contains(rule.key().as_str()));
     let mut change = Change::default();
     let mut added: BTreeSet<Rule> = BTreeSet::new();
     for narrower in report.narrower().filter(stays) {

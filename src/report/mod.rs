@@ -54,14 +54,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// Rules that may take the place of wider ones, as far as the finding that says so is shown, and nobody has accepted it.
+    /// Rules that may take the place of wider ones, as far as the finding that says so is shown and nobody has accepted it. What
+    /// can go need not shrink.
     pub fn narrower(&self) -> impl Iterator<Item = &Narrower> {
         let wide = self.findings.iter().filter(|finding| finding.kind == FindingKind::WiderThanUsed);
         let shown: BTreeSet<&str> = wide
             .filter(|finding| finding.suppressed.is_none())
             .filter_map(|finding| finding.rule_key.as_deref())
             .collect();
-        self.narrower.iter().filter(move |narrower| shown.contains(narrower.key.as_str()))
+        let gone: BTreeSet<&str> = self.removal_set.rules.iter().map(String::as_str).collect();
+        self.narrower.iter().filter(move |narrower| {
+            let key = narrower.key.as_str();
+            shown.contains(key) && !gone.contains(key)
+        })
     }
 }
 

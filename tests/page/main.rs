@@ -81,6 +81,31 @@ fn searching_and_filtering_show_what_fits_and_count_it() {
 }
 
 #[test]
+fn what_came_when_and_when_rules_were_used_is_drawn_to_size_and_told() {
+    let Some(mut browser) = Browser::open() else { return };
+    let fixture = small();
+    browser.visit(&fixture.path("page.html"));
+    // One day: each bar is as wide as the chart, and the higher the more.
+    let bars = browser.value(
+        "Array.from(document.querySelectorAll('#time svg.bars'), (bar) => [bar.getAttribute('aria-label'), \
+         bar.querySelector('path').getBBox().height])",
+    );
+    let label = |what: &str| format!("{what} records from 2026-01-01 to 2026-01-01");
+    assert_eq!(bars, json!([[label("Accepted"), 100], [label("Refused"), 100]]));
+    let strips = browser.value(
+        "Array.from(document.querySelectorAll('#groups tbody tr'), (row) => row.querySelector('svg.strip')?.getAttribute('aria-label') \
+         ?? null)",
+    );
+    let used = "used in 1 of 1 columns of a day, last in that of 2026-01-01";
+    assert_eq!(strips, json!([used, used, null]));
+    let width = browser.value(
+        "(() => { document.querySelector('#groups details').open = true; \
+         return document.querySelector('svg.strip').getBoundingClientRect().width > 100; })()",
+    );
+    assert_eq!(width, json!(true));
+}
+
+#[test]
 fn columns_are_sorted_by_their_heads_and_say_how() {
     let Some(mut browser) = Browser::open() else { return };
     let fixture = small();

@@ -87,6 +87,48 @@ fn a_list_of_rules_to_remove_blocks_their_flows_in_both_directions() {
 }
 
 #[test]
+fn a_list_may_put_rules_in() {
+    let fixture = fixture();
+    let add = |lines: &str| fixture.write("list.txt", lines);
+    // A narrower one in place of the world, and one that lets in what was refused.
+    add(&format!(
+        "+ sg-a:ingress:tcp:443-443:192.0.2.1/32\n{WEB}\n+ sg-a:ingress:tcp:8000-8999:192.0.2.0/24 # new\n"
+    ));
+    let run = replay(&fixture, "list.txt", &["--remediation", "fix"]).exit(0);
+    assert_eq!(blocked(&run), [format!("eni-a ingress tcp 443 192.0.2.2 1 {WEB}")]);
+    assert_eq!(
+        lines(&run, "newly_opened", "opening_rules"),
+        ["eni-a ingress tcp 8080 192.0.2.9 2 sg-a:ingress:tcp:8000-8999:192.0.2.0/24"]
+    );
+    let read = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
+    let commands = |script: &str| -> Vec<String> {
+        let commands = script.lines().filter(|line| line.starts_with("aws "));
+        commands.map(|line| line.split_whitespace().nth(2).unwrap().to_owned()).collect()
+    };
+    let (authorize, revoke) = ("authorize-security-group-ingress", "revoke-security-group-ingress");
+    assert_eq!(commands(&read("fix/apply.sh")), [authorize, authorize, revoke]);
+    assert_eq!(commands(&read("fix/undo.sh")), [authorize, revoke, revoke]);
+    assert!(read("fix/removal.txt").contains("+ sg-a:ingress:tcp:443-443:192.0.2.1/32\n"));
+    // What the list says again is what was proposed.
+    let again = replay(&fixture, "fix/removal.txt", &[]).exit(0);
+    assert_eq!(again.at("/newly_blocked"), run.at("/newly_blocked"));
+    for wrong in [
+        "+ sg-b:ingress:tcp:1-1:10.0.0.0/8",
+        "+ sg-a:inwards:tcp:1-1:10.0.0.0/8",
+        "+ sg-a:ingress:tpc:1-1:10.0.0.0/8",
+        "+ sg-a:ingress:tcp:1:10.0.0.0/8",
+        "+ sg-a:ingress:tcp:1-99999:10.0.0.0/8",
+        "+ sg-a:ingress:tcp:1-1:ten",
+        "+ sg-a:ingress:tcp:1-1",
+    ] {
+        add(&format!("\n{wrong}\n"));
+        let run = replay(&fixture, "list.txt", &[]).exit(2);
+        assert!(run.stderr.contains("list.txt:2: + "), "{}", run.stderr);
+        assert!(run.stderr.contains("expected the key of a rule to add"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn fail_on_tells_by_the_exit_status() {
     let fixture = fixture();
     fixture.write("gone.txt", WEB);

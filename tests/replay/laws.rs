@@ -5,30 +5,28 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use flowaudit::attribution::index::Index;
+use flowaudit::attribution::naive::attribute;
 use flowaudit::attribution::naive::replay::{Replayed, replay};
-use flowaudit::findings::attachment::Attachments;
-use flowaudit::findings::ineffective::ineffective;
-use flowaudit::findings::ports::{PROFILES, PortProfile};
-use flowaudit::findings::redundant::Redundant;
-use flowaudit::findings::redundant::proof::Proof;
-use flowaudit::findings::removal::{Case, RemovalSet};
-use flowaudit::findings::settings::Settings;
-use flowaudit::findings::verdict::{Bench, Judged, Unread};
-use flowaudit::flow::OwnedFlow;
+use flowaudit::findings::removal::RemovalSet;
+use flowaudit::findings::verdict::Confidence;
+use flowaudit::findings::wider::{Bounds, wider};
+use flowaudit::flow::{OwnedFlow, TCP};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::RuleIndex;
 use flowaudit::rules::aws::Objects;
-use flowaudit::rules::proposal::Proposal;
+use flowaudit::rules::proposal::{self, Proposal};
 use flowaudit::rules::timeline::{Snapshot, Timeline, by_time};
 use flowaudit::state::Snapshots;
 use flowaudit::tally::Tally;
 use flowaudit::tally::changes::{Certainty, Change, Proposed};
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
+use flowaudit::tally::tracks::of_rule::RuleTracks;
 use flowaudit::tally::watch::PortWatch;
 use flowaudit::time::Window;
 
 use crate::account::{Dice, WHOSE, Whose, smallest, snapshots_and_records_of};
+use crate::run::with_case;
 
 fn history(snapshots: Vec<Snapshot>) -> Snapshots {
     let by_time = by_time(snapshots).into_iter().map(|snapshot| (snapshot.at, snapshot.objects));
@@ -162,27 +160,7 @@ fn the_fast_path_says_what_the_definition_says() {
 }
 
 fn removal_set(timeline: &Timeline, tally: &Tally) -> BTreeSet<RuleIndex> {
-    let watch = PortWatch::new(Vec::new()).unwrap();
-    let uses = tally.rule_uses(&timeline.rules, &watch);
-    let attachments = Attachments::of(timeline, tally);
-    let settings = Settings::new(86_400, &["dr"], PortProfile::named(PROFILES[0]).unwrap());
-    let bench = Bench::new(timeline, tally, &attachments, &settings, Unread::default());
-    let judge = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap()), uses);
-    let judged: Vec<Judged> = uses.iter().enumerate().map(judge).collect();
-    let ineffective = ineffective(timeline);
-    let redundant = Redundant::of(timeline, &uses, &ineffective);
-    let set = RemovalSet::of(&Case {
-        timeline,
-        tally,
-        uses: &uses,
-        judged: &judged,
-        bench: &bench,
-        attachments: &attachments,
-        ineffective: &ineffective,
-        redundant: &redundant,
-        proof: &Proof::of(timeline, &uses),
-    });
-    set.steps.iter().map(|step| step.rule).collect()
+    with_case(timeline, tally, |case| RemovalSet::of(case).steps.iter().map(|step| step.rule).collect())
 }
 
 #[test]
@@ -206,6 +184,56 @@ fn a_removal_set_blocks_nothing_of_its_own_logs() {
         }
     }
     assert!(removed_rules > 50, "{removed_rules}");
+}
+
+/// Everything that was used, and nothing else: what nobody answered is blocked.
+#[test]
+fn narrower_rules_block_nothing_that_was_used() {
+    let (mut narrowed, mut blocked) = (0, 0);
+    let folder = tempfile::tempdir().unwrap();
+    for (seed, whose) in (0..60).flat_map(|seed| WHOSE.map(|whose| (seed, whose))) {
+        let (snapshots, flows) = snapshots_and_records_of(seed, whose);
+        let nothing = Proposal::without(history(snapshots.clone()).into_timeline(), &BTreeSet::new());
+        let before = tally(&Ready::of(&nothing), &flows, 1);
+        let narrower = with_case(&nothing.now, &before, |case| {
+            let tracks = RuleTracks::of(&before, &nothing.now.rules);
+            wider(case, &tracks, Bounds { most: 4, confidence: Confidence::Low }).1
+        });
+        if narrower.is_empty() {
+            continue;
+        }
+        let lines = narrower.iter().flat_map(|narrower| {
+            let added = narrower.by.iter().map(|rule| format!("+ {}\n", rule.key()));
+            added.chain([format!("{}\n", narrower.key)])
+        });
+        let path = folder.path().join("narrow.txt");
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        let proposal = proposal::load(&path, history(snapshots)).unwrap();
+        assert_eq!(proposal.removed.len(), narrower.len());
+        let used = attribute(&nothing.now, &flows).tracks;
+        let used: BTreeMap<String, BTreeSet<(u8, u16)>> = narrower
+            .iter()
+            .map(|it| {
+                (it.key.clone(), used[it.rule.index()].used.iter().map(|used| (used.0, used.1)).collect())
+            })
+            .collect();
+        let (with, without) = (replayed(&Ready::of(&proposal), &flows, 2), counted(&before));
+        let known: BTreeSet<_> = without.blocked.keys().map(|(at, sure, _)| (at, sure)).collect();
+        for (at, sure, lost) in with.blocked.keys().filter(|(at, sure, _)| !known.contains(&(at, sure))) {
+            let (_, _, protocol, port, _) = *at;
+            // Others that are lost were gone before.
+            let lost: Vec<&BTreeSet<(u8, u16)>> =
+                lost.iter().filter_map(|rule| used.get(&proposal.now.rules[rule.index()].key())).collect();
+            let unanswered = !lost.is_empty() && lost.iter().all(|used| !used.contains(&(protocol, port)));
+            assert!(
+                protocol == TCP && *sure && unanswered,
+                "{whose:?} seed {seed}: {at:?} {sure} {narrower:?}"
+            );
+            blocked += 1;
+        }
+        narrowed += narrower.len();
+    }
+    assert!(narrowed > 100 && blocked > 10, "{narrowed} rules, {blocked} rows of what nobody answered");
 }
 
 /// On AWS, dropping one rule newly blocks exactly its sole records, and possibly its possible sole records.

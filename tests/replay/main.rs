@@ -9,3 +9,6 @@ mod command;
 #[allow(clippy::print_stderr, reason = "what failed is said")]
 mod fixture;
 mod laws;
+#[path = "../review/run.rs"]
+#[allow(dead_code, reason = "other programs use more of it")]
+mod run;

@@ -77,7 +77,12 @@ fn tables_hold_what_the_report_holds_and_no_formula() {
     );
     let removal = rows("t/removal_set.csv");
     assert_eq!(removal.len(), report["removal_set"]["rules"].as_array().unwrap().len());
-    for name in ["findings", "rules", "blocked", "removal_set"] {
+    let series = rows("t/time_series.csv");
+    assert_eq!(series[0].iter().collect::<Vec<_>>(), ["", "2026-01-01T00:00:00Z", "1", "1", "", "", ""]);
+    let used = ["sg-a:ingress:tcp:22-22:10.0.0.0/8", "2026-01-01T00:00:00Z", "", "", "1", "0", "0"];
+    assert_eq!(series[1].iter().collect::<Vec<_>>(), used);
+    assert_eq!(series.len(), 2);
+    for name in ["findings", "rules", "blocked", "removal_set", "narrower", "time_series"] {
         for row in rows(&format!("t/{name}.csv")) {
             assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '@', '\t'])), "{row:?}");
         }

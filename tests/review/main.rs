@@ -14,5 +14,6 @@ mod regressions;
 mod remediation;
 mod removal;
 mod run;
+mod series;
 mod wider;
 mod words;

@@ -306,6 +306,75 @@ fn a_group_never_gets_more_rules_than_it_may_have() {
 }
 
 #[test]
+fn every_report_says_what_would_do() {
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &estate_of("10.0.0.0/8"));
+    fixture.log("log", &hourly(&conversation("eni-a", "10.0.0.5", "10.0.3.9", 443)));
+    let formats =
+        ["text=r.txt", "markdown=r.md", "csv=t", "html=r.html"].map(|format| format!("--format={format}"));
+    let formats: Vec<&str> = formats.iter().map(String::as_str).collect();
+    let arguments = ["analyze", "log", "--snapshot", "snap", "--review-period", "1d", "--remediation", "fix"];
+    assert_eq!(fixture.run(&[&arguments[..], &formats].concat()).status, Some(0));
+    let read = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
+    assert!(
+        read("r.txt").contains("in tcp/0-65535 from 10.0.0.0/8  tcp/443 from 10.0.3.0/24  99.9 %"),
+        "{}",
+        read("r.txt")
+    );
+    assert!(
+        read("r.md").contains("| sg-a:ingress:tcp:0-65535:10.0.0.0/8 | tcp/443 from 10.0.3.0/24 | 99.9 % |"),
+        "{}",
+        read("r.md")
+    );
+    let table = read("t/narrower.csv");
+    let before = (1_u64 << 24) * 65_536 - 1;
+    assert!(
+        table.contains(&format!("{WIDE},sg-a:ingress:tcp:443-443:10.0.3.0/24,{before},255\n")),
+        "{table}"
+    );
+    assert!(
+        read("r.html").contains("<td>in tcp/0-65535 from 10.0.0.0/8</td><td>tcp/443 from 10.0.3.0/24</td>")
+    );
+    assert_eq!(
+        read("fix/narrow.txt")
+            .lines()
+            .filter(|it| !it.starts_with('#') && !it.is_empty())
+            .collect::<Vec<_>>(),
+        ["+ sg-a:ingress:tcp:443-443:10.0.3.0/24", WIDE,]
+    );
+    // Who accepts the finding keeps the rule.
+    fixture
+        .write("s.toml", "[[suppress]]\nkind = \"wider_than_used\"\nreason = \"r\"\nexpires = 2999-01-01\n");
+    let accepted = fixture.run(&[&arguments[..], &["--suppress", "s.toml", "--show-suppressed"]].concat());
+    assert!(!String::from_utf8_lossy(&accepted.stdout).contains("Wider than used"));
+    assert!(!read("fix/narrow.txt").contains(WIDE));
+}
+
+#[test]
+fn a_rule_that_is_there_already_is_not_put_in_twice() {
+    // Both wide rules shrink to the narrow one, which is there.
+    let crowded = group("sg-a")
+        .ingress("tcp", 0, 65_535, "10.0.0.0/8")
+        .ingress("tcp", 0, 60_000, "10.0.0.0/8")
+        .ingress("tcp", 443, 443, "10.0.3.0/24");
+    let objects = [&estate_of("10.0.0.0/8")[1..], &[crowded]].concat();
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &objects);
+    fixture.log("log", &hourly(&conversation("eni-a", "10.0.0.5", "10.0.3.9", 443)));
+    let run = fixture
+        .analyze(&["log", "--snapshot", "snap", "--review-period", "1d", "--remediation", "fix"])
+        .exit(0);
+    let read = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
+    let removed = run.at("/removal_set/rules").as_array().unwrap().len();
+    // Two of the three can go; what stays is not made narrower by what goes.
+    assert_eq!(removed, 2, "{}", run.at("/removal_set"));
+    let both = read("fix/removal.txt") + &read("fix/narrow.txt");
+    fixture.write("both.txt", &both);
+    let arguments = ["replay", "log", "--snapshot", "snap", "--proposed", "both.txt", "--format", "json"];
+    assert_eq!(*fixture.run(&arguments).at("/newly_blocked/records"), 0, "{both}");
+}
+
+#[test]
 fn a_bound_that_is_none_is_refused() {
     let fixture = Fixture::new();
     for wrong in ["0", "61", "many"] {

@@ -196,7 +196,7 @@ fn legend(layout: &Layout<'_>, out: &mut dyn Write) -> io::Result<()> {
     let column = layout.column();
     writeln!(
         out,
-        "<p>{} was used at some time. The strip beside each (<a href=\"#groups\">rules by group</a>) goes over the same time, a column \
+        "<p>{} used at some time. The strip beside each (<a href=\"#groups\">rules by group</a>) goes over the same time, a column \
          for each {}:</p><ul class=\"legend\">",
         Escaped(&used),
         Escaped(&column)

@@ -38,16 +38,16 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Option<List> {
         let removed = rules.map(|(rule, at): (_, usize)| (rule, place(format!(" rule {at}")))).collect();
         return Some(List { removed, added: Vec::new() });
     }
-    let lines = text.lines().zip(1..).filter_map(|(line, number)| {
+    let mut list = List::default();
+    for (line, number) in text.lines().zip(1..) {
+        let (line, names) = match line.trim_start().strip_prefix('+') {
+            Some(line) => (line.trim_start(), &mut list.added),
+            None => (line, &mut list.removed),
+        };
         let comment = line.find([' ', '\t']).filter(|at| line[*at..].trim_start().starts_with('#'));
         let name = line[..comment.unwrap_or(line.len())].trim();
-        (!name.is_empty() && !name.starts_with('#')).then(|| (name.to_owned(), place(number.to_string())))
-    });
-    let mut list = List::default();
-    for (name, place) in lines {
-        match name.strip_prefix('+') {
-            Some(key) => list.added.push((key.trim_start().to_owned(), place)),
-            None => list.removed.push((name, place)),
+        if !name.is_empty() && !name.starts_with('#') {
+            names.push((name.to_owned(), place(number.to_string())));
         }
     }
     Some(list)
@@ -67,11 +67,16 @@ impl List {
         // The catalogue gets them; the groups do below.
         let (now, _) = snapshots.into_timeline_with(Objects {
             rules: added.iter().cloned().map(RuleDocument::unlabelled).collect(),
+            rules_described: true,
             extent: Extent::Part,
             ..Objects::default()
         });
         let removed = rules_named(&now, &self.removed)?;
-        let added: BTreeSet<RuleIndex> = added.iter().filter_map(|rule| now.index_of(rule)).collect();
+        let place = |rule: &Rule| {
+            let lacking = || Error::Input(format!("+ {}: cannot be told apart in the history", rule.key()));
+            now.index_of(rule).ok_or_else(lacking)
+        };
+        let added: BTreeSet<RuleIndex> = added.iter().map(place).collect::<Result<_, _>>()?;
         Ok(Proposal::changed(now, &removed, &added))
     }
 }

@@ -95,10 +95,10 @@ const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
         widths(32, 128, 0),
         widths(32, 128, 6),
         widths(32, 128, 16),
-        widths(28, 64, 16),
         widths(24, 64, 16),
         widths(20, 56, 16),
         widths(16, 48, 16),
+        widths(8, 32, 16),
         widths(0, 0, 16),
     ],
     [
@@ -113,9 +113,9 @@ const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
     ],
     [
         widths(32, 128, 0),
-        widths(28, 64, 0),
         widths(24, 64, 0),
         widths(20, 56, 0),
+        widths(16, 48, 0),
         widths(16, 48, 2),
         widths(16, 48, 4),
         widths(8, 32, 6),
@@ -156,12 +156,26 @@ pub struct Range {
 }
 
 /// A peer and a port on a rung: the first address and the first port of their ranges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SeenKey {
     peer: IpAddr,
     port: u16,
     protocol: u8,
     answer: Answer,
+}
+
+/// One word instead of four fields, or three.
+impl std::hash::Hash for SeenKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let what = u64::from(self.port) << 16 | u64::from(self.protocol) << 8 | self.answer as u64;
+        match self.peer {
+            IpAddr::V4(peer) => state.write_u64(u64::from(u32::from(peer)) << 32 | what),
+            IpAddr::V6(peer) => {
+                state.write_u128(peer.into());
+                state.write_u64(what);
+            }
+        }
+    }
 }
 
 /// What a quick look-up masks peers and ports by, for a table that stands on some rung.
