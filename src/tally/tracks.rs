@@ -35,6 +35,12 @@ impl TrackNumber {
     /// No track: no rule was credited.
     pub const NONE: Self = Self(u32::MAX);
 
+    /// The track that has a table at a place.
+    #[inline(always)]
+    pub(super) fn at(place: usize) -> Self {
+        Self(u32::try_from(place / Answer::KINDS).unwrap_or(u32::MAX))
+    }
+
     /// Where its table of one kind of peers and answers is.
     #[inline(always)]
     pub(super) fn place(self, answer: Answer) -> usize {

@@ -189,7 +189,7 @@ fn a_removal_set_blocks_nothing_of_its_own_logs() {
 /// Everything that was used, and nothing else: what nobody answered is blocked.
 #[test]
 fn narrower_rules_block_nothing_that_was_used() {
-    let (mut narrowed, mut blocked) = (0, 0);
+    let (mut changed, mut blocked) = (0, 0);
     let folder = tempfile::tempdir().unwrap();
     for (seed, whose) in (0..60).flat_map(|seed| WHOSE.map(|whose| (seed, whose))) {
         let (snapshots, flows) = snapshots_and_records_of(seed, whose);
@@ -231,9 +231,9 @@ fn narrower_rules_block_nothing_that_was_used() {
             );
             blocked += 1;
         }
-        narrowed += narrower.len();
+        changed += narrower.len();
     }
-    assert!(narrowed > 100 && blocked > 10, "{narrowed} rules, {blocked} rows of what nobody answered");
+    assert!(changed > 100 && blocked > 10, "{changed} rules, {blocked} rows of what nobody answered");
 }
 
 /// On AWS, dropping one rule newly blocks exactly its sole records, and possibly its possible sole records.

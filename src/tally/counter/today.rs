@@ -79,6 +79,7 @@ impl Counter<'_> {
 
     /// What came today goes to the calendar.
     pub(super) fn end_day(&mut self) {
+        self.take_marks();
         let volume = std::mem::take(&mut self.today.volume);
         self.tally.tracks.calendar.add(self.today.day, volume);
     }
@@ -88,13 +89,19 @@ impl Counter<'_> {
     pub(super) fn leave_track(&mut self, pair: TrackPair, scope: PeerScope, peer: u32, flow: &V4Flow) {
         let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
         let answer = Answer::of(pair.role, protocol, tcp_flags, scope);
-        let tracks = &mut self.tally.tracks;
         for (number, port) in [(pair.forward, dstport), (pair.reply, srcport)] {
             if number != TrackNumber::NONE {
-                tracks.count(number, self.today.day, 1);
-                self.recent.see(tracks, number, answer, peer, (protocol, port));
+                self.recent.mark(number, answer, peer, (protocol, port));
             }
         }
+        if self.recent.is_full() {
+            self.take_marks();
+        }
+    }
+
+    /// Takes in what records have left in their tracks.
+    pub(super) fn take_marks(&mut self) {
+        self.recent.take(&mut self.tally.tracks, self.today.day);
     }
 
     /// The same of a record that was judged by itself, with its volume.

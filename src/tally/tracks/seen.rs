@@ -77,33 +77,46 @@ struct Widths {
     v6: u8,
     /// Ports are put together in ranges of 2^ports.
     ports: u8,
+    /// Whether all ports from [`HIGH`] on are one: clients are given them, and no rule should name them one by one.
+    high: High,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum High {
+    Apart,
+    Together,
+}
+
+/// The first of the ports that clients are given, mostly.
+const HIGH: u16 = 1 << 15;
+
+const EXACT: Widths = Widths { v4: 32, v6: 128, ports: 0, high: High::Apart };
+
 const fn widths(v4: u8, v6: u8, ports: u8) -> Widths {
-    Widths { v4, v6, ports }
+    Widths { v4, v6, ports, high: High::Together }
 }
 
 const RUNGS: usize = 8;
 
 /// By answer and rung.
 ///
-/// Ports that were hit are cut down to those that were used, so it is their ports that widen first: somebody who tries all
-/// of them is one peer. Of internal peers those near each other are in one subnet. Too many peers of the internet are too
-/// many to list.
+/// High ports come together first. Ports that were hit are cut down to those that were used, so it is their ports that widen
+/// then: somebody who tries all of them is one peer. Of internal peers those near each other are in one subnet. Too many
+/// peers of the internet are too many to list.
 const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
     [
+        EXACT,
         widths(32, 128, 0),
         widths(32, 128, 6),
         widths(32, 128, 16),
         widths(24, 64, 16),
         widths(20, 56, 16),
         widths(16, 48, 16),
-        widths(8, 32, 16),
         widths(0, 0, 16),
     ],
     [
+        EXACT,
         widths(32, 128, 0),
-        widths(32, 128, 6),
         widths(32, 128, 16),
         widths(0, 0, 16),
         widths(0, 0, 16),
@@ -112,17 +125,17 @@ const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
         widths(0, 0, 16),
     ],
     [
+        EXACT,
         widths(32, 128, 0),
         widths(24, 64, 0),
         widths(20, 56, 0),
         widths(16, 48, 0),
-        widths(16, 48, 2),
         widths(16, 48, 4),
-        widths(8, 32, 6),
+        widths(8, 32, 8),
         widths(0, 0, 16),
     ],
     [
-        widths(32, 128, 0),
+        EXACT,
         widths(0, 0, 0),
         widths(0, 0, 2),
         widths(0, 0, 4),
@@ -132,6 +145,21 @@ const LADDERS: [[Widths; RUNGS]; Answer::KINDS] = [
         widths(0, 0, 16),
     ],
 ];
+
+impl Widths {
+    /// The first port of the range that holds one.
+    #[inline(always)]
+    fn first(self, port: u16) -> u16 {
+        let together = (self.high == High::Together) & (port >= HIGH);
+        mask_port(self.ports) & if together { HIGH } else { port }
+    }
+
+    /// The last port of the range that begins with one.
+    fn last(self, first: u16) -> u16 {
+        let high = self.high == High::Together && first >= HIGH;
+        if high { u16::MAX } else { first | !mask_port(self.ports) }
+    }
+}
 
 /// A peer and a port of a record. The port is 0 where the protocol has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,27 +206,27 @@ impl std::hash::Hash for SeenKey {
     }
 }
 
-/// What a quick look-up masks peers and ports by, for a table that stands on some rung.
+/// What a quick look-up tells apart, of a table that stands on some rung.
 #[derive(Debug, Clone, Copy)]
 pub struct Masks {
     peer: u32,
-    port: u16,
+    widths: Widths,
 }
 
 impl Masks {
     /// Of no table.
-    pub const NONE: Self = Self { peer: u32::MAX, port: u16::MAX };
+    pub const NONE: Self = Self { peer: u32::MAX, widths: EXACT };
 
     /// Of a table on this rung.
     pub fn of(answer: Answer, rung: u8) -> Self {
         let widths = answer.widths(rung);
-        Self { peer: mask_v4(widths.v4), port: mask_port(widths.ports) }
+        Self { peer: mask_v4(widths.v4), widths }
     }
 
     /// A peer and port with all that a table of this rung tells apart.
     #[inline(always)]
     pub fn pair(self, peer: u32, port: u16) -> u64 {
-        u64::from(peer & self.peer) << 16 | u64::from(port & self.port)
+        u64::from(peer & self.peer) << 16 | u64::from(self.widths.first(port))
     }
 }
 
@@ -231,14 +259,14 @@ impl SeenKey {
             IpAddr::V4(peer) => Ipv4Addr::from(u32::from(peer) & mask_v4(widths.v4)).into(),
             IpAddr::V6(peer) => Ipv6Addr::from(u128::from(peer) & mask_v6(widths.v6)).into(),
         };
-        Self { peer, port: self.port & mask_port(widths.ports), ..self }
+        Self { peer, port: widths.first(self.port), ..self }
     }
 
     /// The ranges on a rung.
     pub(super) fn seen(&self, answer: Answer, rung: u8) -> Range {
         let widths = answer.widths(rung);
         let length = if self.peer.is_ipv4() { widths.v4 } else { widths.v6 };
-        let last = if has_ports(self.protocol) { self.port | !mask_port(widths.ports) } else { self.port };
+        let last = if has_ports(self.protocol) { widths.last(self.port) } else { self.port };
         let peers = IpNet::new(self.peer, length).unwrap_or(self.peer.into());
         Range { protocol: self.protocol, ports: (self.port, last), peers }
     }
