@@ -31,7 +31,7 @@ use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
 use replay::Replay;
-use today::{Today, TrackPair};
+use today::{Today, TrackPair, TrackWord};
 
 /// What a run judges by: shared by all workers.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ enum Known {
         exposed_by: Option<Role>,
         /// The same, where that port is shown as a service (line 5).
         shows: Option<Role>,
-        tracks: TrackPair,
+        tracks: TrackWord,
     },
     /// ACCEPTs that wait for the whole input: the place of their two sets in [`Counter::waiting`].
     Waiting(u32),
@@ -157,6 +157,8 @@ pub struct Counter<'a> {
     situations: WordTable,
     known: Vec<(Situation, Known)>,
     waiting: Vec<Waiting>,
+    /// Tracks of situations that are undecided: see [`TrackWord`].
+    undecided: Vec<TrackPair>,
     cells: Cells,
     now: Now,
     today: Today,
@@ -192,6 +194,7 @@ impl<'a> Counter<'a> {
             situations: WordTable::default(),
             known: Vec::new(),
             waiting: Vec::new(),
+            undecided: Vec::new(),
             cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
             today: Today::NEVER,

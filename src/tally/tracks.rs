@@ -35,6 +35,17 @@ impl TrackNumber {
     /// No track: no rule was credited.
     pub const NONE: Self = Self(u32::MAX);
 
+    /// The track of this number.
+    #[inline(always)]
+    pub(super) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
     /// The track that has a table at a place.
     #[inline(always)]
     pub(super) fn at(place: usize) -> Self {

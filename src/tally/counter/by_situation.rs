@@ -99,6 +99,7 @@ impl Counter<'_> {
             self.situations.clear();
             self.known.clear();
             self.waiting.clear();
+            self.undecided.clear();
         }
         if self.cells.are_full() {
             self.empty_cells();
@@ -230,7 +231,7 @@ impl Counter<'_> {
                     self.show_service(slot, role, situated.direction, flow.protocol, port);
                 }
                 let scope = if exposure.is_internet() { PeerScope::Internet } else { PeerScope::Internal };
-                self.leave_track(tracks, scope, situated.peer, flow);
+                self.leave_known_track(tracks, scope, situated.peer, flow);
                 credited = Some(kind);
             }
             Known::Waiting(at) => self.wait(number, slot, self.waiting[at as usize], situated, flow),
@@ -333,7 +334,7 @@ impl Counter<'_> {
                     exposure,
                     exposed_by: exposed.then_some(role),
                     shows: shows(verdict),
-                    tracks: self.tracks_of(verdict),
+                    tracks: self.track_word(verdict),
                 }
             }
         }

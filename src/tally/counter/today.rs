@@ -19,6 +19,26 @@ pub(super) struct TrackPair {
     reply: TrackNumber,
 }
 
+/// The same in one word, for it is kept of every situation: what is decided has one track, and of what is not the place of the
+/// pair is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TrackWord(u32);
+
+impl TrackWord {
+    const PLACES: u32 = 1 << 30;
+    /// No track.
+    const NONE: Self = Self(3 << 30);
+
+    fn of(role: Role, place: u32) -> Self {
+        if place < Self::PLACES { Self((role as u32) << 30 | place) } else { Self::NONE }
+    }
+
+    #[inline(always)]
+    fn place(self) -> u32 {
+        self.0 & (Self::PLACES - 1)
+    }
+}
+
 /// The day of the last record, or the longer unit of time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Today {
@@ -52,6 +72,42 @@ impl Counter<'_> {
         let tracks = &mut self.tally.tracks;
         let mut number = |set| tracks.number(TrackKey { set, role });
         TrackPair { role, forward: number(forward), reply: number(reply) }
+    }
+
+    /// The same, to be remembered.
+    pub(super) fn track_word(&mut self, verdict: Verdict) -> TrackWord {
+        let pair = self.tracks_of(verdict);
+        let place = match pair.role {
+            Role::Forward => pair.forward.number(),
+            Role::Reply => pair.reply.number(),
+            Role::Undecided if pair.forward == TrackNumber::NONE && pair.reply == TrackNumber::NONE => {
+                return TrackWord::NONE;
+            }
+            Role::Undecided => {
+                self.undecided.push(pair);
+                u32::try_from(self.undecided.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        TrackWord::of(pair.role, place)
+    }
+
+    /// What a record leaves in the tracks that were remembered. [`Counter::turn_to_day`] comes first.
+    #[inline(always)]
+    pub(super) fn leave_known_track(&mut self, word: TrackWord, scope: PeerScope, peer: u32, flow: &V4Flow) {
+        let (role, port) = match word.0 >> 30 {
+            0 => (Role::Forward, flow.dstport),
+            1 => (Role::Reply, flow.srcport),
+            2 => {
+                let pair = self.undecided[word.place() as usize];
+                return self.leave_track(pair, scope, peer, flow);
+            }
+            _ => return,
+        };
+        let answer = Answer::of(role, flow.protocol, flow.tcp_flags, scope);
+        self.recent.mark(TrackNumber::numbered(word.place()), answer, peer, (flow.protocol, port));
+        if self.recent.is_full() {
+            self.take_marks();
+        }
     }
 
     /// Turns to the day of a record, if it is another one.
