@@ -335,6 +335,7 @@ fn every_report_says_what_would_do() {
     assert!(
         read("r.html").contains("<td>in tcp/0-65535 from 10.0.0.0/8</td><td>tcp/443 from 10.0.3.0/24</td>")
     );
+    assert!(read("r.html").contains("<b>would do</b>: tcp/443 from 10.0.3.0/24"));
     assert_eq!(
         read("fix/narrow.txt")
             .lines()

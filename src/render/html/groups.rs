@@ -10,8 +10,9 @@ use super::summary::{VERDICTS, verdict};
 use super::time::Layout;
 use crate::findings::Finding;
 use crate::findings::verdict::Confidence;
+use crate::findings::wider::Narrower;
 use crate::render::text::doubts;
-use crate::render::text::figures::{count, minute, rule};
+use crate::render::text::figures::{count, minute, narrow, rule};
 use crate::report::{Report, RuleRow};
 
 pub(super) fn write(report: &Report, layout: &Layout<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -28,6 +29,7 @@ pub(super) fn write(report: &Report, layout: &Layout<'_>, out: &mut dyn Write) -
             found.entry(group).or_default().push(finding);
         }
     }
+    let advice = Advice::of(report);
     let mut groups: Vec<(&str, Vec<&RuleRow>)> = groups.into_iter().collect();
     let worst = |id: &str| found.get(id).into_iter().flatten().map(|finding| finding.severity).max();
     groups.sort_by_key(|(id, rules)| (Reverse(worst(id)), rules.first().map(|row| &row.group_name), *id));
@@ -38,17 +40,42 @@ pub(super) fn write(report: &Report, layout: &Layout<'_>, out: &mut dyn Write) -
         }
         let shown = &rules[..rules.len().min(left)];
         left -= shown.len();
-        group(id, shown, found.get(id).map_or(&[], Vec::as_slice), layout, out)?;
+        group(id, shown, found.get(id).map_or(&[], Vec::as_slice), (layout, &advice), out)?;
     }
     left_out(out, report.rules.len().saturating_sub(MOST_ROWS))?;
     writeln!(out, "</section>")
+}
+
+/// What is advised, by key of the rule.
+struct Advice<'a> {
+    /// The step of the removal set.
+    steps: BTreeMap<&'a str, usize>,
+    narrower: BTreeMap<&'a str, &'a Narrower>,
+}
+
+impl<'a> Advice<'a> {
+    fn of(report: &'a Report) -> Self {
+        let steps = report.removal_set.rules.iter().map(String::as_str).zip(1..);
+        let narrower = report.narrower().map(|narrower| (narrower.key.as_str(), narrower));
+        Self { steps: steps.collect(), narrower: narrower.collect() }
+    }
+
+    /// What is advised of a rule, as markup.
+    fn on(&self, rule_key: &str) -> Option<String> {
+        if let Some(step) = self.steps.get(rule_key) {
+            return Some(format!("<b>can go</b> (<a href=\"#removal\">step {step}</a>)"));
+        }
+        let narrower = self.narrower.get(rule_key)?;
+        let by: Vec<String> = narrower.by.iter().map(|by| Escaped(&narrow(by)).to_string()).collect();
+        Some(format!("<b>would do</b>: {}", by.join("; ")))
+    }
 }
 
 fn group(
     id: &str,
     rules: &[&RuleRow],
     found: &[&Finding],
-    layout: &Layout<'_>,
+    beside: (&Layout<'_>, &Advice<'_>),
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let name = rules.first().map(|row| row.group_name.as_str()).unwrap_or_default();
@@ -73,13 +100,13 @@ fn group(
     ];
     begin_table(out, &format!("Rules of {}", if name.is_empty() { id } else { name }), &columns)?;
     for one in rules {
-        row(out, &columns, &rule_row(one, found, layout))?;
+        row(out, &columns, &rule_row(one, found, beside))?;
     }
     end_table(out)?;
     writeln!(out, "</details>")
 }
 
-fn rule_row(row: &RuleRow, found: &[&Finding], layout: &Layout<'_>) -> Row {
+fn rule_row(row: &RuleRow, found: &[&Finding], (layout, advice): (&Layout<'_>, &Advice<'_>)) -> Row {
     let usage = &row.usage;
     let (class, words) = verdict(usage.verdict);
     let confidence =
@@ -97,6 +124,7 @@ fn rule_row(row: &RuleRow, found: &[&Finding], layout: &Layout<'_>) -> Row {
         let kind = finding.kind.as_str().replace('_', " ");
         why.push(format!("<span class=\"{severity}\">{severity}</span>: {kind}"));
     }
+    why.extend(advice.on(&row.rule_key));
     Row {
         by: vec![("verdict", class)],
         cells: vec![
