@@ -287,7 +287,11 @@ impl<'a> Wide<'a> {
             advice.push_str(" Peers are not narrowed: the snapshot lacks the subnets of the VPC (aws ec2 describe-subnets).");
         }
         if !self.used.unanswered.is_empty() {
-            advice.push_str(" Ports where nobody answered do not count as used.");
+            advice.push_str(if self.used.is_answered() {
+                " Ports where nobody answered do not count as used."
+            } else {
+                " No answer is on record at any port, so all that were hit count as used."
+            });
         }
         if self.used.strangers {
             advice.push_str(

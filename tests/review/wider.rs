@@ -173,6 +173,14 @@ fn ports_that_nobody_answers_at_are_not_used() {
 }
 
 #[test]
+fn where_no_answer_is_on_record_all_ports_that_were_hit_count() {
+    let flows = [22, 443].map(|port| format!("eni-a 10.0.3.9 10.0.0.5 50000 {port} 6 ACCEPT"));
+    let run = run(&estate_of("10.0.0.0/8"), &flows, &[]);
+    assert_eq!(replaced(&run, WIDE), ["tcp:22-22:10.0.3.0/24", "tcp:443-443:10.0.3.0/24"]);
+    assert_eq!(evidence(&run, WIDE)["ports_unanswered"], json!(["tcp/22", "tcp/443"]));
+}
+
+#[test]
 fn datagrams_need_no_answer() {
     let objects =
         [&estate_of("10.0.0.0/8")[1..], &[group("sg-a").ingress("udp", 0, 65_535, "10.0.0.0/8")]].concat();

@@ -104,10 +104,12 @@ impl Used {
             }
             ports.into_iter().map(|(protocol, ports)| (protocol, merged(ports))).collect::<BTreeMap<_, _>>()
         };
-        let (ports, hit) = (ports_of(true), ports_of(false));
+        let (answered, hit) = (ports_of(true), ports_of(false));
+        // Where nobody answers at all, answers may take another way, or the log may lack them: what was hit counts then.
+        let ports = if answered.is_empty() { hit.clone() } else { answered.clone() };
         let mut used = Self { ports, ..Self::default() };
         for (protocol, hit) in hit {
-            let left = without(&hit, used.ports.get(&protocol).map_or(&[], Vec::as_slice));
+            let left = without(&hit, answered.get(&protocol).map_or(&[], Vec::as_slice));
             if !left.is_empty() {
                 used.unanswered.insert(protocol, left);
             }
@@ -124,6 +126,11 @@ impl Used {
         }
         used.take(rule, &pairs, home, places);
         used
+    }
+
+    /// Whether somebody answered at any port, or need not.
+    pub(super) fn is_answered(&self) -> bool {
+        self.ports != self.unanswered
     }
 
     fn take(
