@@ -210,7 +210,7 @@ impl Case<'_> {
     fn demands(&self, grounds: &BTreeMap<RuleIndex, Ground>) -> (BTreeSet<Vec<u32>>, BTreeSet<RuleIndex>) {
         let mut demands = BTreeSet::new();
         let mut kept = BTreeSet::new();
-        let in_force = self.in_force();
+        let in_force = self.timeline.newest_rules();
         let changed = ChangedPeers::of(self.timeline);
         let mut seen = BTreeSet::new();
         let mut orphans: BTreeSet<u32> = BTreeSet::new();
@@ -261,11 +261,6 @@ impl Case<'_> {
             near && (rule.ranked.is_some() || self.bench.has_changed(**index))
         };
         grounds.keys().filter(may_inherit).copied().collect()
-    }
-
-    fn in_force(&self) -> BTreeSet<RuleIndex> {
-        let groups = self.timeline.newest().into_iter().flat_map(|newest| newest.groups.values());
-        groups.flat_map(|group| group.all_rules()).collect()
     }
 
     /// Of the rules that a record of an interface matched, those that are on it in the newest state. Where it is gone, or

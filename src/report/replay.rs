@@ -1,7 +1,5 @@
 //! What a proposal would have changed, as a value: what `replay --format json` writes, key by key.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::build::{Run, coverage};
@@ -10,7 +8,6 @@ use super::{Coverage, Generator, Window};
 use crate::findings::attachment::Attachments;
 use crate::findings::blocked::shown;
 use crate::flow::{Direction, protocol_name};
-use crate::rules::RuleIndex;
 use crate::rules::timeline::Timeline;
 use crate::tally::changes::{Certainty, Change, Row};
 
@@ -130,8 +127,7 @@ pub fn report(run: &Run<'_>, proposed: &Timeline, warnings: Vec<String>) -> Repl
     let attachments = Attachments::of(run.timeline, tally);
     let mut blocked = NewlyBlocked::default();
     let mut opened = NewlyOpened::default();
-    let newest = run.timeline.newest().into_iter().flat_map(|newest| newest.groups.values());
-    let in_force: BTreeSet<RuleIndex> = newest.flat_map(|group| group.all_rules()).collect();
+    let in_force = run.timeline.newest_rules();
     for row in tally.changes.rows() {
         let rules = tally.sets.rules(row.key.rules).iter().map(|rule| proposed.rules[rule.index()].key());
         let rules: Vec<String> = rules.collect();

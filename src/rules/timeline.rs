@@ -212,6 +212,15 @@ impl Timeline {
         self.states.last()
     }
 
+    /// Every rule of the newest state, those that nobody wrote with them.
+    pub fn newest_rules(&self) -> BTreeSet<RuleIndex> {
+        self.newest()
+            .into_iter()
+            .flat_map(|state| state.groups.values())
+            .flat_map(|group| group.all_rules())
+            .collect()
+    }
+
     /// Every interface of any state, with the states that have it.
     pub fn lives(&self) -> Lives<'_> {
         Lives::of(self)

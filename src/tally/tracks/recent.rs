@@ -5,8 +5,8 @@ use super::seen::{Answer, Masks, Seen};
 use super::{TrackNumber, Tracks};
 use crate::flow::{TCP, UDP};
 
-/// Pairs that are remembered: a quarter of a megabyte.
-const REMEMBERED: usize = 1 << 15;
+/// Pairs that are remembered: an eighth of a megabyte.
+const REMEMBERED: usize = 1 << 14;
 /// 2^64 divided by the golden ratio spreads what differs in few bits.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Places of tables that fit a word beside a pair, one bit of it for the protocol.
