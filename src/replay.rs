@@ -12,7 +12,7 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
-use crate::remediation::{Addition, Advice, Change, FILES, Remediation, of_decided};
+use crate::remediation::{Addition, FILES, Remediation, of_decided};
 use crate::report::replay::{self, ReplayReport};
 use crate::rules::proposal::Proposal;
 use crate::rules::terraform::Written;
@@ -78,12 +78,11 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
         conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed, warnings))?;
     let wanted = arguments.remediation.is_some();
     let remediation = wanted.then(|| {
-        let removed = removed.iter().copied().map(Advice::decided).collect();
         let added = added.iter().map(|index| Addition {
             rule: now.rules[index.index()].clone(),
             label: now.labels[index.index()].clone(),
         });
-        of_decided(&now, &Change { removed, added: added.collect() }, &written)
+        of_decided(&now, &removed, added.collect(), &written)
     });
     Ok(Answer { report, remediation })
 }

@@ -49,6 +49,8 @@ struct Heads {
     apply: &'static str,
     undo: &'static str,
     list: &'static str,
+    /// What to do where Terraform writes the rule.
+    instead: &'static str,
 }
 
 /// A rule with what is known of it.
@@ -128,75 +130,98 @@ pub struct Addition {
     pub label: Label,
 }
 
-/// What is to be done to rules of the newest state.
+/// What is to be done to rules of one group of the newest state, one thing after the other.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
-    /// Rules to take away, in the order in which they should go.
-    pub removed: Vec<Advice>,
-    /// Rules to put in before.
+pub struct Step {
+    /// Rules to put in.
     pub added: Vec<Addition>,
+    /// Rules to take away then.
+    pub removed: Vec<Advice>,
+    /// Why it cannot be done just so; then the commands stand behind comment marks.
+    pub held: Option<&'static str>,
 }
 
-/// Commands for what a reviewer has decided. `written`: what Terraform says it writes.
-pub fn of_decided(timeline: &Timeline, change: &Change, written: &[Written]) -> Remediation {
-    let texts = commands(timeline, change, written, &REMOVING);
+impl Step {
+    fn group_id<'s>(&'s self, timeline: &'s Timeline) -> Option<&'s str> {
+        let removed = self.removed.first().map(|advice| &timeline.rules[advice.rule.index()]);
+        removed.or(self.added.first().map(|it| &it.rule)).map(|rule| rule.group_id.as_str())
+    }
+}
+
+/// Commands for what a reviewer has decided, group by group. `written`: what Terraform says it writes.
+pub fn of_decided(
+    timeline: &Timeline,
+    removed: &[RuleIndex],
+    added: Vec<Addition>,
+    written: &[Written],
+) -> Remediation {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut place = |steps: &mut Vec<Step>, id: &str| {
+        *places.entry(id.to_owned()).or_insert_with(|| {
+            steps.push(Step::default());
+            steps.len() - 1
+        })
+    };
+    for rule in removed {
+        let at = place(&mut steps, &timeline.rules[rule.index()].group_id);
+        steps[at].removed.push(Advice::decided(*rule));
+    }
+    for addition in added {
+        let at = place(&mut steps, &addition.rule.group_id);
+        steps[at].added.push(addition);
+    }
+    let texts = commands(timeline, &steps, written, &REMOVING);
     Remediation { files: FILES.into_iter().zip(texts).collect() }
 }
 
 /// Commands for what a report advises: to take rules away, and to make others narrower.
 pub fn of_report(report: &Report, timeline: &Timeline, written: &[Written]) -> Remediation {
-    let removing = Change { removed: advice(report, timeline), added: Vec::new() };
+    let removing = advice(report, timeline).into_iter();
+    let removing: Vec<Step> = removing.map(|it| Step { removed: vec![it], ..Step::default() }).collect();
     let mut texts = commands(timeline, &removing, written, &REMOVING).to_vec();
-    texts.extend(commands(timeline, &narrow::change(report, timeline), written, &narrow::NARROWING));
+    texts.extend(commands(timeline, &narrow::steps(report, timeline), written, &narrow::NARROWING));
     Remediation { files: FILES.into_iter().zip(texts).collect() }
 }
 
-/// By group; the group of the first rule comes first: the least risk does.
-fn by_group<'c>(
-    timeline: &Timeline,
-    change: &'c Change,
-) -> Vec<(String, Vec<&'c Advice>, Vec<&'c Addition>)> {
-    let mut groups: Vec<(String, Vec<&Advice>, Vec<&Addition>)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut place = |groups: &mut Vec<_>, id: &str| {
-        *places.entry(id.to_owned()).or_insert_with(|| {
-            groups.push((id.to_owned(), Vec::new(), Vec::new()));
+/// The group of the first step comes first: the least risk does.
+fn by_group<'s>(timeline: &'s Timeline, steps: &'s [Step]) -> Vec<(&'s str, Vec<&'s Step>)> {
+    let mut groups: Vec<(&str, Vec<&Step>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for step in steps {
+        let Some(id) = step.group_id(timeline) else { continue };
+        let at = *places.entry(id).or_insert_with(|| {
+            groups.push((id, Vec::new()));
             groups.len() - 1
-        })
-    };
-    for advice in &change.removed {
-        let at = place(&mut groups, &timeline.rules[advice.rule.index()].group_id);
-        groups[at].1.push(advice);
-    }
-    for addition in &change.added {
-        let at = place(&mut groups, &addition.rule.group_id);
-        groups[at].2.push(addition);
+        });
+        groups[at].1.push(step);
     }
     groups
 }
 
 /// What applies a change, what undoes it, and the list of it.
-fn commands(timeline: &Timeline, change: &Change, written: &[Written], heads: &Heads) -> [String; 3] {
+fn commands(timeline: &Timeline, steps: &[Step], written: &[Written], heads: &Heads) -> [String; 3] {
     let nothing = State::default();
     let state = timeline.newest().unwrap_or(&nothing);
-    let by_group = by_group(timeline, change);
+    let by_group = by_group(timeline, steps);
     let mut scripts = Scripts {
         apply: String::from(heads.apply),
         undo: String::from(heads.undo),
         list: String::from(heads.list),
+        instead: heads.instead,
         written,
     };
     let accounts: BTreeSet<&str> = by_group
         .iter()
-        .filter_map(|(id, ..)| state.groups.get(id))
+        .filter_map(|(id, _)| state.groups.get(*id))
         .filter(|group| group.ecs.is_none() && !group.owner_id.is_empty())
         .map(|group| group.owner_id.as_str())
         .collect();
     if accounts.len() > 1 {
         scripts.both(ACCOUNT.trim_end_matches('\n'));
     }
-    for (id, removed, added) in &by_group {
-        let Some(group) = state.groups.get(id) else { continue };
+    for (id, steps) in &by_group {
+        let Some(group) = state.groups.get(*id) else { continue };
         for text in [&mut scripts.apply, &mut scripts.undo, &mut scripts.list] {
             heading(text, id, group);
         }
@@ -205,24 +230,8 @@ fn commands(timeline: &Timeline, change: &Change, written: &[Written], heads: &H
             let guard = Command::new(&["if", "account"]).value(&group.owner_id);
             scripts.both(&format!("{guard}; then :"));
         }
-        // What is new is there before the old goes, and what was there before is again before the new goes.
-        let is_there = |rule: &Rule| group.rules.iter().any(|own| timeline.rules[own.index()] == *rule);
-        for Addition { rule, label } in added {
-            if is_there(rule) {
-                line(&mut scripts.apply, &format!("# {}\n# is there already", terminal(&rule.key())));
-            } else {
-                scripts.add(&Subject { rule, label, group, state });
-            }
-        }
-        for advice in removed {
-            let index = advice.rule.index();
-            let (rule, label) = (&timeline.rules[index], &timeline.labels[index]);
-            if rule.ranked.as_ref().is_none_or(|ranked| ranked.standing != Standing::Default) {
-                scripts.remove(&Subject { rule, label, group, state }, advice);
-            }
-        }
-        for Addition { rule, label } in added.iter().filter(|it| !is_there(&it.rule)) {
-            command(&mut scripts.undo, &Subject { rule, label, group, state }, Deed::Revoke, "");
+        for step in steps {
+            scripts.step(step, timeline, group, state);
         }
         if guarded {
             scripts.both("fi");
@@ -236,6 +245,7 @@ struct Scripts<'a> {
     apply: String,
     undo: String,
     list: String,
+    instead: &'static str,
     written: &'a [Written],
 }
 
@@ -246,25 +256,81 @@ impl Scripts<'_> {
         line(&mut self.undo, text);
     }
 
-    fn add(&mut self, subject: &Subject<'_>) {
-        comment(&mut self.apply, subject, &[]);
-        command(&mut self.apply, subject, Deed::Authorize, "");
-        entry(&mut self.list, "+ ", subject.rule);
+    /// What is new is there before the old goes; and what was there before is again, or the new stays.
+    fn step(&mut self, step: &Step, timeline: &Timeline, group: &Group, state: &State) {
+        let is_there = |rule: &Rule| group.rules.iter().any(|own| timeline.rules[own.index()] == *rule);
+        if let Some(why) = step.held {
+            line(&mut self.apply, &format!("# {why}"));
+        }
+        let held = if step.held.is_some() { "# " } else { "" };
+        for Addition { rule, label } in &step.added {
+            if is_there(rule) {
+                line(&mut self.apply, &format!("# {}\n# is there already", terminal(&rule.key())));
+            } else {
+                let subject = Subject { rule, label, group, state };
+                comment(&mut self.apply, &subject);
+                command(&mut self.apply, &subject, Deed::Authorize, held);
+                entry(&mut self.list, "+ ", rule);
+            }
+        }
+        let added: Vec<&Addition> = step.added.iter().filter(|it| !is_there(&it.rule)).collect();
+        let swapped = !added.is_empty() && !step.removed.is_empty();
+        if swapped {
+            line(&mut self.undo, &format!("{held}back=yes"));
+        }
+        for advice in &step.removed {
+            let index = advice.rule.index();
+            let (rule, label) = (&timeline.rules[index], &timeline.labels[index]);
+            if rule.ranked.as_ref().is_none_or(|ranked| ranked.standing != Standing::Default) {
+                let after = if swapped { " || back=no" } else { "" };
+                self.remove(&Subject { rule, label, group, state }, advice, (held, after));
+            }
+        }
+        if swapped {
+            line(&mut self.undo, &format!("{held}if [ \"$back\" = yes ]; then :"));
+        }
+        for Addition { rule, label } in added {
+            command(&mut self.undo, &Subject { rule, label, group, state }, Deed::Revoke, held);
+        }
+        if swapped {
+            line(&mut self.undo, &format!("{held}else {STAYS}; fi"));
+        }
     }
 
-    fn remove(&mut self, subject: &Subject<'_>, Advice { because, ask, .. }: &Advice) {
-        comment(&mut self.apply, subject, self.written);
+    fn remove(
+        &mut self,
+        subject: &Subject<'_>,
+        Advice { because, ask, .. }: &Advice,
+        (held, after): (&str, &str),
+    ) {
+        comment(&mut self.apply, subject);
+        for hint in hints(subject, self.written, self.instead) {
+            line(&mut self.apply, &format!("# {hint}"));
+        }
         if !because.is_empty() {
             line(&mut self.apply, &format!("# because: {}", terminal(because)));
             line(&mut self.list, &format!("# {}", terminal(because)));
         }
-        let held = if *ask == Ask::Owner { "# ask its owner first: " } else { "" };
-        comment(&mut self.undo, subject, &[]);
+        let held = if *ask == Ask::Owner { "# ask its owner first: " } else { held };
+        comment(&mut self.undo, subject);
         command(&mut self.apply, subject, Deed::Revoke, held);
-        command(&mut self.undo, subject, Deed::Authorize, held);
-        entry(&mut self.list, held, subject.rule);
+        match subject.command(Deed::Authorize) {
+            Ok(command) => line(&mut self.undo, &format!("{held}{command}{after}")),
+            Err(why) => {
+                line(&mut self.undo, &format!("# no command for this rule: {why}"));
+                if !after.is_empty() {
+                    line(&mut self.undo, &format!("{held}back=no"));
+                }
+            }
+        }
+        let listed = if *ask == Ask::Owner { held } else { "" };
+        entry(&mut self.list, listed, subject.rule);
     }
 }
+
+/// What an undo says where the old rule is not back for sure.
+const STAYS: &str =
+    "echo 'what was put in stays: see that the old rule is back, and revoke the new ones by hand' >&2";
 
 fn command(text: &mut String, subject: &Subject<'_>, deed: Deed, held: &str) {
     match subject.command(deed) {
@@ -324,33 +390,25 @@ fn heading(text: &mut String, id: &str, group: &Group) {
     line(text, &format!("\n# {}: {}", terminal(id), named.join(", ")));
 }
 
-fn comment(text: &mut String, subject: &Subject<'_>, written: &[Written]) {
+fn comment(text: &mut String, subject: &Subject<'_>) {
     let label = subject.label;
     let id = label.rule_id.as_deref().map_or_else(String::new, |id| format!(" ({})", terminal(id)));
     let about = label.description.as_deref().filter(|it| !it.is_empty());
     let about = about.map_or_else(String::new, |about| format!(": {}", terminal(about)));
     line(text, &format!("# {}{id}{about}", terminal(&subject.rule.key())));
-    for hint in hints(subject, written) {
-        line(text, &format!("# {hint}"));
-    }
 }
 
 /// What to edit where Terraform writes the rule: what is revoked by hand, it puts back.
-fn hints(subject: &Subject<'_>, written: &[Written]) -> Vec<String> {
+fn hints(subject: &Subject<'_>, written: &[Written], instead: &str) -> Vec<String> {
     let own = written.iter().filter(|it| it.rule.as_ref() == Some(subject.rule));
     let mut hints: Vec<String> = own
-        .map(|it| {
-            format!(
-                "Terraform writes it as {}: take that out of the configuration instead",
-                terminal(&it.address)
-            )
-        })
+        .map(|it| format!("Terraform writes it as {}: {instead} instead", terminal(&it.address)))
         .collect();
     if hints.is_empty() {
         let group = written.iter().filter(|it| it.rule.is_none() && it.group_id == subject.rule.group_id);
         hints.extend(group.map(|it| {
             format!(
-                "Terraform writes the group as {}: take the rule out of its inline rules instead, if it is among them",
+                "Terraform writes the group as {}: if the rule is among its inline rules, {instead} instead",
                 terminal(&it.address)
             )
         }));
@@ -365,7 +423,8 @@ pub fn made_at(remediation: &mut Remediation, now: crate::flow::Seconds) {
     }
 }
 
-const REMOVING: Heads = Heads { apply: APPLY, undo: UNDO, list: REMOVAL };
+const REMOVING: Heads =
+    Heads { apply: APPLY, undo: UNDO, list: REMOVAL, instead: "take that out of the configuration" };
 
 const APPLY: &str = "#!/bin/sh
 # Made by flowaudit on @MADE@. Nothing has been executed. Read every line before you run any.
@@ -387,7 +446,8 @@ account() {
 ";
 
 const UNDO: &str = "#!/bin/sh
-# Made by flowaudit on @MADE@. Puts back exactly the rules that apply.sh takes away. A rule that comes back has a new id.
+# Made by flowaudit on @MADE@. Puts back exactly the rules that apply.sh takes away, and takes out what it puts in.
+# A rule that comes back has a new id.
 #
 # A command that fails because the rule is there already does no harm; the others go on.
 ";

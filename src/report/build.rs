@@ -130,7 +130,8 @@ fn findings(
     findings.extend(identical::identical(timeline, &references));
     findings.extend(ineffective::findings(timeline, &ineffective));
     findings.extend(redundant.findings(&case));
-    let (wide, narrower) = wider::wider(&case, tracks, wider::Bounds::of(run.settings));
+    let going: Vec<RuleIndex> = removal_set.steps.iter().map(|step| step.rule).collect();
+    let (wide, narrower) = wider::wider(&case, tracks, &going, wider::Bounds::of(run.settings));
     findings.extend(wide);
     findings.extend(managed_inbound::managed_inbound(timeline, uses, judged, attachments));
     findings.extend(blocked::blocked(timeline, tally));

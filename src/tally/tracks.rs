@@ -101,7 +101,7 @@ impl Tracks {
         let number = *self.numbers.entry(key).or_insert(next);
         if number == next {
             self.keys.push(key);
-            self.days.push(Days::default());
+            self.days.push(Days::of(self.calendar.resolution()));
         }
         number
     }

@@ -109,6 +109,14 @@ fn a_list_may_put_rules_in() {
     assert_eq!(commands(&read("fix/apply.sh")), [authorize, authorize, revoke]);
     assert_eq!(commands(&read("fix/undo.sh")), [authorize, revoke, revoke]);
     assert!(read("fix/removal.txt").contains("+ sg-a:ingress:tcp:443-443:192.0.2.1/32\n"));
+    add("+ sg-a:ingress:tcp:1-1:sg-none\n");
+    let nobody = replay(&fixture, "list.txt", &[]).exit(0);
+    assert_eq!(
+        *nobody.at("/warnings"),
+        json!([
+            "+ sg-a:ingress:tcp:1-1:sg-none: sg-none is not in the snapshot, so that it lets nothing through"
+        ])
+    );
     // What the list says again is what was proposed.
     let again = replay(&fixture, "fix/removal.txt", &[]).exit(0);
     assert_eq!(again.at("/newly_blocked"), run.at("/newly_blocked"));
@@ -120,6 +128,8 @@ fn a_list_may_put_rules_in() {
         "+ sg-a:ingress:tcp:1-99999:10.0.0.0/8",
         "+ sg-a:ingress:tcp:1-1:ten",
         "+ sg-a:ingress:tcp:1-1",
+        "+ sg-a:ingress:tcp:30-20:10.0.0.0/8",
+        "+ sg-a:ingress:tcp:22--1:10.0.0.0/8",
     ] {
         add(&format!("\n{wrong}\n"));
         let run = replay(&fixture, "list.txt", &[]).exit(2);

@@ -197,7 +197,7 @@ fn narrower_rules_block_nothing_that_was_used() {
         let before = tally(&Ready::of(&nothing), &flows, 1);
         let narrower = with_case(&nothing.now, &before, |case| {
             let tracks = RuleTracks::of(&before, &nothing.now.rules);
-            wider(case, &tracks, Bounds { most: 4, confidence: Confidence::Low }).1
+            wider(case, &tracks, &[], Bounds { most: 4, confidence: Confidence::Low }).1
         });
         if narrower.is_empty() {
             continue;

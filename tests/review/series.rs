@@ -69,6 +69,18 @@ fn beyond_a_year_of_days_weeks_are_counted() {
 }
 
 #[test]
+fn a_rule_that_is_used_only_after_a_year_is_counted_too() {
+    let (ssh, ping) = ("eni-a 10.0.0.9 10.0.0.5 40000 22 6 ACCEPT", "eni-a 10.0.0.9 10.0.0.5 0 0 1 ACCEPT");
+    let flow = |day| if day < 380 { ping } else { ssh };
+    let rows: Vec<String> = (0..400).map(|day| row_at(T0 + day * DAY, flow(day))).collect();
+    let run = run(&rows);
+    let counts = run.at("/time_series/rules/1/records").as_array().unwrap();
+    assert_eq!(*run.at("/time_series/rules/1/rule_key"), SSH);
+    assert_eq!(counts.iter().filter_map(serde_json::Value::as_u64).sum::<u64>(), run.usage(SSH, "records"));
+    assert_eq!(run.usage(SSH, "records"), 20);
+}
+
+#[test]
 fn the_days_of_a_rule_add_up_to_its_use() {
     let fixture = Fixture::new();
     let made = fixture.run(&["generate", "--out", "made"]);

@@ -7,26 +7,31 @@ use ipnet::IpNet;
 
 use crate::rules::timeline::{Span, Timeline};
 
-/// Health checks of load balancers of Alibaba Cloud come from all of it.
-///
-/// Source: <https://www.alibabacloud.com/help/en/slb/classic-load-balancer/user-guide/health-check-faq>.
-const SHARED: [&str; 1] = ["100.64.0.0/10"];
 /// An address of no subnet that is known stands for its neighbours too.
 const UNKNOWN_V4: u8 = 24;
 const UNKNOWN_V6: u8 = 64;
 
-/// A network of an interface, its VPC and its groups.
-type Owner<'a> = (IpNet, &'a str, &'a [String]);
+/// An interface, as far as one of its networks tells of it.
+#[derive(Debug, Clone, Copy)]
+struct Owner<'a> {
+    net: IpNet,
+    vpc: &'a str,
+    groups: &'a [String],
+    /// Whether the ranges of its subnet are known.
+    placed: bool,
+}
 
 /// Interfaces and subnets of all states, by address.
 #[derive(Debug)]
 pub(super) struct Places<'a> {
-    /// Addresses and delegated prefixes, by their first address: network, VPC and groups.
+    /// Addresses and delegated prefixes, by their first address.
     owners: BTreeMap<IpAddr, Vec<Owner<'a>>>,
     /// Ranges with the VPC they are in, ascending.
     subnets: BTreeSet<(IpNet, &'a str)>,
     /// By group: ranges of the subnets that its interfaces are in.
     of_group: BTreeMap<&'a str, BTreeSet<IpNet>>,
+    /// Groups with an interface in a subnet of unknown ranges.
+    scattered: BTreeSet<&'a str>,
     /// VPCs of which a subnet is known.
     vpcs: BTreeSet<&'a str>,
 }
@@ -38,8 +43,12 @@ pub(super) struct Stand {
     pub(super) nets: BTreeSet<IpNet>,
     /// Groups of the interfaces that they are addresses of.
     pub(super) groups: BTreeSet<String>,
-    /// Whether some of them are in no subnet that is known.
+    /// Some of them are in no subnet that is known.
     pub(super) strangers: bool,
+    /// They are addresses of no interface: whose they were is not known.
+    pub(super) nobodys: bool,
+    /// Not all subnets of their groups are known.
+    pub(super) untold: bool,
 }
 
 impl<'a> Places<'a> {
@@ -48,6 +57,7 @@ impl<'a> Places<'a> {
             owners: BTreeMap::new(),
             subnets: BTreeSet::new(),
             of_group: BTreeMap::new(),
+            scattered: BTreeSet::new(),
             vpcs: BTreeSet::new(),
         };
         let mut ranges: BTreeMap<&str, BTreeSet<IpNet>> = BTreeMap::new();
@@ -59,13 +69,17 @@ impl<'a> Places<'a> {
             }
         }
         for Span { interface, .. } in timeline.lives().spans() {
+            let own = ranges.get(interface.subnet_id.as_str()).filter(|own| !own.is_empty());
             for net in interface.nets() {
-                let owners = places.owners.entry(net.network()).or_default();
-                owners.push((net, interface.vpc_id.as_str(), &interface.group_ids));
+                let (vpc, groups) = (interface.vpc_id.as_str(), interface.group_ids.as_slice());
+                let owner = Owner { net, vpc, groups, placed: own.is_some() };
+                places.owners.entry(net.network()).or_default().push(owner);
             }
             for group in &interface.group_ids {
-                let nets = places.of_group.entry(group).or_default();
-                nets.extend(ranges.get(interface.subnet_id.as_str()).into_iter().flatten());
+                places.of_group.entry(group).or_default().extend(own.into_iter().flatten());
+                if own.is_none() {
+                    places.scattered.insert(group);
+                }
             }
         }
         places
@@ -76,26 +90,32 @@ impl<'a> Places<'a> {
         self.vpcs.contains(vpc)
     }
 
+    /// Whether an address is one of ours, whatever it looks like: in a subnet, or of an interface.
+    pub(super) fn holds(&self, peer: IpNet) -> bool {
+        peer.prefix_len() == peer.max_prefix_len()
+            && (self.subnets.iter().any(|(net, _)| net.contains(&peer)) || !self.owners_in(peer).is_empty())
+    }
+
     /// What peers of private networks stand for, seen from a VPC.
     pub(super) fn stand(&self, peers: IpNet, vpc: &str) -> Stand {
-        let mut stand = Stand::default();
-        if let Some(shared) =
-            SHARED.iter().filter_map(|text| text.parse::<IpNet>().ok()).find(|it| it.contains(&peers))
-        {
-            stand.nets.insert(shared);
-            return stand;
-        }
-        for (_, groups) in self.owners_in(peers, vpc) {
-            stand.groups.extend(groups.iter().cloned());
-        }
-        for group in &stand.groups {
-            stand.nets.extend(self.of_group.get(group.as_str()).into_iter().flatten());
-        }
         let met: Vec<&(IpNet, &str)> =
             self.subnets.iter().filter(|(net, _)| net.contains(&peers) || peers.contains(net)).collect();
-        let at_home = met.iter().any(|(_, own)| *own == vpc);
-        let near = met.iter().filter(|(_, own)| !at_home || *own == vpc).map(|(net, _)| *net);
-        let near: Vec<IpNet> = near.collect();
+        let mut owners = self.owners_in(peers);
+        // What is in the VPC itself is not the namesake in another one.
+        let at_home = met.iter().any(|(_, own)| *own == vpc) || owners.iter().any(|owner| owner.vpc == vpc);
+        let is_near = |own: &str| !at_home || own == vpc;
+        owners.retain(|owner| is_near(owner.vpc));
+        let near: Vec<IpNet> = met.iter().filter(|(_, own)| is_near(own)).map(|(net, _)| *net).collect();
+        let mut stand = Stand {
+            groups: owners.iter().flat_map(|owner| owner.groups.iter().cloned()).collect(),
+            nobodys: owners.is_empty(),
+            untold: owners.iter().any(|owner| !owner.placed),
+            ..Stand::default()
+        };
+        for group in &stand.groups {
+            stand.untold |= self.scattered.contains(group.as_str());
+            stand.nets.extend(self.of_group.get(group.as_str()).into_iter().flatten());
+        }
         if !near.iter().any(|net| net.contains(&peers)) {
             stand.strangers = true;
             let length = if peers.addr().is_ipv4() { UNKNOWN_V4 } else { UNKNOWN_V6 };
@@ -103,24 +123,19 @@ impl<'a> Places<'a> {
             stand.nets.insert(wide.trunc());
         }
         stand.nets.extend(near);
-        let other_family = |net: &IpNet| net.addr().is_ipv4() != peers.addr().is_ipv4();
-        stand.nets.retain(|net| !other_family(net));
+        stand.nets.retain(|net| net.addr().is_ipv4() == peers.addr().is_ipv4());
         stand
     }
 
-    /// Interfaces whose addresses are among the peers: those of the VPC, if there are any.
-    fn owners_in(&self, peers: IpNet, vpc: &str) -> Vec<(&'a str, &'a [String])> {
+    /// Interfaces whose addresses are among the peers.
+    fn owners_in(&self, peers: IpNet) -> Vec<Owner<'a>> {
         let within = self.owners.range(peers.network()..=peers.broadcast()).flat_map(|(_, owners)| owners);
         // A delegated prefix that the peers are in begins before them: it has 28 or 80 bits.
         let length = if peers.addr().is_ipv4() { 28 } else { 80 };
         let prefix = IpNet::new(peers.addr(), length).map(|net| net.trunc().addr()).ok();
-        let around = prefix.and_then(|at| self.owners.get(&at)).into_iter().flatten();
-        let around = around.filter(|(net, ..)| net.contains(&peers));
-        let mut owners: Vec<(&str, &[String])> =
-            within.chain(around).map(|(_, own, groups)| (*own, *groups)).collect();
-        if owners.iter().any(|(own, _)| *own == vpc) {
-            owners.retain(|(own, _)| *own == vpc);
-        }
-        owners
+        let before = prefix.filter(|at| *at < peers.network());
+        let around = before.and_then(|at| self.owners.get(&at)).into_iter().flatten();
+        let around = around.filter(|owner| owner.net.contains(&peers));
+        within.chain(around).copied().collect()
     }
 }

@@ -49,6 +49,17 @@ pub(super) struct Effect {
     pub(super) before: usize,
     /// Rules then.
     pub(super) after: usize,
+    /// Whether the new fit in beside the old.
+    pub(super) room: Room,
+}
+
+/// Whether a group has room for new rules beside the old ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// It has.
+    Beside,
+    /// It is full: the old one has to go first.
+    None,
 }
 
 impl<'a> Quotas<'a> {
@@ -93,28 +104,36 @@ impl<'a> Quotas<'a> {
         counted.map(|counted| (counted, self.counts.get(&counted).copied().unwrap_or(0))).collect()
     }
 
-    /// How many rules may take the place of one: one always may.
+    /// How many rules may take the place of one, which stands beside them until they are there: one always may. Of a list,
+    /// nobody knows how many entries it may get, so that one takes the place of one.
     pub(super) fn room(&self, rule: &'a Rule) -> usize {
+        let list = matches!(rule.peer, Peer::PrefixList(_));
+        if list { 1 } else { self.beside(rule).max(1) }
+    }
+
+    /// How many such rules a group has room for.
+    fn beside(&self, rule: &'a Rule) -> usize {
         let weight = self.weight(rule);
-        let room = |(counted, before): &(Counted<'_>, usize)| {
-            (counted.limit() + weight).saturating_sub(*before) / weight
-        };
-        self.counts(rule).iter().map(room).min().unwrap_or(1).max(1)
+        let room =
+            |(counted, before): &(Counted<'_>, usize)| counted.limit().saturating_sub(*before) / weight;
+        self.counts(rule).iter().map(room).min().unwrap_or(0)
     }
 
     /// Counts so many rules in place of one; they have the same kind of peer.
     pub(super) fn replace(&mut self, rule: &'a Rule, by: usize) -> Effect {
         let weight = self.weight(rule);
+        let room = if by <= self.beside(rule) { Room::Beside } else { Room::None };
         let mut effects = Vec::new();
         for (counted, before) in self.counts(rule) {
             let after = before.saturating_sub(weight) + by * weight;
             self.counts.insert(counted, after);
-            effects.push(Effect { limit: counted.limit(), before, after });
+            effects.push(Effect { limit: counted.limit(), before, after, room });
         }
         effects.into_iter().max_by_key(|effect| effect.after).unwrap_or(Effect {
             limit: AWS,
             before: 0,
             after: 0,
+            room,
         })
     }
 }

@@ -3,6 +3,8 @@
 //! Exact where there are few: every way to put them into so many groups is looked at. Where there are more, those two are
 //! put together again and again that cost least, until few are left.
 
+use serde::Serialize;
+
 use super::piece::{Piece, union_size};
 
 /// So many are put together in every way that may be the best.
@@ -10,22 +12,32 @@ const FEW: usize = 8;
 /// More than this are made fewer first, port by port and network by network.
 const MANY: usize = 240;
 
+/// Whether no other pieces open less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Method {
+    Exact,
+    Greedy,
+}
+
 /// Pieces that cover all of `used`, at most `most` of them (but one at least, where there is any).
 ///
 /// They are sorted; none holds another.
-pub(super) fn replacement(used: &[Piece], most: usize, reference: u128) -> Vec<Piece> {
+pub(super) fn replacement(used: &[Piece], most: usize, reference: u128) -> (Vec<Piece>, Method) {
     let most = most.max(1);
-    let mut pieces = without_held(used.to_vec());
+    let mut pieces = without_doubles(used);
     if pieces.len() > MANY {
         pieces = fewer(&pieces);
     }
+    pieces = without_held(pieces);
+    let method = if pieces.len() <= FEW && used.len() <= MANY { Method::Exact } else { Method::Greedy };
     if pieces.len() > FEW {
         pieces = merged(pieces, most.max(FEW), reference);
     }
     if pieces.len() > FEW {
-        return without_held(pieces);
+        return (without_held(pieces), method);
     }
-    without_held(best(&pieces, most, reference))
+    (without_held(best(&pieces, most, reference)), method)
 }
 
 /// Those that no other one holds.
@@ -218,8 +230,8 @@ mod tests {
             used in prop::collection::vec(small(), 0..7),
             most in 1_usize..5,
         ) {
-            let found = replacement(&used, most, 1);
-            prop_assert!(found.len() <= most);
+            let (found, method) = replacement(&used, most, 1);
+            prop_assert!(found.len() <= most && method == Method::Exact);
             prop_assert_eq!(union_size(&found, 1), least(&used, most));
         }
 
@@ -228,7 +240,7 @@ mod tests {
             used in prop::collection::vec(small(), 0..400),
             most in 1_usize..61,
         ) {
-            let found = replacement(&used, most, 1);
+            let (found, _) = replacement(&used, most, 1);
             prop_assert!(found.len() <= most && (used.is_empty() == found.is_empty()));
             for piece in &used {
                 prop_assert!(found.iter().any(|own| own.holds(piece)), "{:?}", piece);
@@ -236,7 +248,7 @@ mod tests {
             // The order in which they are told makes no difference.
             let mut turned = used.clone();
             turned.reverse();
-            prop_assert_eq!(replacement(&turned, most, 1), found);
+            prop_assert_eq!(replacement(&turned, most, 1).0, found);
         }
     }
 
@@ -250,7 +262,7 @@ mod tests {
             Piece::new(Some(TCP), (port, port), Some(IpNet::V4(net)))
         });
         let used: Vec<Piece> = scattered.collect();
-        let found = replacement(&used, 5, 1);
+        let (found, _) = replacement(&used, 5, 1);
         assert!(found.len() <= 5);
         assert!(used.iter().all(|piece| found.iter().any(|own| own.holds(piece))));
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use super::piece::Piece;
-use super::places::Places;
-use crate::flow::has_ports;
+use super::places::{Places, Stand};
+use crate::flow::{Direction, has_ports};
 use crate::rules::{Peer, Rule, RuleProtocol};
 use crate::tally::scope::PeerScope;
 use crate::tally::tracks::seen::{Answer, Range};
@@ -24,14 +24,15 @@ pub(super) type Ports = (u16, u16);
 ///
 /// Sources: <https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html>, `ip_local_port_range` of Linux,
 /// RFC 6335, <https://kubernetes.io/docs/concepts/services-networking/service/>.
-const EPHEMERAL: [Ports; 5] =
-    [(30_000, 32_767), (32_768, 60_999), (32_768, 61_000), (32_768, u16::MAX), (49_152, u16::MAX)];
+const EPHEMERAL: Ports = (32_768, u16::MAX);
 /// `NodePort` of Kubernetes.
 const NODE_PORTS: Ports = (30_000, 32_767);
-/// Those of Linux.
-const LINUX: Ports = (32_768, 60_999);
-/// Those of IANA, and of Windows.
-const DYNAMIC: Ports = (49_152, u16::MAX);
+/// Everything that needs no privilege.
+const UNPRIVILEGED: Ports = (1_024, u16::MAX);
+/// Separate ranges of an unprivileged rule that may still be services.
+const FEW_RANGES: usize = 8;
+/// More separate ranges than this were drawn rather than chosen.
+const MANY_RANGES: usize = 16;
 
 /// Why peers are not narrowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +43,9 @@ pub(super) enum Kept {
     LoadBalancer,
     /// Too many sources of the internet.
     ManySources,
-    /// No subnet of the VPC is in the snapshots.
+    /// Servers of the internet change their addresses.
+    Destinations,
+    /// Not all subnets that count are in the snapshots.
     SubnetsUnknown,
 }
 
@@ -53,6 +56,7 @@ impl Kept {
             Self::Reference => "reference",
             Self::LoadBalancer => "load_balancer",
             Self::ManySources => "many_sources",
+            Self::Destinations => "destinations",
             Self::SubnetsUnknown => "subnets_unknown",
         }
     }
@@ -77,6 +81,10 @@ pub(super) struct Used {
     pub(super) groups: BTreeSet<String>,
     /// Whether peers were widened because they are in no subnet that is known.
     pub(super) strangers: bool,
+    /// Whether peers were addresses of no interface.
+    pub(super) nobodys: bool,
+    /// Whether ports count although nobody answered there.
+    pub(super) unproven: bool,
 }
 
 /// What is known of the interfaces that carry a rule.
@@ -88,11 +96,21 @@ pub(super) struct Home<'a> {
     pub(super) balances: bool,
 }
 
+/// What speaks for ports that were hit and never answered.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claims {
+    /// On some interface no answer is on record at all, by whatever rule: they may take another way.
+    pub(super) answers_elsewhere: bool,
+    /// Ports of rules that are to go, whose use then rests on this rule.
+    pub(super) heirs: Vec<Ports>,
+}
+
 impl Used {
     pub(super) fn of(
         rule: &Rule,
         seen: &BTreeSet<(Answer, Range)>,
         home: Home<'_>,
+        claims: &Claims,
         places: &Places<'_>,
     ) -> Self {
         let clipped: Vec<(Answer, Range)> =
@@ -105,21 +123,30 @@ impl Used {
             ports.into_iter().map(|(protocol, ports)| (protocol, merged(ports))).collect::<BTreeMap<_, _>>()
         };
         let (answered, hit) = (ports_of(true), ports_of(false));
-        // Where nobody answers at all, answers may take another way, or the log may lack them: what was hit counts then.
-        let ports = if answered.is_empty() { hit.clone() } else { answered.clone() };
-        let mut used = Self { ports, ..Self::default() };
+        let mut used = Self { ports: answered.clone(), ..Self::default() };
         for (protocol, hit) in hit {
-            let left = without(&hit, answered.get(&protocol).map_or(&[], Vec::as_slice));
-            if !left.is_empty() {
-                used.unanswered.insert(protocol, left);
+            let answered = answered.get(&protocol).map_or(&[][..], Vec::as_slice);
+            let left = without(&hit, answered);
+            if left.is_empty() {
+                continue;
             }
+            // Where nobody answers at all, answers may take another way, or the log may lack them: what was hit counts then.
+            let counting = if answered.is_empty() || claims.answers_elsewhere {
+                left.clone()
+            } else {
+                common(&left, &claims.heirs)
+            };
+            used.unproven |= !counting.is_empty();
+            let all = used.ports.entry(protocol).or_default();
+            all.extend(counting);
+            *all = merged(std::mem::take(all));
+            used.unanswered.insert(protocol, left);
         }
-        let mut pairs: BTreeSet<(PeerScope, u8, Ports, IpNet)> = BTreeSet::new();
+        let mut pairs: BTreeSet<Pair> = BTreeSet::new();
         for (answer, range) in &clipped {
             // Ports that were hit count as far as somebody answered there, whoever it was.
             for ports in used.ports.get(&range.protocol).into_iter().flatten() {
-                let both = (ports.0.max(range.ports.0), ports.1.min(range.ports.1));
-                if both.0 <= both.1 {
+                if let Some(both) = meet(*ports, range.ports) {
                     pairs.insert((answer.scope(), range.protocol, both, range.peers));
                 }
             }
@@ -128,42 +155,34 @@ impl Used {
         used
     }
 
-    /// Whether somebody answered at any port, or need not.
-    pub(super) fn is_answered(&self) -> bool {
-        self.ports != self.unanswered
-    }
-
-    fn take(
-        &mut self,
-        rule: &Rule,
-        pairs: &BTreeSet<(PeerScope, u8, Ports, IpNet)>,
-        home: Home<'_>,
-        places: &Places<'_>,
-    ) {
-        let sources: BTreeSet<IpNet> = pairs
-            .iter()
-            .filter(|(scope, ..)| *scope == PeerScope::Internet)
-            .map(|(.., peers)| *peers)
-            .collect();
-        let many =
-            sources.len() > MANY_SOURCES || sources.iter().any(|net| net.prefix_len() < net.max_prefix_len());
-        let stood: BTreeMap<(PeerScope, IpNet), Vec<Option<IpNet>>> = {
-            let peers: BTreeSet<(PeerScope, IpNet)> =
-                pairs.iter().map(|(scope, .., peers)| (*scope, *peers)).collect();
-            peers
-                .into_iter()
-                .map(|(scope, net)| ((scope, net), self.stand(rule, scope, net, many, home, places)))
-                .collect()
+    fn take(&mut self, rule: &Rule, pairs: &BTreeSet<Pair>, home: Home<'_>, places: &Places<'_>) {
+        // What is ours is no internet, whatever its address looks like.
+        let scope = |scope: PeerScope, peers: IpNet| {
+            if scope == PeerScope::Internet && places.holds(peers) { PeerScope::Internal } else { scope }
         };
+        let peers: BTreeSet<(PeerScope, IpNet)> =
+            pairs.iter().map(|(own, .., peers)| (scope(*own, *peers), *peers)).collect();
+        let sources = peers.iter().filter(|(scope, _)| *scope == PeerScope::Internet).map(|(_, net)| net);
+        let many = sources.clone().count() > MANY_SOURCES
+            || sources.clone().any(|net| net.prefix_len() < net.max_prefix_len());
+        let stood: BTreeMap<IpNet, Vec<Option<IpNet>>> = peers
+            .iter()
+            .map(|(scope, net)| (*net, self.stand(rule, (*scope, *net), many, home, places)))
+            .collect();
         let bounds = if rule.protocol.tests_ports() { rule.ports() } else { super::piece::ALL_PORTS };
+        let mut high: BTreeMap<u8, BTreeSet<IpNet>> = BTreeMap::new();
+        for (_, protocol, _, peers) in pairs.iter().filter(|(.., ports, _)| ports.1 >= EPHEMERAL.0) {
+            high.entry(*protocol).or_default().insert(*peers);
+        }
         let mut pieces: BTreeSet<Piece> = BTreeSet::new();
-        for (scope, protocol, ports, peers) in pairs {
+        for (_, protocol, ports, peers) in pairs {
             self.peers.insert(*peers);
             self.pairs += 1;
             let all = self.ports.get(protocol).map_or(&[][..], Vec::as_slice);
-            let wide = widened(*ports, all, bounds);
-            for net in stood.get(&(*scope, *peers)).into_iter().flatten() {
-                pieces.insert(Piece::new(said(rule, *protocol), wide, *net));
+            let clients = high.get(protocol).map_or(0, BTreeSet::len);
+            let wide = widened(*ports, all, clients, bounds);
+            for net in stood.get(peers).into_iter().flatten() {
+                pieces.insert(said(rule, *protocol, wide, *net));
             }
         }
         self.pieces = pieces.into_iter().collect();
@@ -173,8 +192,7 @@ impl Used {
     fn stand(
         &mut self,
         rule: &Rule,
-        scope: PeerScope,
-        peers: IpNet,
+        (scope, peers): (PeerScope, IpNet),
         many: bool,
         home: Home<'_>,
         places: &Places<'_>,
@@ -183,41 +201,58 @@ impl Used {
             self.kept.insert(Kept::Reference);
             return vec![None];
         };
-        let kept = match scope {
-            _ if home.balances && whole.prefix_len() == 0 => Some(Kept::LoadBalancer),
-            PeerScope::Internet => many.then_some(Kept::ManySources),
-            PeerScope::Internal => (!places.knows(home.vpc)).then_some(Kept::SubnetsUnknown),
+        let known = |stand: &Stand| places.knows(home.vpc) && !stand.untold;
+        let (kept, nets): (Option<Kept>, Vec<IpNet>) = match scope {
+            _ if home.balances && (whole.prefix_len() == 0 || scope == PeerScope::Internet) => {
+                (Some(Kept::LoadBalancer), Vec::new())
+            }
+            PeerScope::Internet if rule.direction == Direction::Egress => {
+                (Some(Kept::Destinations), Vec::new())
+            }
+            PeerScope::Internet if many => (Some(Kept::ManySources), Vec::new()),
+            PeerScope::Internet if peers.addr().is_ipv4() => (None, vec![peers]),
+            PeerScope::Internet => {
+                (None, vec![IpNet::new(peers.addr(), SOURCE_V6).map_or(peers, |net| net.trunc())])
+            }
+            PeerScope::Internal => {
+                let stand = places.stand(peers, home.vpc);
+                self.groups.extend(stand.groups.iter().cloned());
+                if known(&stand) {
+                    self.strangers |= stand.strangers;
+                    self.nobodys |= stand.nobodys && !stand.strangers;
+                    (None, stand.nets.into_iter().collect())
+                } else {
+                    (Some(Kept::SubnetsUnknown), Vec::new())
+                }
+            }
         };
         if let Some(kept) = kept {
             self.kept.insert(kept);
             return vec![Some(*whole)];
         }
-        let nets: Vec<IpNet> = match scope {
-            PeerScope::Internet if peers.addr().is_ipv4() => vec![peers],
-            PeerScope::Internet => vec![IpNet::new(peers.addr(), SOURCE_V6).map_or(peers, |net| net.trunc())],
-            PeerScope::Internal => {
-                let stand = places.stand(peers, home.vpc);
-                self.groups.extend(stand.groups);
-                self.strangers |= stand.strangers;
-                stand.nets.into_iter().collect()
-            }
-        };
         nets.into_iter().filter_map(|net| within(net, *whole)).map(Some).collect()
     }
 }
+
+/// Where a record came from, its protocol, the ports and the peers, as they are kept.
+type Pair = (PeerScope, u8, Ports, IpNet);
 
 /// The part of a network that lies in another one.
 fn within(net: IpNet, whole: IpNet) -> Option<IpNet> {
     if whole.contains(&net) { Some(net) } else { net.contains(&whole).then_some(whole) }
 }
 
-/// The protocol as a rule can say it: that of the rule, if it names one; and not all have a word of their own on Alibaba Cloud.
-fn said(rule: &Rule, protocol: u8) -> Option<u8> {
+/// A piece as a rule can say it: with the protocol of the rule, if it names one. On Alibaba Cloud not all have a word of their
+/// own, and ports begin at 1.
+fn said(rule: &Rule, protocol: u8, ports: Ports, peers: Option<IpNet>) -> Piece {
     if let RuleProtocol::Number(own) = rule.protocol {
-        return Some(own);
+        return Piece::new(Some(own), ports, peers);
     }
-    let own = rule.ranked.is_none() || matches!(protocol, 1 | 6 | 17 | 47 | 58);
-    own.then_some(protocol)
+    let ranked = rule.ranked.is_some();
+    let lowest = u16::from(ranked);
+    let own =
+        !ranked || (matches!(protocol, 1 | 6 | 17 | 47 | 58) && !(has_ports(protocol) && ports.1 < lowest));
+    Piece::new(own.then_some(protocol), (ports.0.max(lowest), ports.1), peers)
 }
 
 /// The part of what was seen that the rule lets through: what is kept is wider, where there is much of it.
@@ -270,22 +305,32 @@ fn without(ports: &[Ports], taken: &[Ports]) -> Vec<Ports> {
     left.into_iter().map(|(from, to)| (port(from), port(to))).collect()
 }
 
-/// A used range as wide as it should be said: of ports that clients are given, several stand for all of them.
-fn widened(ports: Ports, used: &[Ports], bounds: Ports) -> Ports {
-    if EPHEMERAL.contains(&bounds) {
+/// What two ranges have in common.
+fn meet(one: Ports, other: Ports) -> Option<Ports> {
+    let both = (one.0.max(other.0), one.1.min(other.1));
+    (both.0 <= both.1).then_some(both)
+}
+
+/// What of some ranges is in any of others.
+fn common(ports: &[Ports], others: &[Ports]) -> Vec<Ports> {
+    ports.iter().flat_map(|own| others.iter().filter_map(|other| meet(*own, *other))).collect()
+}
+
+/// A used range as wide as it should be said: ports that clients are given stand for all of them, and so do those of a rule that
+/// were drawn rather than chosen. `clients`: how many peers came to high ports; one high port that several came to is a service.
+fn widened(ports: Ports, used: &[Ports], clients: usize, bounds: Ports) -> Ports {
+    let low = used.iter().filter(|(from, _)| *from < EPHEMERAL.0).count();
+    let high = in_zone(used, EPHEMERAL);
+    let drawn = bounds == UNPRIVILEGED && (high > 0 || low > FEW_RANGES);
+    if bounds == NODE_PORTS || bounds.0 >= EPHEMERAL.0 || drawn || low > MANY_RANGES {
         return bounds;
     }
-    let zones = if in_zone(used, (61_000, u16::MAX)) == 0 {
-        [NODE_PORTS, LINUX]
-    } else if in_zone(used, (32_768, 49_151)) == 0 {
-        [NODE_PORTS, DYNAMIC]
-    } else {
-        [NODE_PORTS, (32_768, u16::MAX)]
-    };
-    let meets = |zone: &Ports| ports.0 <= zone.1 && zone.0 <= ports.1;
+    let is_one = |zone: Ports| in_zone(used, zone) == 1 && (zone != EPHEMERAL || clients > 1);
     let mut wide = ports;
-    for zone in zones.iter().filter(|zone| meets(zone) && in_zone(used, **zone) > 1) {
-        wide = (wide.0.min(zone.0.max(bounds.0)), wide.1.max(zone.1.min(bounds.1)));
+    for zone in [NODE_PORTS, EPHEMERAL] {
+        if let Some(zone) = meet(zone, bounds).filter(|_| meet(zone, ports).is_some() && !is_one(zone)) {
+            wide = (wide.0.min(zone.0), wide.1.max(zone.1));
+        }
     }
     wide
 }
@@ -303,23 +348,30 @@ mod tests {
     #[test]
     fn ports_that_clients_are_given_are_not_told_one_by_one() {
         let all = (0, u16::MAX);
-        let cases: [(Ports, &[Ports], Ports, Ports); 12] = [
-            ((22, 22), &[(22, 22), (443, 443)], all, (22, 22)),
-            ((9_092, 9_092), &[(9_092, 9_092), (27_017, 27_017)], all, (9_092, 9_092)),
-            // One high port is a service like any other.
-            ((50_051, 50_051), &[(22, 22), (50_051, 50_051)], all, (50_051, 50_051)),
-            ((49_664, 49_664), &[(49_664, 49_664), (49_670, 49_670)], all, (32_768, 60_999)),
-            ((50_000, 50_000), &[(50_000, 50_000), (61_500, 61_500)], all, (49_152, u16::MAX)),
-            ((33_000, 33_000), &[(33_000, 33_000), (61_500, 61_500)], all, (32_768, u16::MAX)),
-            ((33_000, 33_000), &[(33_000, 33_000), (40_000, 40_000)], (1_024, 50_000), (32_768, 50_000)),
-            ((30_100, 30_100), &[(30_100, 30_100), (31_000, 31_000)], all, (30_000, 32_767)),
-            ((30_100, 30_100), &[(30_100, 30_100)], all, (30_100, 30_100)),
-            ((30_100, 30_100), &[(30_100, 30_100)], (30_000, 32_767), (30_000, 32_767)),
-            ((49_664, 49_664), &[(49_664, 49_664)], (49_152, u16::MAX), (49_152, u16::MAX)),
-            ((8_080, 8_080), &[(8_080, 8_080)], (1_024, u16::MAX), (8_080, 8_080)),
+        let many: Vec<Ports> = (1..=17).map(|at| (at * 1_000, at * 1_000)).collect();
+        let cases: [(Ports, &[Ports], usize, Ports, Ports); 14] = [
+            ((22, 22), &[(22, 22), (443, 443)], 0, all, (22, 22)),
+            ((9_092, 9_092), &[(9_092, 9_092), (27_017, 27_017)], 0, all, (9_092, 9_092)),
+            // One high port that several came to is a service like any other; one that was drawn is not.
+            ((50_051, 50_051), &[(22, 22), (50_051, 50_051)], 2, all, (50_051, 50_051)),
+            ((50_051, 50_051), &[(22, 22), (50_051, 50_051)], 1, all, EPHEMERAL),
+            ((49_664, 49_664), &[(49_664, 49_664), (49_670, 49_670)], 9, all, EPHEMERAL),
+            ((33_000, 33_000), &[(33_000, 33_000), (40_000, 40_000)], 9, (1_000, 50_000), (32_768, 50_000)),
+            ((30_100, 30_100), &[(30_100, 30_100), (31_000, 31_000)], 0, all, NODE_PORTS),
+            ((30_100, 30_100), &[(30_100, 30_100)], 0, all, (30_100, 30_100)),
+            ((30_100, 30_100), &[(30_100, 30_100)], 0, NODE_PORTS, NODE_PORTS),
+            ((49_664, 49_664), &[(49_664, 49_664)], 9, (49_152, u16::MAX), (49_152, u16::MAX)),
+            ((40_123, 40_123), &[(40_123, 40_123)], 9, (40_000, 50_000), (40_000, 50_000)),
+            ((8_080, 8_080), &[(8_080, 8_080)], 0, UNPRIVILEGED, (8_080, 8_080)),
+            ((50_123, 50_123), &[(50_123, 50_123)], 9, UNPRIVILEGED, UNPRIVILEGED),
+            ((3_000, 3_000), &many, 0, (10, 20_000), (10, 20_000)),
         ];
-        for (ports, used, bounds, expected) in cases {
-            assert_eq!(widened(ports, used, bounds), expected, "{ports:?} of {used:?} in {bounds:?}");
+        for (ports, used, clients, bounds, expected) in cases {
+            assert_eq!(
+                widened(ports, used, clients, bounds),
+                expected,
+                "{ports:?} of {used:?} in {bounds:?}"
+            );
         }
     }
 

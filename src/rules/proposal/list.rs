@@ -76,9 +76,23 @@ impl List {
             let lacking = || Error::Input(format!("+ {}: cannot be told apart in the history", rule.key()));
             now.index_of(rule).ok_or_else(lacking)
         };
+        let warnings = added.iter().filter_map(|rule| nobody(rule, &known)).collect();
         let added: BTreeSet<RuleIndex> = added.iter().map(place).collect::<Result<_, _>>()?;
-        Ok(Proposal::changed(now, &removed, &added))
+        Ok(Proposal { warnings, ..Proposal::changed(now, &removed, &added) })
     }
+}
+
+/// Says so where what a rule refers to is not known: it lets nothing through then.
+fn nobody(rule: &Rule, known: &Timeline) -> Option<String> {
+    let newest = known.newest()?;
+    let is_known = match &rule.peer {
+        Peer::Group(id) => newest.groups.contains_key(id),
+        Peer::PrefixList(id) => newest.prefix_lists.contains_key(id),
+        Peer::Cidr(_) | Peer::BadCidr(_) => true,
+    };
+    (!is_known).then(|| {
+        format!("+ {}: {} is not in the snapshot, so that it lets nothing through", rule.key(), rule.peer)
+    })
 }
 
 /// The rule of a key, of a group that there is.
@@ -98,6 +112,14 @@ fn rule_of(key: &str, place: &str, known: &Timeline) -> Result<Rule, Error> {
             known => known,
         };
         let (from_port, to_port) = ports_of(parts.next()?)?;
+        let orderly = match (from_port, to_port) {
+            (Some(from), Some(to)) => from <= to || !protocol.tests_ports(),
+            (None, None) => true,
+            _ => !protocol.tests_ports(),
+        };
+        if !orderly {
+            return None;
+        }
         // What stands behind the peer is as it is of a rule that there is.
         let rest = parts.next()?;
         let ranked = group.rules.iter().filter_map(|rule| known.rules[rule.index()].ranked.as_ref());

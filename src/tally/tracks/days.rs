@@ -84,6 +84,11 @@ pub struct Days {
 }
 
 impl Days {
+    /// None yet, of units so long.
+    pub(super) fn of(resolution: Resolution) -> Self {
+        Self { resolution, ..Self::default() }
+    }
+
     /// Takes in records of a unit, which must be of the resolution that these have.
     #[inline(always)]
     pub fn add(&mut self, day: Day, records: u64) {
