@@ -7,6 +7,7 @@
 //! ```
 
 mod finding;
+mod health_checks;
 mod piece;
 mod places;
 mod quota;

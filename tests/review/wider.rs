@@ -479,6 +479,14 @@ fn what_is_ours_is_a_subnet_whatever_its_address_looks_like() {
 }
 
 #[test]
+fn health_checks_stand_for_their_ranges() {
+    let flows: Vec<String> =
+        (1..=20).flat_map(|at| conversation("eni-a", "10.0.0.5", &format!("54.228.16.{at}"), 443)).collect();
+    let run = run(&estate_of("0.0.0.0/0"), &flows, &[]);
+    assert_eq!(replaced(&run, "sg-a:ingress:tcp:0-65535:0.0.0.0/0"), ["tcp:443-443:54.228.16.0/26"]);
+}
+
+#[test]
 fn destinations_in_the_internet_are_not_named() {
     let out = [
         group("sg-a").egress("-1", -1, -1, "0.0.0.0/0"),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
+use super::health_checks;
 use super::piece::Piece;
 use super::places::{Places, Stand};
 use crate::flow::{Direction, has_ports};
@@ -162,9 +163,11 @@ impl Used {
         };
         let peers: BTreeSet<(PeerScope, IpNet)> =
             pairs.iter().map(|(own, .., peers)| (scope(*own, *peers), *peers)).collect();
-        let sources = peers.iter().filter(|(scope, _)| *scope == PeerScope::Internet).map(|(_, net)| net);
-        let many = sources.clone().count() > MANY_SOURCES
-            || sources.clone().any(|net| net.prefix_len() < net.max_prefix_len());
+        let sources = peers.iter().filter(|(scope, _)| *scope == PeerScope::Internet);
+        let sources: BTreeSet<IpNet> =
+            sources.map(|(_, net)| health_checks::range_of(*net).unwrap_or(*net)).collect();
+        let is_wide = |net: &IpNet| net.prefix_len() == 0;
+        let many = sources.len() > MANY_SOURCES || sources.iter().any(is_wide);
         let stood: BTreeMap<IpNet, Vec<Option<IpNet>>> = peers
             .iter()
             .map(|(scope, net)| (*net, self.stand(rule, (*scope, *net), many, home, places)))
@@ -210,7 +213,9 @@ impl Used {
                 (Some(Kept::Destinations), Vec::new())
             }
             PeerScope::Internet if many => (Some(Kept::ManySources), Vec::new()),
-            PeerScope::Internet if peers.addr().is_ipv4() => (None, vec![peers]),
+            PeerScope::Internet if peers.addr().is_ipv4() => {
+                (None, vec![health_checks::range_of(peers).unwrap_or(peers)])
+            }
             PeerScope::Internet => {
                 (None, vec![IpNet::new(peers.addr(), SOURCE_V6).map_or(peers, |net| net.trunc())])
             }
