@@ -125,7 +125,7 @@ impl<'a> Wide<'a> {
         case: &Case<'a>,
         newest: &State,
         tracks: &RuleTracks<'_>,
-        (places, witnesses): (&Places<'_>, &Witnesses<'_>),
+        (places, witnesses): (&Places<'_>, &Witnesses),
         bounds: Bounds,
     ) -> Option<Self> {
         let rule = &case.timeline.rules[index.index()];

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::rows::text;
-use super::{Fault, FaultPlace, InterfaceRow};
 use crate::findings::attachment::{Attachments, Window};
 use crate::findings::cadence::{Cadence, Gap};
 use crate::ingest::Place;
@@ -19,6 +18,171 @@ use crate::time;
 
 /// Gaps that are listed of more.
 const MOST_GAPS: usize = 1000;
+
+/// What was read, and what was not.
+#[derive(Debug, Clone, Serialize)]
+pub struct Coverage {
+    /// Log files.
+    pub files: Files,
+    /// Records by kind.
+    pub records: Records,
+    /// Malformed rows by reason.
+    pub faults: Vec<Fault>,
+    /// Interfaces of the logs, and those of the snapshots that the logs lack.
+    pub interfaces: Vec<InterfaceRow>,
+    /// How ACCEPT records ended.
+    pub attribution: Attribution,
+    /// Files of the snapshots.
+    pub snapshots: Vec<SnapshotFile>,
+    /// Flow logs that the snapshots describe, each as each snapshot that differs.
+    pub flow_logs: Vec<FlowLogRow>,
+}
+
+/// Log files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Files {
+    /// Files that were read to the end.
+    pub read: u64,
+    /// Files that could not be read, or not to the end.
+    pub failed: u64,
+    /// Why, by file.
+    pub failures: Vec<Failure>,
+    /// What each flow log delivered, by the names of its objects in S3.
+    pub deliveries: Vec<DeliveryRow>,
+    /// Where objects are missing; of too many, the longest.
+    pub gaps: Vec<GapRow>,
+}
+
+/// One file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Failure {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub error: String,
+}
+
+/// Records by kind.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Records {
+    /// Well-formed records inside the window that count.
+    pub total: u64,
+    /// ACCEPT.
+    pub accepted: u64,
+    /// REJECT.
+    pub rejected: u64,
+    /// NODATA.
+    pub no_data: u64,
+    /// SKIPDATA.
+    pub skip_data: u64,
+    /// Rows that are no record.
+    pub malformed: u64,
+    /// Outside `--since`/`--until`.
+    pub outside_window: u64,
+    /// Delivered by a second flow log as well, and counted once.
+    pub duplicate: u64,
+}
+
+/// Malformed rows of one reason.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// What is wrong.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+    /// Where first.
+    pub first: FaultPlace,
+}
+
+/// Where a malformed row stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct FaultPlace {
+    /// The file.
+    pub file: String,
+    /// Line of a text file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Row of a table, or event of a document, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, Serialize)]
+pub struct InterfaceRow {
+    /// Interface id.
+    pub interface_id: String,
+    /// Whether any snapshot has it.
+    pub in_snapshot: bool,
+    /// Groups, of all snapshots.
+    pub group_ids: Vec<String>,
+    /// ACCEPT and REJECT records.
+    pub records: u64,
+    /// NODATA records.
+    pub no_data: u64,
+    /// SKIPDATA records.
+    pub skip_data: u64,
+    /// Hours of the window, by what the logs say of them.
+    pub hours: HourCounts,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+}
+
+/// How records ended; see the attribution documentation.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Attribution {
+    /// ACCEPT and REJECT on interfaces of no snapshot.
+    pub unknown_interface: u64,
+    /// ACCEPT and REJECT on interfaces without groups.
+    pub no_group: u64,
+    /// ACCEPT that no known rule explains while a group is unknown.
+    pub unknown_group: u64,
+    /// ACCEPT and REJECT whose direction cannot be told.
+    pub unknown_direction: u64,
+    /// ACCEPT and REJECT before the first snapshot.
+    pub before_first_snapshot: u64,
+    /// ACCEPT on interfaces that the state in force lacks.
+    pub interface_from_neighbour: u64,
+    /// ACCEPT without a time.
+    pub undated: u64,
+    /// ACCEPT that no rule explains.
+    pub unexplained: u64,
+    /// ACCEPT that a neighbouring snapshot explains.
+    pub explained_by_neighbour: u64,
+    /// Share of the ACCEPTs held against rules that those in force explain, 0 to 1; null where there are none.
+    pub explained_share: Option<f64>,
+    /// What told the role of the others.
+    pub basis: BasisCounts,
+}
+
+/// ACCEPT records by what told their role.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[expect(missing_docs, reason = "each is the count of the basis of that name")]
+pub struct BasisCounts {
+    pub tcp_flags: u64,
+    pub contradicted: u64,
+    pub rules: u64,
+    pub rule_ports: u64,
+    pub low_port: u64,
+    pub known_service: u64,
+    pub fan_in: u64,
+    pub ambiguous: u64,
+}
+
+/// One file of a snapshot.
+#[derive(Debug, Clone, Serialize)]
+pub struct SnapshotFile {
+    /// Since when its snapshot is in force; null: always.
+    pub in_force_from: Option<String>,
+    /// The file.
+    pub file: String,
+    /// Why it was left aside; null: it was understood.
+    pub left_aside: Option<String>,
+    /// Which part of it should have been understood, and was not; null: none.
+    pub missed: Option<String>,
+}
 
 /// What one flow log delivered from one account and region, by the names of its objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,37 +2,46 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::used::Claims;
+use super::used::{Claims, Ports};
 use crate::attribution::judge::Role;
 use crate::findings::removal::Case;
 use crate::flow::Direction;
-use crate::rules::{Rule, RuleIndex};
+use crate::rules::RuleIndex;
 
-/// Who opened connections by which rule, and who answers at all.
-pub(super) struct Witnesses<'a> {
-    going: &'a [RuleIndex],
+/// Who opened connections by which rule, and who answers at all. Interfaces are known by their slots.
+pub(super) struct Witnesses {
     /// By rule: interfaces where connections were opened by it.
     opened: BTreeMap<RuleIndex, BTreeSet<u32>>,
-    /// By direction: interfaces that show any answer.
+    /// Interfaces that show any answer to connections of a direction.
     answering: BTreeSet<(Direction, u32)>,
+    /// Rules that are to go, with their ports, where connections were opened by them.
+    going: BTreeMap<(Direction, u32), Vec<(RuleIndex, Ports)>>,
 }
 
-impl<'a> Witnesses<'a> {
-    pub(super) fn of(case: &Case<'_>, going: &'a [RuleIndex]) -> Self {
-        let mut witnesses = Self { going, opened: BTreeMap::new(), answering: BTreeSet::new() };
+impl Witnesses {
+    pub(super) fn of(case: &Case<'_>, going: &[RuleIndex]) -> Self {
+        let mut witnesses =
+            Self { opened: BTreeMap::new(), answering: BTreeSet::new(), going: BTreeMap::new() };
+        let content = |rule: &RuleIndex| &case.timeline.rules[rule.index()];
         for key in case.tally.usage.keys() {
-            let rules = case.tally.sets.rules(if key.role == Role::Reply { key.reply } else { key.forward });
             match key.role {
                 Role::Forward => {
-                    for rule in rules {
+                    for rule in case.tally.sets.rules(key.forward) {
                         witnesses.opened.entry(*rule).or_default().insert(key.interface);
                     }
                 }
                 Role::Reply => {
-                    let direction = rules.first().map(|rule| case.timeline.rules[rule.index()].direction);
+                    let direction =
+                        case.tally.sets.rules(key.reply).first().map(|rule| content(rule).direction);
                     witnesses.answering.extend(direction.map(|direction| (direction, key.interface)));
                 }
                 Role::Undecided => {}
+            }
+        }
+        for rule in going {
+            for slot in witnesses.opened.get(rule).into_iter().flatten() {
+                let there = witnesses.going.entry((content(rule).direction, *slot)).or_default();
+                there.extend(content(rule).port_ranges().into_iter().map(|ports| (*rule, ports)));
             }
         }
         witnesses
@@ -40,18 +49,14 @@ impl<'a> Witnesses<'a> {
 
     /// What speaks for ports of a rule that were hit and never answered.
     pub(super) fn claims(&self, index: RuleIndex, case: &Case<'_>) -> Claims {
-        let rule = &case.timeline.rules[index.index()];
-        let own = self.opened.get(&index);
-        let silent = |slot: &u32| !self.answering.contains(&(rule.direction, *slot));
-        let shared = |other: &&RuleIndex| {
-            let others = self.opened.get(other);
-            **other != index && own.zip(others).is_some_and(|(own, others)| !own.is_disjoint(others))
-        };
-        let heirs = self.going.iter().filter(shared).map(|other| &case.timeline.rules[other.index()]);
-        let heirs = heirs.filter(|other| other.direction == rule.direction);
+        let direction = case.timeline.rules[index.index()].direction;
+        let slots = || self.opened.get(&index).into_iter().flatten().map(|slot| (direction, *slot));
+        let heirs = slots().filter_map(|place| self.going.get(&place)).flatten();
+        let heirs: BTreeSet<Ports> =
+            heirs.filter(|(rule, _)| *rule != index).map(|(_, ports)| *ports).collect();
         Claims {
-            answers_elsewhere: own.is_some_and(|own| own.iter().any(silent)),
-            heirs: heirs.flat_map(Rule::port_ranges).collect(),
+            answers_elsewhere: slots().any(|place| !self.answering.contains(&place)),
+            heirs: heirs.into_iter().collect(),
         }
     }
 }
