@@ -47,7 +47,7 @@ use crate::time::Window;
 
 pub use fault::{Misread, Place, RowFault};
 pub use layout::Layout;
-pub(crate) use parquet::guarded;
+pub(crate) use parquet::{Finite, guarded};
 use sniff::Kind;
 pub use source::{Found, Source, find};
 

@@ -261,6 +261,7 @@ impl Scripts<'_> {
         let is_there = |rule: &Rule| group.rules.iter().any(|own| timeline.rules[own.index()] == *rule);
         if let Some(why) = step.held {
             line(&mut self.apply, &format!("# {why}"));
+            line(&mut self.list, &format!("# {why}"));
         }
         let held = if step.held.is_some() { "# " } else { "" };
         for Addition { rule, label } in &step.added {
@@ -270,7 +271,7 @@ impl Scripts<'_> {
                 let subject = Subject { rule, label, group, state };
                 comment(&mut self.apply, &subject);
                 command(&mut self.apply, &subject, Deed::Authorize, held);
-                entry(&mut self.list, "+ ", rule);
+                entry(&mut self.list, &format!("{held}+ "), rule);
             }
         }
         let added: Vec<&Addition> = step.added.iter().filter(|it| !is_there(&it.rule)).collect();
@@ -323,8 +324,7 @@ impl Scripts<'_> {
                 }
             }
         }
-        let listed = if *ask == Ask::Owner { held } else { "" };
-        entry(&mut self.list, listed, subject.rule);
+        entry(&mut self.list, held, subject.rule);
     }
 }
 

@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 
 use super::{Addition, Advice, Ask, Heads, Step};
 use crate::findings::wider::{Narrower, Room};
+use crate::flow::Direction;
 use crate::render::text::figures::closed;
 use crate::report::Report;
-use crate::rules::Rule;
 use crate::rules::timeline::{Label, Timeline};
+use crate::rules::{Peer, Rule};
 
-/// What a report advises to make narrower, one rule after the other, in an order in which there is room. What would have to stand
-/// on a rule that the removal set takes away waits until that is gone.
+/// What a report advises to make narrower, one rule after the other, in an order in which there is room.
 pub(super) fn steps(report: &Report, timeline: &Timeline) -> Vec<Step> {
-    let removed: BTreeSet<&str> = report.removal_set.rules.iter().map(String::as_str).collect();
-    let stays = |narrower: &&Narrower| !narrower.by.iter().any(|rule| removed.contains(rule.key().as_str()));
+    let going: BTreeSet<&str> = report.removal_set.rules.iter().map(String::as_str).collect();
     let mut steps = Vec::new();
     let mut added: BTreeSet<&Rule> = BTreeSet::new();
-    for narrower in report.narrower().filter(stays) {
+    for narrower in report.narrower() {
         let mut because = format!(
             "wider than used; narrower rules close {} of what was not",
             closed(narrower.over_exposure)
@@ -24,21 +23,38 @@ pub(super) fn steps(report: &Report, timeline: &Timeline) -> Vec<Step> {
         if narrower.cuts {
             because.push_str("; replies pass by it untracked, so that connections that are open are cut");
         }
-        let old = &timeline.labels[narrower.rule.index()];
-        // Two wide rules may shrink to the same one.
-        let new = narrower.by.iter().filter(|rule| added.insert(rule));
+        let index = narrower.rule.index();
+        let held = held(narrower, &timeline.rules[index], &going);
+        let old = &timeline.labels[index];
+        // Two wide rules may shrink to the same one. What is held back puts nothing in.
+        let new = narrower.by.iter().filter(|rule| held.is_some() || added.insert(rule));
         let label = || Label { rule_id: None, ..old.clone() };
         steps.push(Step {
             added: new.map(|rule| Addition { rule: rule.clone(), label: label() }).collect(),
             removed: vec![Advice { rule: narrower.rule, because, ask: Ask::No }],
-            held: (narrower.room == Room::None).then_some(FULL),
+            held,
         });
     }
     steps
 }
 
-/// The remedy is with whoever knows the group.
+/// Why somebody has to look first.
+fn held(narrower: &Narrower, old: &Rule, going: &BTreeSet<&str>) -> Option<&'static str> {
+    let is_world = |rule: &Rule| matches!(&rule.peer, Peer::Cidr(net) if net.prefix_len() == 0);
+    let closes = is_world(old) && old.direction == Direction::Ingress && !narrower.by.iter().all(is_world);
+    match narrower.room {
+        _ if narrower.by.iter().any(|rule| going.contains(rule.key().as_str())) => Some(WAITS),
+        Room::None => Some(FULL),
+        Room::Unknown => Some(LIST),
+        Room::Beside => closes.then_some(WORLD),
+    }
+}
+
+const WAITS: &str = "waits for removal.txt, which takes away what would stand in its place: do that first, then run analyze again";
 const FULL: &str = "no room for the new beside the old (quota of rules): take another rule away first, or ask for a larger quota";
+const LIST: &str =
+    "a list counts as the entries that it may get (MaxEntries): see first that there is room for it twice";
+const WORLD: &str = "open to the world so far: ask its owner first whether those who came are all who may";
 
 pub(super) const NARROWING: Heads = Heads {
     apply: "#!/bin/sh

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::findings::space::Family;
 use crate::rules::timeline::{Span, Timeline};
 
 /// An address of no subnet that is known stands for its neighbours too.
@@ -30,10 +31,10 @@ pub(super) struct Places<'a> {
     subnets: BTreeSet<(IpNet, &'a str)>,
     /// By group: ranges of the subnets that its interfaces are in.
     of_group: BTreeMap<&'a str, BTreeSet<IpNet>>,
-    /// Groups with an interface in a subnet of unknown ranges.
-    scattered: BTreeSet<&'a str>,
-    /// VPCs of which a subnet is known.
-    vpcs: BTreeSet<&'a str>,
+    /// Groups with an address of a family in a subnet of which no range of that family is known.
+    scattered: BTreeSet<(&'a str, Family)>,
+    /// VPCs of which a range of a family is known.
+    vpcs: BTreeSet<(&'a str, Family)>,
 }
 
 /// What peers stand for.
@@ -65,29 +66,35 @@ impl<'a> Places<'a> {
             ranges.entry(subnet.id.as_str()).or_default().extend(&subnet.ranges);
             for range in &subnet.ranges {
                 places.subnets.insert((*range, subnet.vpc_id.as_str()));
-                places.vpcs.insert(subnet.vpc_id.as_str());
+                places.vpcs.insert((subnet.vpc_id.as_str(), Family::of(range.addr())));
             }
         }
         for Span { interface, .. } in timeline.lives().spans() {
-            let own = ranges.get(interface.subnet_id.as_str()).filter(|own| !own.is_empty());
-            for net in interface.nets() {
-                let (vpc, groups) = (interface.vpc_id.as_str(), interface.group_ids.as_slice());
-                let owner = Owner { net, vpc, groups, placed: own.is_some() };
-                places.owners.entry(net.network()).or_default().push(owner);
-            }
+            let own = ranges.get(interface.subnet_id.as_str());
             for group in &interface.group_ids {
                 places.of_group.entry(group).or_default().extend(own.into_iter().flatten());
-                if own.is_none() {
-                    places.scattered.insert(group);
+            }
+            for net in interface.nets() {
+                let family = Family::of(net.addr());
+                let known = own.into_iter().flatten().any(|range| Family::of(range.addr()) == family);
+                let (vpc, groups) = (interface.vpc_id.as_str(), interface.group_ids.as_slice());
+                places.owners.entry(net.network()).or_default().push(Owner {
+                    net,
+                    vpc,
+                    groups,
+                    placed: known,
+                });
+                if !known {
+                    places.scattered.extend(groups.iter().map(|group| (group.as_str(), family)));
                 }
             }
         }
         places
     }
 
-    /// Whether any subnet of a VPC is known.
-    pub(super) fn knows(&self, vpc: &str) -> bool {
-        self.vpcs.contains(vpc)
+    /// Whether any range of a VPC is known, of the family of some peers.
+    pub(super) fn knows(&self, vpc: &str, peers: IpNet) -> bool {
+        self.vpcs.contains(&(vpc, Family::of(peers.addr())))
     }
 
     /// Whether an address is one of ours, whatever it looks like: in a subnet, or of an interface.
@@ -113,7 +120,7 @@ impl<'a> Places<'a> {
             ..Stand::default()
         };
         for group in &stand.groups {
-            stand.untold |= self.scattered.contains(group.as_str());
+            stand.untold |= self.scattered.contains(&(group.as_str(), Family::of(peers.addr())));
             stand.nets.extend(self.of_group.get(group.as_str()).into_iter().flatten());
         }
         if !near.iter().any(|net| net.contains(&peers)) {

@@ -60,6 +60,8 @@ pub enum Room {
     Beside,
     /// It is full: the old one has to go first.
     None,
+    /// A list counts as the entries that it may get, which the snapshot does not say.
+    Unknown,
 }
 
 impl<'a> Quotas<'a> {
@@ -122,7 +124,11 @@ impl<'a> Quotas<'a> {
     /// Counts so many rules in place of one; they have the same kind of peer.
     pub(super) fn replace(&mut self, rule: &'a Rule, by: usize) -> Effect {
         let weight = self.weight(rule);
-        let room = if by <= self.beside(rule) { Room::Beside } else { Room::None };
+        let room = match &rule.peer {
+            Peer::PrefixList(_) => Room::Unknown,
+            _ if by <= self.beside(rule) => Room::Beside,
+            _ => Room::None,
+        };
         let mut effects = Vec::new();
         for (counted, before) in self.counts(rule) {
             let after = before.saturating_sub(weight) + by * weight;

@@ -30,8 +30,9 @@ const EPHEMERAL: Ports = (32_768, u16::MAX);
 const NODE_PORTS: Ports = (30_000, 32_767);
 /// Everything that needs no privilege.
 const UNPRIVILEGED: Ports = (1_024, u16::MAX);
-/// Separate ranges of an unprivileged rule that may still be services.
-const FEW_RANGES: usize = 8;
+/// Separate ranges of an unprivileged rule that may still be services, and how many ports such a rule has.
+const FEW_RANGES: usize = 3;
+const WIDE_RANGE: u16 = 1_000;
 /// More separate ranges than this were drawn rather than chosen.
 const MANY_RANGES: usize = 16;
 
@@ -141,7 +142,14 @@ impl Used {
             let all = used.ports.entry(protocol).or_default();
             all.extend(counting);
             *all = merged(std::mem::take(all));
-            used.unanswered.insert(protocol, left);
+            // What is kept in ranges does not tell which port was hit.
+            let exact = clipped.iter().filter(|(answer, range)| {
+                !answer.is_used() && range.protocol == protocol && range.ports.0 == range.ports.1
+            });
+            let told = without(&merged(exact.map(|(_, range)| range.ports).collect()), answered);
+            if !told.is_empty() {
+                used.unanswered.insert(protocol, told);
+            }
         }
         let mut pairs: BTreeSet<Pair> = BTreeSet::new();
         for (answer, range) in &clipped {
@@ -204,7 +212,7 @@ impl Used {
             self.kept.insert(Kept::Reference);
             return vec![None];
         };
-        let known = |stand: &Stand| places.knows(home.vpc) && !stand.untold;
+        let known = |stand: &Stand| places.knows(home.vpc, peers) && !stand.untold;
         let (kept, nets): (Option<Kept>, Vec<IpNet>) = match scope {
             _ if home.balances && (whole.prefix_len() == 0 || scope == PeerScope::Internet) => {
                 (Some(Kept::LoadBalancer), Vec::new())
@@ -326,7 +334,8 @@ fn common(ports: &[Ports], others: &[Ports]) -> Vec<Ports> {
 fn widened(ports: Ports, used: &[Ports], clients: usize, bounds: Ports) -> Ports {
     let low = used.iter().filter(|(from, _)| *from < EPHEMERAL.0).count();
     let high = in_zone(used, EPHEMERAL);
-    let drawn = bounds == UNPRIVILEGED && (high > 0 || low > FEW_RANGES);
+    let unprivileged = bounds.0 >= UNPRIVILEGED.0 && bounds.1.saturating_sub(bounds.0) >= WIDE_RANGE - 1;
+    let drawn = (bounds == UNPRIVILEGED && high > 0) || (unprivileged && low > FEW_RANGES);
     if bounds == NODE_PORTS || bounds.0 >= EPHEMERAL.0 || drawn || low > MANY_RANGES {
         return bounds;
     }
@@ -354,7 +363,9 @@ mod tests {
     fn ports_that_clients_are_given_are_not_told_one_by_one() {
         let all = (0, u16::MAX);
         let many: Vec<Ports> = (1..=17).map(|at| (at * 1_000, at * 1_000)).collect();
-        let cases: [(Ports, &[Ports], usize, Ports, Ports); 14] = [
+        let five: Vec<Ports> = (10..15).map(|at| (at * 1_001, at * 1_001)).collect();
+        let cases: [(Ports, &[Ports], usize, Ports, Ports); 15] = [
+            ((10_010, 10_010), &five, 0, (10_000, 20_000), (10_000, 20_000)),
             ((22, 22), &[(22, 22), (443, 443)], 0, all, (22, 22)),
             ((9_092, 9_092), &[(9_092, 9_092), (27_017, 27_017)], 0, all, (9_092, 9_092)),
             // One high port that several came to is a service like any other; one that was drawn is not.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::used::{Claims, Ports};
 use crate::attribution::judge::Role;
 use crate::findings::removal::Case;
-use crate::flow::Direction;
-use crate::rules::RuleIndex;
+use crate::flow::{Direction, TCP};
+use crate::rules::{RuleIndex, RuleProtocol};
 
 /// Who opened connections by which rule, and who answers at all. Interfaces are known by their slots.
 pub(super) struct Witnesses {
     /// By rule: interfaces where connections were opened by it.
     opened: BTreeMap<RuleIndex, BTreeSet<u32>>,
-    /// Interfaces that show any answer to connections of a direction.
+    /// Interfaces that show any answer, of TCP as far as is known, to connections of a direction.
     answering: BTreeSet<(Direction, u32)>,
     /// Rules that are to go, with their ports, where connections were opened by them.
     going: BTreeMap<(Direction, u32), Vec<(RuleIndex, Ports)>>,
@@ -31,9 +31,12 @@ impl Witnesses {
                     }
                 }
                 Role::Reply => {
-                    let direction =
-                        case.tally.sets.rules(key.reply).first().map(|rule| content(rule).direction);
-                    witnesses.answering.extend(direction.map(|direction| (direction, key.interface)));
+                    // An answer by UDP says nothing of TCP; of a rule for all protocols it is not known.
+                    let may_be_tcp = |rule: &&RuleIndex| {
+                        matches!(content(rule).protocol, RuleProtocol::All | RuleProtocol::Number(TCP))
+                    };
+                    let rule = case.tally.sets.rules(key.reply).iter().find(may_be_tcp);
+                    witnesses.answering.extend(rule.map(|rule| (content(rule).direction, key.interface)));
                 }
                 Role::Undecided => {}
             }

@@ -12,6 +12,7 @@ mod batch;
 mod codes;
 mod column;
 mod dictionary;
+mod finite;
 mod inflate;
 mod pages;
 mod rows;
@@ -36,6 +37,7 @@ use arrow_array::RecordBatch;
 
 use self::batch::{BatchRow, Columns};
 use self::column::Space;
+pub(crate) use self::finite::Finite;
 use self::rows::RowGroup;
 use super::cells;
 use super::layout::Layout;
@@ -158,7 +160,7 @@ struct Version {
 
 /// An open file and which of its columns are read.
 struct Table {
-    file: Arc<File>,
+    file: Arc<Finite>,
     size: u64,
     metadata: ArrowReaderMetadata,
     /// Leaf and field of the columns read, in the order of the file.
@@ -195,7 +197,8 @@ impl Table {
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
         let columns = columns(metadata.parquet_schema())?;
-        let table = Self { file: Arc::new(file), size, metadata, columns, spaces: RefCell::default() };
+        let table =
+            Self { file: Arc::new(Finite(file)), size, metadata, columns, spaces: RefCell::default() };
         for group in 0..table.metadata.metadata().num_row_groups() {
             table.check(group)?;
         }
@@ -252,10 +255,10 @@ impl Table {
 
     /// The rows of a row group behind so many.
     fn decode(&self, group: usize, behind: u64) -> Result<ParquetRecordBatchReader, FileFailure> {
-        let file = self.file.try_clone().map_err(|error| FileFailure(error.to_string()))?;
+        let file = self.file.0.try_clone().map_err(|error| FileFailure(error.to_string()))?;
         guarded(|| {
             let leaves = self.columns.iter().map(|(leaf, _)| *leaf);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(Finite(file), self.metadata.clone())
                 .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), leaves))
                 .with_row_groups(vec![group])
                 .with_offset(usize::try_from(behind)?)

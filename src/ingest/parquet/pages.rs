@@ -1,6 +1,5 @@
 //! The pages of one column of a row group, unpacked and cut into levels and values.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use ::parquet::basic::{Compression, Encoding};
@@ -8,9 +7,9 @@ use ::parquet::column::page::{Page, PageReader};
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::serialized_reader::SerializedPageReader;
 
-use super::guarded;
 use super::inflate::inflate;
 use super::runs::Runs;
+use super::{Finite, guarded};
 
 /// Whether a column may have rows without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +29,7 @@ enum Unpack {
 
 /// Reads pages one by one.
 pub(super) struct Pages {
-    reader: SerializedPageReader<File>,
+    reader: SerializedPageReader<Finite>,
     unpack: Unpack,
     presence: Presence,
     /// The bytes that all pages are said to have between them: no page has more.
@@ -104,7 +103,7 @@ pub(super) enum Content {
 impl Pages {
     /// None: the file says something impossible.
     pub(super) fn new(
-        file: &Arc<File>,
+        file: &Arc<Finite>,
         column: &ColumnChunkMetaData,
         rows: usize,
         presence: Presence,

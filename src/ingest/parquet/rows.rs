@@ -3,11 +3,11 @@
 //! Pages of the kinds that flow logs come in are read here. Whatever else there is, and all damage, is left to the slow
 //! reading in [`super`], from the row on where it starts.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
+use super::Finite;
 use super::codes::{self, Role, SLOW};
 use super::column::{BLOCK, Cell, Column, Physical, Space};
 use super::pages::{Pages, Presence};
@@ -28,7 +28,7 @@ pub(super) struct RowGroup {
 impl RowGroup {
     /// None: it is left to the slow reading.
     pub(super) fn open(
-        file: &Arc<File>,
+        file: &Arc<Finite>,
         metadata: &ArrowReaderMetadata,
         group: usize,
         fields: &[(usize, Field)],

@@ -113,6 +113,7 @@ fn rule_of(key: &str, place: &str, known: &Timeline) -> Result<Rule, Error> {
         };
         let (from_port, to_port) = ports_of(parts.next()?)?;
         let orderly = match (from_port, to_port) {
+            (Some(_), _) if protocol == RuleProtocol::All => false,
             (Some(from), Some(to)) => from <= to || !protocol.tests_ports(),
             (None, None) => true,
             _ => !protocol.tests_ports(),
