@@ -106,10 +106,12 @@ assert undone["rules"] == {"added": [], "removed": [], "changed": []}, undone["r
 wide = [finding for finding in report["findings"] if finding["kind"] == "wider_than_used"]
 assert len(wide) == 2, wide
 keys = lambda rules: sorted(rule["rule_key"] for rule in rules)
+# What was open to the world waits for its owner.
+wide = [finding for finding in wide if not finding["rule_key"].endswith(":0.0.0.0/0")]
 assert keys(narrowed["rules"]["removed"]) == keys(wide), narrowed["rules"]
 new = [rule for finding in wide for rule in finding["evidence"]["replacement"]]
-assert keys(narrowed["rules"]["added"]) == keys(new) and len(new) == 3, narrowed["rules"]
+assert keys(narrowed["rules"]["added"]) == keys(new) and len(new) == 2, narrowed["rules"]
 assert widened["rules"] == {"added": [], "removed": [], "changed": []}, widened["rules"]
 assert replayed["newly_blocked"]["records"] == 0, replayed["newly_blocked"]
-print(f"ok: {len(gone)} rules revoked, and restored with their descriptions; two made narrower, and wide again")
+print(f"ok: {len(gone)} rules revoked, and restored with their descriptions; one made narrower, and wide again")
 CHECK

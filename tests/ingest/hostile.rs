@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use flowaudit::ingest::{ReadOptions, RowFault};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -89,7 +90,7 @@ fn a_list_without_end_in_a_page_header_ends_with_the_file() {
     let mut read = 0;
     for (name, mut bytes) in every_container().into_iter().filter(|(_, bytes)| bytes.starts_with(b"PAR1")) {
         let file = SerializedFileReader::new(bytes::Bytes::from(bytes.clone())).unwrap();
-        for column in file.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        for column in file.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let first = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
             let first = usize::try_from(first).unwrap();
             // A field of type list, its length, and numbers of eight bytes.
