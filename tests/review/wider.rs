@@ -444,6 +444,16 @@ fn what_no_answer_is_on_record_for_counts_where_answers_may_take_another_way() {
         replaced(&run(&two, &flows, &[]), WIDE),
         ["tcp:22-22:10.0.3.0/24", "tcp:5432-5432:10.0.3.0/24"]
     );
+    // Nor does one that answers by UDP alone.
+    let named = group("sg-dns").ingress("udp", 53, 53, "10.0.0.0/8");
+    let two = [&estate_of("10.0.0.0/8")[..], &[named, interface("eni-b", "10.0.0.6", &["sg-a", "sg-dns"])]]
+        .concat();
+    flows.push("eni-b 10.0.3.9 10.0.0.6 50000 53 17 ACCEPT".to_owned());
+    flows.push("eni-b 10.0.0.6 10.0.3.9 53 50000 17 ACCEPT".to_owned());
+    assert_eq!(
+        replaced(&run(&two, &flows, &[]), WIDE),
+        ["tcp:22-22:10.0.3.0/24", "tcp:5432-5432:10.0.3.0/24"]
+    );
     // A rule that is to go leaves what was hit of it to the wide one.
     let covered =
         group("sg-a").ingress("tcp", 0, 65_535, "10.0.0.0/8").ingress("tcp", 8_080, 8_080, "10.0.3.0/24");
@@ -476,6 +486,52 @@ fn what_is_ours_is_a_subnet_whatever_its_address_looks_like() {
         replaced(&run, "sg-a:ingress:tcp:0-65535:11.0.0.0/16"),
         ["tcp:443-443:11.0.1.0/24", "tcp:443-443:11.0.2.0/24"]
     );
+}
+
+#[test]
+fn a_subnet_whose_range_of_the_family_is_not_known_is_not_known() {
+    let v6 = |id: &str, address: &str| {
+        interface(id, "10.0.9.9", &["sg-web"]).push("Ipv6Addresses", json!({ "Ipv6Address": address }))
+    };
+    let objects = |second: Object| {
+        vec![
+            group("sg-a").ingress("tcp", 0, 65_535, "2600:1f00:1::/56"),
+            group("sg-web"),
+            interface("eni-a", "10.0.0.5", &["sg-a"])
+                .push("Ipv6Addresses", json!({ "Ipv6Address": "2600:1f00:1::5" })),
+            v6("eni-1", "2600:1f00:1:1::7").with("SubnetId", "subnet-2"),
+            v6("eni-2", "2600:1f00:1:2::7").with("SubnetId", "subnet-3"),
+            subnet("subnet-2", "10.0.1.0/24")
+                .push("Ipv6CidrBlockAssociationSet", json!({ "Ipv6CidrBlock": "2600:1f00:1:1::/64" })),
+            second,
+        ]
+    };
+    let key = "sg-a:ingress:tcp:0-65535:2600:1f00:1::/56";
+    let flows = conversation("eni-a", "2600:1f00:1::5", "2600:1f00:1:1::7", 443);
+    let half = run(&objects(subnet("subnet-3", "10.0.2.0/24")), &flows, &[]);
+    assert_eq!(replaced(&half, key), ["tcp:443-443:2600:1f00:1::/56"]);
+    let known = subnet("subnet-3", "10.0.2.0/24")
+        .push("Ipv6CidrBlockAssociationSet", json!({ "Ipv6CidrBlock": "2600:1f00:1:2::/64" }));
+    let both = run(&objects(known), &flows, &[]);
+    assert_eq!(replaced(&both, key), ["tcp:443-443:2600:1f00:1:1::/64", "tcp:443-443:2600:1f00:1:2::/64"]);
+}
+
+#[test]
+fn what_is_open_to_the_world_waits_for_its_owner() {
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &estate_of("0.0.0.0/0"));
+    fixture.log("log", &hourly(&conversation("eni-a", "10.0.0.5", "203.0.113.9", 443)));
+    fixture.analyze(&["log", "--snapshot", "snap", "--review-period", "1d", "--remediation", "fix"]).exit(0);
+    let read = |name: &str| std::fs::read_to_string(fixture.path(name)).unwrap();
+    assert!(
+        read("fix/narrow.sh").contains("\n# open to the world so far: ask its owner"),
+        "{}",
+        read("fix/narrow.sh")
+    );
+    for name in ["fix/narrow.sh", "fix/narrow-undo.sh"] {
+        assert!(!read(name).contains("\naws "), "{}", read(name));
+    }
+    assert!(read("fix/narrow.txt").lines().all(|line| line.is_empty() || line.starts_with('#')));
 }
 
 #[test]
