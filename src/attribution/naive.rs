@@ -277,10 +277,9 @@ impl Answer {
             other.rank() < case.rule(index).rank() && place::is_unresolvable(&other.peer, case.state())
         };
         let surely = !case.has_unknown_group() && !before.any(may_decide);
-        let usage = &mut self.rules[index.index()];
-        add(if surely { &mut usage.records } else { &mut usage.possible_records }, 1);
         self.tracks[index.index()].count(case.flow.start, Some(accept::Role::Forward), surely);
         let usage = &mut self.rules[index.index()];
+        add(if surely { &mut usage.records } else { &mut usage.possible_records }, 1);
         add(if surely { &mut usage.sole_records } else { &mut usage.possible_sole_records }, 1);
         usage.flags_seen |= place::known_flags(case.traffic).is_some();
         add(&mut usage.packets, case.traffic.packets);

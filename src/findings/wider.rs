@@ -103,7 +103,7 @@ pub fn wider(
     });
     let mut found: Vec<Wide<'_>> = found.collect();
     // Where several rules of a group ask for more than there is room for, the one that closes most comes first.
-    found.sort_by_key(|wide| (std::cmp::Reverse(wide.saved()), wide.index));
+    found.sort_by_cached_key(|wide| (std::cmp::Reverse(wide.saved()), wide.index));
     for wide in &mut found {
         let room = quotas.room(wide.rule);
         if room < wide.pieces.len() {

@@ -238,14 +238,19 @@ impl Cells {
     }
 }
 
+/// The role of an ACCEPT and the sets of either reading that it is credited to. None: to no rule, or not yet.
+pub(super) fn credited(verdict: Verdict) -> Option<(Role, SetId, SetId)> {
+    match verdict {
+        Verdict::Decided { role: Role::Reply, set, .. } => Some((Role::Reply, SetId::EMPTY, set)),
+        Verdict::Decided { role, set, .. } => Some((role, set, SetId::EMPTY)),
+        Verdict::Undecided { forward, reply, .. } => Some((Role::Undecided, forward, reply)),
+        _ => None,
+    }
+}
+
 /// What an ACCEPT of a kind is credited to. None: to no rule.
 pub(super) fn usage_key(interface: u32, verdict: Verdict, exposure: Exposure) -> Option<UsageKey> {
-    let (role, forward, reply) = match verdict {
-        Verdict::Decided { role: Role::Reply, set, .. } => (Role::Reply, SetId::EMPTY, set),
-        Verdict::Decided { role, set, .. } => (role, set, SetId::EMPTY),
-        Verdict::Undecided { forward, reply, .. } => (Role::Undecided, forward, reply),
-        _ => return None,
-    };
+    let (role, forward, reply) = credited(verdict)?;
     Some(UsageKey { interface, role, forward, reply, exposure })
 }
 

@@ -46,6 +46,11 @@ impl TrackNumber {
         self.0
     }
 
+    /// As an index into a slice.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
     /// The track that has a table at a place.
     #[inline(always)]
     pub(super) fn at(place: usize) -> Self {
@@ -145,7 +150,7 @@ impl Tracks {
         }
         let moved = |place: usize| {
             let number: &TrackNumber = numbers.get(place / Answer::KINDS)?;
-            Some(number.0 as usize * Answer::KINDS + place % Answer::KINDS)
+            Some(number.place(Answer::ALL[place % Answer::KINDS]))
         };
         self.seen.merge(other.seen, moved, |key| key);
     }
@@ -282,7 +287,7 @@ mod tests {
             prop_assert_eq!(lines(&sum), lines(&whole));
             // Whatever was met is within what is kept.
             for (key, answer, seen) in &met {
-                let port = if seen::has_ports(seen.protocol) { seen.port } else { 0 };
+                let port = if crate::flow::has_ports(seen.protocol) { seen.port } else { 0 };
                 let covered = whole.seen().any(|row| {
                     (row.key, row.answer, row.seen.protocol) == (*key, *answer, seen.protocol)
                         && row.seen.peers.contains(&seen.peer)

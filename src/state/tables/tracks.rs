@@ -6,6 +6,7 @@ use parquet::errors::ParquetError;
 
 use super::super::columns::{Count, Number, Row, Sheet, Text};
 use super::super::words::Words;
+use super::usage::{bounds, other_end, ports, word};
 use super::{Loading, Names};
 use crate::attribution::judge::Role;
 use crate::rules::parse_net;
@@ -13,6 +14,7 @@ use crate::tally::Tally;
 use crate::tally::tracks::days::{Day, Resolution, Volume};
 use crate::tally::tracks::seen::{Answer, Range};
 use crate::tally::tracks::{SeenRow, TrackKey};
+use crate::tally::waiting::Ports;
 
 /// The calendar comes first: it says how long the days of the tracks are.
 pub(super) fn write<W: Write + Send>(
@@ -49,7 +51,7 @@ pub(super) fn write<W: Write + Send>(
             .number(Number::Rung, bounds.1)
             .number(Number::Protocol, seen.protocol)
             .number(Number::Port, seen.ports.0)
-            .number_if(Number::PortTo, (seen.ports.0 != seen.ports.1).then_some(seen.ports.1.into()))
+            .number_if(Number::PortTo, other_end(Ports { from: seen.ports.0, to: seen.ports.1 }))
             .text(Text::Peer, &seen.peers.to_string());
     }
     Ok(())
@@ -88,21 +90,17 @@ impl Loading {
     }
 
     pub(super) fn seen(&mut self, row: Row<'_>) -> Result<(), String> {
-        let answer =
-            <Answer as Words>::of(row.text(Text::Detail)?).ok_or_else(|| row.unknown(Text::Detail))?;
-        let from: u16 = row.number(Number::Port)?;
-        let to = if row.number_if(Number::PortTo).is_some() { row.number(Number::PortTo)? } else { from };
+        let answer = word::<Answer>(row, Text::Detail)?;
+        let Ports { from, to } = ports(row, Number::Port, Number::PortTo)?;
         let peers = parse_net(row.text(Text::Peer)?).ok_or_else(|| row.unknown(Text::Peer))?;
         let seen = Range { protocol: row.number(Number::Protocol)?, ports: (from, to), peers };
-        let bounds = (row.number(Number::Level)?, row.number(Number::Rung)?);
-        let row = SeenRow { key: self.track(row)?, answer, bounds, seen };
+        let row = SeenRow { key: self.track(row)?, answer, bounds: bounds(row)?, seen };
         let restored = self.tally().tracks.restore_seen(&row);
         restored.ok_or_else(|| format!("ports {from} to {to} of {peers} do not fit the other rows"))
     }
 
     fn track(&self, row: Row<'_>) -> Result<TrackKey, String> {
-        let role = Role::of(row.text(Text::Kind)?).ok_or_else(|| row.unknown(Text::Kind))?;
-        Ok(TrackKey { set: self.set_of(row, Number::Forward)?, role })
+        Ok(TrackKey { set: self.set_of(row, Number::Forward)?, role: word::<Role>(row, Text::Kind)? })
     }
 }
 

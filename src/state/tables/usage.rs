@@ -89,18 +89,18 @@ fn write_services<W: Write + Send>(
 }
 
 /// The last of some ports, if it is not the first as well.
-fn other_end(ports: Ports) -> Option<i64> {
+pub(super) fn other_end(ports: Ports) -> Option<i64> {
     (ports.from != ports.to).then_some(ports.to.into())
 }
 
 /// First and last port; the last is left out where it is the first.
-fn ports(row: Row<'_>, from: Number, to: Number) -> Result<Ports, String> {
+pub(super) fn ports(row: Row<'_>, from: Number, to: Number) -> Result<Ports, String> {
     let from: u16 = row.number(from)?;
     let to = if row.number_if(to).is_some() { row.number(to)? } else { from };
     Ok(Ports { from, to })
 }
 
-fn bounds(row: Row<'_>) -> Result<(u8, u8), String> {
+pub(super) fn bounds(row: Row<'_>) -> Result<(u8, u8), String> {
     Ok((row.number(Number::Level)?, row.number(Number::Rung)?))
 }
 
@@ -162,6 +162,6 @@ fn misfit(ports: Ports) -> String {
     format!("ports {} to {} do not fit the other rows", ports.from, ports.to)
 }
 
-fn word<T: Words>(row: Row<'_>, column: Text) -> Result<T, String> {
+pub(super) fn word<T: Words>(row: Row<'_>, column: Text) -> Result<T, String> {
     T::of(row.text(column)?).ok_or_else(|| row.unknown(column))
 }

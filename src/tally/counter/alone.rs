@@ -74,7 +74,7 @@ impl Counter<'_> {
                 let exposure = self.exposure_of_denied(judgement.peer, traffic);
                 let key = denied_key(slot, judgement.denied, exposure);
                 self.tally.usage.entry(key).or_default().add(flow, traffic);
-                self.leave_denied(judgement.denied.by, judgement.denied.surely, flow.start);
+                self.leave_denied(&key, flow.start);
             }
             return;
         }

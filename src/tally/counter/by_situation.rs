@@ -376,7 +376,7 @@ impl Counter<'_> {
             let exposure = self.exposure_of_denied(peer, &flow.traffic());
             let key = denied_key(slot, denied, exposure);
             self.tally.usage.entry(key).or_default().add_v4(flow);
-            self.leave_denied(denied.by, denied.surely, Some(flow.start));
+            self.leave_denied(&key, Some(flow.start));
         }
         let key = BlockedKey { interface: slot, direction: Some(direction), protocol, cause };
         self.refused.push(Refused { key, peer: situated.peer, flow: *flow });

@@ -6,6 +6,8 @@ use super::Counter;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
 use crate::flow::{Flow, Seconds, Traffic, V4Flow};
+use crate::tally::UsageKey;
+use crate::tally::cells::credited;
 use crate::tally::scope::{self, PeerScope};
 use crate::tally::tracks::days::{Day, Volume};
 use crate::tally::tracks::seen::{Answer, Seen};
@@ -62,12 +64,8 @@ impl Counter<'_> {
     /// The tracks of records of this verdict.
     pub(super) fn tracks_of(&mut self, verdict: Verdict) -> TrackPair {
         let (role, forward, reply) = match verdict {
-            Verdict::Decided { role: Role::Reply, set, .. } => (Role::Reply, SetId::EMPTY, set),
-            Verdict::Decided { role, set, .. } => (role, set, SetId::EMPTY),
-            Verdict::Undecided { forward, reply, .. } | Verdict::Waiting { forward, reply } => {
-                (Role::Undecided, forward, reply)
-            }
-            _ => (Role::Undecided, SetId::EMPTY, SetId::EMPTY),
+            Verdict::Waiting { forward, reply } => (Role::Undecided, forward, reply),
+            _ => credited(verdict).unwrap_or((Role::Undecided, SetId::EMPTY, SetId::EMPTY)),
         };
         let tracks = &mut self.tally.tracks;
         let mut number = |set| tracks.number(TrackKey { set, role });
@@ -197,9 +195,8 @@ impl Counter<'_> {
     }
 
     /// Records that a rule refused, today.
-    pub(super) fn leave_denied(&mut self, by: SetId, surely: bool, start: Option<Seconds>) {
-        let role = if surely { Role::Forward } else { Role::Undecided };
-        let number = self.tally.tracks.number(TrackKey { set: by, role });
+    pub(super) fn leave_denied(&mut self, key: &UsageKey, start: Option<Seconds>) {
+        let number = self.tally.tracks.number(TrackKey { set: key.forward, role: key.role });
         if start.is_some() {
             self.tally.tracks.count(number, self.today.day, 1);
         }

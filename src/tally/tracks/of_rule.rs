@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::days::Day;
 use super::seen::{Answer, Range, SeenKey};
-use super::{TrackKey, Tracks};
+use super::{TrackKey, TrackNumber, Tracks};
 use crate::attribution::judge::Role;
 use crate::rules::{Rule, RuleIndex};
 use crate::tally::Tally;
@@ -20,20 +20,13 @@ pub struct DayUse {
     pub possible_records: u64,
 }
 
-impl DayUse {
-    /// Records credited in any way.
-    pub fn all(&self) -> u64 {
-        self.records.saturating_add(self.reply_records).saturating_add(self.possible_records)
-    }
-}
-
 /// The tracks that each rule is in. Rules are looked up one by one: all together they may be far more than the tracks.
 #[derive(Debug)]
 pub struct RuleTracks<'a> {
     tracks: &'a Tracks,
     rules: &'a [Rule],
     /// By rule: numbers of tracks.
-    of_rule: Vec<Vec<u32>>,
+    of_rule: Vec<Vec<TrackNumber>>,
 }
 
 impl<'a> RuleTracks<'a> {
@@ -42,14 +35,14 @@ impl<'a> RuleTracks<'a> {
         let mut of_rule = vec![Vec::new(); rules.len()];
         for (number, TrackKey { set, .. }) in (0..).zip(&tally.tracks.keys) {
             for rule in tally.sets.rules(*set) {
-                of_rule[rule.index()].push(number);
+                of_rule[rule.index()].push(TrackNumber::numbered(number));
             }
         }
         Self { tracks: &tally.tracks, rules, of_rule }
     }
 
-    fn numbers(&self, rule: RuleIndex) -> impl Iterator<Item = usize> {
-        self.of_rule.get(rule.index()).into_iter().flatten().map(|number| *number as usize)
+    fn numbers(&self, rule: RuleIndex) -> impl Iterator<Item = TrackNumber> {
+        self.of_rule.get(rule.index()).into_iter().flatten().copied()
     }
 
     /// When it was used.
@@ -57,9 +50,9 @@ impl<'a> RuleTracks<'a> {
         let sure = !self.rules[rule.index()].is_one_icmp_type();
         let mut uses: BTreeMap<Day, DayUse> = BTreeMap::new();
         for number in self.numbers(rule) {
-            for (day, records) in self.tracks.days[number].iter() {
+            for (day, records) in self.tracks.days[number.index()].iter() {
                 let day = uses.entry(day).or_default();
-                match self.tracks.keys[number].role {
+                match self.tracks.keys[number.index()].role {
                     Role::Forward if sure => day.records += records,
                     Role::Reply if sure => day.reply_records += records,
                     _ => day.possible_records += records,
@@ -74,8 +67,7 @@ impl<'a> RuleTracks<'a> {
         let mut all = BTreeSet::new();
         for number in self.numbers(rule) {
             for answer in Answer::ALL {
-                let place = number * Answer::KINDS + answer as usize;
-                let Some(table) = self.tracks.seen.get(place) else { continue };
+                let Some(table) = self.tracks.seen.get(number.place(answer)) else { continue };
                 let rung = table.rung();
                 all.extend(table.iter().map(|(seen, ()): (&SeenKey, _)| (answer, seen.seen(answer, rung))));
             }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 
 use crate::attribution::judge::Role;
-use crate::flow::{SYN_ACK, TCP, UDP};
+use crate::flow::{SYN_ACK, TCP, has_ports};
 use crate::tally::bounds::{Key, Sum};
 use crate::tally::scope::PeerScope;
 
@@ -240,11 +240,6 @@ fn mask_v6(length: u8) -> u128 {
 
 fn mask_port(width: u8) -> u16 {
     u16::MAX.checked_shl(width.into()).unwrap_or(0)
-}
-
-/// Whether records of a protocol name ports.
-pub fn has_ports(protocol: u8) -> bool {
-    matches!(protocol, TCP | UDP)
 }
 
 impl SeenKey {
