@@ -247,7 +247,8 @@ pub struct AnswerOptions {
 /// How a report is written.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
-    /// How to write the report: text, json, html, markdown, or csv=FOLDER; given several times, each with a place of its own
+    /// How to write the report: text, json, html, markdown, csv=FOLDER, or its findings alone as sarif, ocsf, asff or ndjson;
+    /// given several times, each with a place of its own
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = target)]
     pub format: Vec<Target>,
     /// Write the report to FILE instead of standard output
@@ -266,6 +267,12 @@ pub struct ReportOptions {
     /// Only findings that this report (JSON) has not, or has as less severe
     #[arg(long, value_name = "REPORT")]
     pub baseline: Option<PathBuf>,
+    /// Account of findings where no document says it (asff, ocsf)
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Region of findings where no document says it (asff, ocsf)
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
     /// Rows per table in the text report (0: all)
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     pub limit: usize,
@@ -341,6 +348,14 @@ pub enum ReportFormat {
     Csv,
     /// For reading: one page that needs no network.
     Html,
+    /// For code scanning: SARIF 2.1.0, at the lines of the snapshots.
+    Sarif,
+    /// For a data lake: OCSF 1.6.0, a finding to a line.
+    Ocsf,
+    /// For AWS Security Hub: batches of findings, one to a line.
+    Asff,
+    /// For a log pipeline: the findings of the JSON report, one to a line.
+    Ndjson,
 }
 
 fn target(text: &str) -> Result<Target, String> {
@@ -355,10 +370,14 @@ fn target(text: &str) -> Result<Target, String> {
         "markdown" => ReportFormat::Markdown,
         "csv" => ReportFormat::Csv,
         "html" => ReportFormat::Html,
+        "sarif" => ReportFormat::Sarif,
+        "ocsf" => ReportFormat::Ocsf,
+        "asff" => ReportFormat::Asff,
+        "ndjson" => ReportFormat::Ndjson,
         _ => {
-            return Err(
-                "expected text, json, html, markdown or csv, each with =PATH behind it or not".to_owned()
-            );
+            return Err("expected text, json, html, markdown, csv, sarif, ocsf, asff or ndjson, each with =PATH behind \
+                        it or not"
+                .to_owned());
         }
     };
     Ok(Target { format, path })

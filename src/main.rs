@@ -15,8 +15,11 @@ use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::followup::baseline::Baseline;
 use flowaudit::followup::suppress::{ShowSuppressed, Suppressions};
+use flowaudit::render::asff::LeftOut;
+use flowaudit::render::resource::Fallback;
 use flowaudit::render::text::{Page, Paint};
 use flowaudit::report::{Coverage, Report};
+use flowaudit::rules::load::lines;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
@@ -100,17 +103,36 @@ impl Written {
         }
     }
 
-    fn write(self, report: &Report) -> Result<(), Error> {
+    fn write(self, report: &Report, fallback: &Fallback) -> Result<(), Error> {
         match self {
             Self::Tables(folder) => folder.write(report),
             Self::One(format, output, place) => output.write(|writer| match format {
                 ReportFormat::Json => render::json::render(report, writer),
                 ReportFormat::Html => render::html::render(report, writer),
                 ReportFormat::Markdown => render::markdown::render(report, place.rows(), writer),
+                ReportFormat::Ndjson => render::ndjson::render(report, writer),
+                ReportFormat::Ocsf => render::ocsf::render(report, fallback, writer),
+                ReportFormat::Asff => render::asff::render(report, fallback, writer),
+                ReportFormat::Sarif => {
+                    let lines = lines::find(&report.snapshot_files(), &render::sarif::names(report));
+                    render::sarif::render(report, &lines, writer)
+                }
                 ReportFormat::Text | ReportFormat::Csv => render::text::render(report, page(place), writer),
             }),
         }
     }
+}
+
+/// Findings that Security Hub would refuse, and what to do about it.
+fn left_out(report: &Report, fallback: &Fallback) -> Vec<String> {
+    let LeftOut { no_account, no_region, other_cloud } = render::asff::left_out(report, fallback);
+    let cases = [
+        (no_account, "no document says the account (OwnerId, twelve digits): give --account ID"),
+        (no_region, "no document says the region (SecurityGroupArn, AvailabilityZone): give --region NAME"),
+        (other_cloud, "Security Hub takes findings of AWS alone"),
+    ];
+    let told = cases.into_iter().filter(|(findings, _)| *findings > 0);
+    told.map(|(findings, why)| format!("--format asff: findings left out: {findings}; {why}")).collect()
 }
 
 /// Opens the places of the report, makes the report and writes it.
@@ -158,12 +180,17 @@ fn write_report_and<T>(
     if let Some(baseline) = baseline {
         baseline.apply(&mut report);
     }
+    let fallback =
+        Fallback { account: options.account.clone(), region: options.region.clone(), at: time::now() };
+    if targets.iter().any(|target| target.format == ReportFormat::Asff) {
+        warnings.extend(left_out(&report, &fallback));
+    }
     if !options.quiet {
         for warning in &warnings {
             complain(&format!("warning: {warning}"));
         }
     }
-    written.into_iter().try_for_each(|written| written.write(&report))?;
+    written.into_iter().try_for_each(|written| written.write(&report, &fallback))?;
     finish(&report, rest)?;
     let status = status(&report.coverage, has_found(&report, options.fail_on.map(Severity::from)));
     // The process ends now, and takes back a hundred thousand strings faster than they are freed one by one.

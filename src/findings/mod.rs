@@ -101,6 +101,47 @@ pub enum FindingKind {
 }
 
 impl FindingKind {
+    /// All, as reports order them.
+    pub const ALL: [Self; 13] = [
+        Self::OverBroad,
+        Self::UnusedRule,
+        Self::RedundantRule,
+        Self::IneffectiveRule,
+        Self::WiderThanUsed,
+        Self::UnattachedGroup,
+        Self::BlockedAttempts,
+        Self::Scan,
+        Self::BlockedByNetworkAcl,
+        Self::StaleReference,
+        Self::ManagedInterfaceInbound,
+        Self::SnapshotDrift,
+        Self::CoverageGap,
+    ];
+
+    /// In one sentence.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::OverBroad => "An opening is wider than it should be.",
+            Self::UnusedRule => "No record was let through by the rule.",
+            Self::RedundantRule => "Other rules allow all that the rule allows, or all that came.",
+            Self::IneffectiveRule => "The rule can never decide: others come before it, or it names nothing.",
+            Self::WiderThanUsed => "A part of the rule would do for all that came.",
+            Self::UnattachedGroup => "The group is on no interface.",
+            Self::BlockedAttempts => "Internal sources are refused again and again.",
+            Self::Scan => "An internal source tries port after port, or host after host.",
+            Self::BlockedByNetworkAcl => "A network ACL refuses what the security groups allow.",
+            Self::StaleReference => "The rule refers to a group or list that nothing resolves.",
+            Self::ManagedInterfaceInbound => "An inbound rule on interfaces of a service that needs none.",
+            Self::SnapshotDrift => "Traffic was let through that no known rule explains.",
+            Self::CoverageGap => "The logs or the snapshots do not show everything.",
+        }
+    }
+
+    /// Whether it is about traffic that came, rather than about a rule as it is written.
+    pub fn is_of_traffic(self) -> bool {
+        matches!(self, Self::BlockedAttempts | Self::Scan | Self::BlockedByNetworkAcl)
+    }
+
     /// As reports write it.
     pub fn as_str(self) -> &'static str {
         match self {

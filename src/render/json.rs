@@ -33,6 +33,7 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         findings,
         removal_set,
         narrower: _,
+        owners: _,
         time_series,
         suppressed,
         known,

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::owners::Owners;
 use super::{Coverage, Failure, Files, Generator, Records, Report, SnapshotFile, Window, rows};
 use crate::findings::attachment::Attachments;
 use crate::findings::cadence::Cadence;
@@ -85,6 +86,7 @@ pub fn report(run: &Run<'_>) -> Report {
         findings,
         removal_set: rows::removal_set(timeline, &removal_set),
         narrower,
+        owners: Owners::of(timeline),
         time_series: super::series::time_series(timeline, tally, &tracks),
         suppressed: Vec::new(),
         known: Vec::new(),

@@ -3,6 +3,7 @@
 pub mod blocked;
 pub mod build;
 pub mod coverage;
+pub mod owners;
 pub mod replay;
 pub mod rows;
 pub mod series;
@@ -17,11 +18,14 @@ use crate::findings::removal::fewest::Method;
 use crate::findings::verdict::{Confidence, Verdict};
 use crate::findings::wider::Narrower;
 use crate::findings::{Finding, FindingKind, Severity, Suppression};
+use crate::flow::Seconds;
 use crate::tally::credit::Span;
+use crate::time;
 pub use coverage::{
     Attribution, BasisCounts, Coverage, Failure, Fault, FaultPlace, Files, InterfaceRow, Records,
     SnapshotFile,
 };
+use owners::Owners;
 use series::TimeSeries;
 
 /// The whole report.
@@ -48,6 +52,9 @@ pub struct Report {
     /// Rules that may take the place of wider ones: those that findings of kind `wider_than_used` name.
     #[serde(skip)]
     pub narrower: Vec<Narrower>,
+    /// Whose the groups and interfaces are.
+    #[serde(skip)]
+    pub owners: Owners,
     /// What came when, and when each rule was used.
     pub time_series: TimeSeries,
     /// Findings that somebody has accepted (`--suppress`).
@@ -57,6 +64,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of when it is: the last record, or else the newest snapshot. None: neither has a time.
+    pub fn dated(&self) -> Option<Seconds> {
+        let newest = self.coverage.snapshots.iter().filter_map(|snapshot| snapshot.in_force_from.as_deref());
+        let last = self.window.last_seen.as_deref();
+        last.and_then(time::parse).or_else(|| newest.filter_map(time::parse).max())
+    }
+
+    /// Documents that were understood, the newest first.
+    pub fn snapshot_files(&self) -> Vec<String> {
+        let mut understood: Vec<&SnapshotFile> =
+            self.coverage.snapshots.iter().filter(|snapshot| snapshot.left_aside.is_none()).collect();
+        understood.sort_by(|a, b| b.in_force_from.cmp(&a.in_force_from).then_with(|| a.file.cmp(&b.file)));
+        understood.into_iter().map(|snapshot| snapshot.file.clone()).collect()
+    }
+
     /// Rules that may take the place of wider ones, as far as the finding that says so is shown and nobody has accepted it. What
     /// can go need not shrink.
     pub fn narrower(&self) -> impl Iterator<Item = &Narrower> {

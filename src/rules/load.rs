@@ -5,6 +5,7 @@
 
 mod contents;
 mod document;
+pub mod lines;
 mod pieces;
 
 use std::path::{Path, PathBuf};

@@ -113,7 +113,7 @@ fn places_that_cannot_be_are_refused_before_the_work() {
         (&["--format", "csv"][..], "name a folder, as in --format csv=FOLDER"),
         (&["--format", "json", "--format", "text"], "several reports cannot go to one place"),
         (&["--format", "json=", "--format", "text"], "expected a path behind json="),
-        (&["--format", "jsno"], "expected text, json, html, markdown or csv"),
+        (&["--format", "jsno"], "expected text, json, html, markdown, csv, sarif"),
         (&["--format", "json=a.json", "--output", "b"], "every --format has a place of its own"),
         (&["--format", "json=no/such/folder/a.json"], "no/such/folder/a.json: cannot write"),
     ] {

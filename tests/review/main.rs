@@ -4,6 +4,7 @@
 #[path = "../common/account.rs"]
 mod account;
 mod covers;
+mod exchange;
 #[path = "../cli/fixture.rs"]
 #[allow(clippy::print_stderr, reason = "what failed is said")]
 #[allow(dead_code, reason = "other programs use more of it")]

@@ -122,6 +122,7 @@ fn report(rules: usize, blocked_rows: usize, findings: usize) -> Report {
         findings: numbers(findings).map(finding).collect(),
         removal_set: RemovalRows::default(),
         narrower: Vec::new(),
+        owners: crate::report::owners::Owners::default(),
         time_series: TimeSeries::default(),
         suppressed: Vec::new(),
         known: Vec::new(),
