@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::findings::Severity;
+use crate::rules::state::Cloud;
 
 /// Joins VPC Flow Logs to the security-group rules in force: which rules nobody uses, what was blocked and why, what
 /// stands open too wide.
@@ -231,6 +232,56 @@ pub enum SnapshotCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take a snapshot now, by read-only calls of the installed aws (or aliyun) command
+    #[command(after_help = CAPTURE_STATUS)]
+    Capture(Capture),
+}
+
+const CAPTURE_STATUS: &str = "Exit status: 0 done; 2 could not do the job; 3 done, but some calls had no answer: the manifest says which.";
+
+/// `flowaudit snapshot capture`.
+#[derive(Debug, Args)]
+pub struct Capture {
+    /// Folder in which a new one is made, named by the time
+    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["print_commands", "print_policy"])]
+    pub out: Option<PathBuf>,
+    /// Profile of the command; several for several accounts
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// Regions, or all [default: the one that is configured]
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub region: Vec<String>,
+    /// Roles to take on, one for each account
+    #[arg(long, value_name = "ARN", num_args = 1..)]
+    pub role: Vec<String>,
+    /// Whose command is run
+    #[arg(long, value_enum, default_value_t)]
+    pub cloud: CaptureCloud,
+    /// Show what would be run, and run nothing
+    #[arg(long, conflicts_with = "print_policy")]
+    pub print_commands: bool,
+    /// Show the least policy that allows it
+    #[arg(long)]
+    pub print_policy: bool,
+}
+
+/// Whose rules are captured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CaptureCloud {
+    /// Amazon Web Services, by aws
+    #[default]
+    Aws,
+    /// Alibaba Cloud, by aliyun
+    Alibaba,
+}
+
+impl From<CaptureCloud> for Cloud {
+    fn from(cloud: CaptureCloud) -> Self {
+        match cloud {
+            CaptureCloud::Aws => Self::Aws,
+            CaptureCloud::Alibaba => Self::Alibaba,
+        }
+    }
 }
 
 /// How an answer is written.

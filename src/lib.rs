@@ -21,7 +21,7 @@
 //! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
 //! - [`remediation`] writes the commands that a reviewer may run.
 //! - [`followup`] compares with what was found before, or accepted.
-//! - [`snapshot`] answers what documents say of the rules, without any log.
+//! - [`snapshot`] answers what documents say of the rules, without any log; [`capture`] makes such documents.
 //! - [`state`] keeps what was counted as a file, so that runs over parts of the logs add up; [`conclude`] is the way from
 //!   either to the report.
 //!
@@ -30,6 +30,7 @@
 
 pub mod analyze;
 pub mod attribution;
+pub mod capture;
 pub mod cli;
 pub mod conclude;
 pub mod config;

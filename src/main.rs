@@ -23,7 +23,8 @@ use flowaudit::rules::load::lines;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
-    analyze, cli, conclude, followup, generate, pipeline, remediation, render, replay, snapshot, time,
+    analyze, capture, cli, conclude, followup, generate, pipeline, remediation, render, replay, snapshot,
+    time,
 };
 use output::{Commands, Folder, Output};
 
@@ -322,8 +323,38 @@ fn run_snapshot(command: &SnapshotCommand) -> Result<Status, Error> {
             let document = snapshot::show::document(&history.timeline, state);
             out.write(|writer| write_json(&document, writer))?;
         }
+        SnapshotCommand::Capture(arguments) => return run_capture(arguments),
     }
     Ok(Status::Done)
+}
+
+fn run_capture(arguments: &cli::Capture) -> Result<Status, Error> {
+    let options = capture::Options {
+        cloud: arguments.cloud.into(),
+        out: arguments.out.clone().unwrap_or_default(),
+        profiles: arguments.profile.clone(),
+        regions: arguments.region.clone(),
+        roles: arguments.role.clone(),
+    };
+    let out = Output::open(None)?;
+    if arguments.print_policy {
+        out.write(|writer| write_json(&capture::policy::policy(&options), writer))?;
+        return Ok(Status::Done);
+    }
+    if arguments.print_commands {
+        out.write(|writer| writer.write_all(capture::commands(&options).as_bytes()))?;
+        return Ok(Status::Done);
+    }
+    let captured = capture::capture(&options)?;
+    for (account, region, missing) in captured.manifest.missing() {
+        complain(&format!(
+            "warning: {} {}: {}: {}",
+            account.account_id, region.region, missing.action, missing.message
+        ));
+    }
+    let partial = captured.manifest.missing().next().is_some();
+    out.write(|writer| capture::summary(&captured, writer))?;
+    Ok(if partial { Status::Partial } else { Status::Done })
 }
 
 /// Of a plan, what is there comes first and what is proposed second.

@@ -15,7 +15,7 @@ mod alibaba;
 mod aws;
 mod narrow;
 mod scripts;
-mod shell;
+pub(crate) mod shell;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

@@ -56,7 +56,7 @@ impl fmt::Display for Command {
 }
 
 /// One word. What no terminal should see is left to the reader of the word: JSON has escapes of its own.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 

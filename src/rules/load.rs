@@ -6,6 +6,7 @@
 mod contents;
 mod document;
 pub mod lines;
+pub mod manifest;
 mod pieces;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@
 )]
 
 mod blocked;
+mod capture;
 mod cases;
 mod containers;
 mod coverage;

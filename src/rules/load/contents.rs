@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::manifest::Manifest;
 use crate::error::Error;
 use crate::rules::alibaba::ListIds;
 use crate::rules::aws::{Extent, Objects, Recognised};
@@ -88,7 +90,7 @@ impl Contents {
                 .add(&document, list_id, ids)
                 .map_err(|message| Error::Snapshot { path: path.display().to_string(), message })?;
         }
-        if contents.origins.is_empty() {
+        if contents.origins.is_empty() && contents.left_aside.is_none() {
             contents.left_aside = Some("JSON of no kind this reads".to_owned());
         }
         contents.objects.sort();
@@ -96,6 +98,10 @@ impl Contents {
     }
 
     fn add(&mut self, document: &Value, list_id: Option<&str>, ids: ListIds<'_>) -> Result<(), String> {
+        if document.get(MANIFEST).is_some() {
+            self.left_aside = Some(of_manifest(document));
+            return Ok(());
+        }
         // Answers of both clouds may stand in one list.
         if let Value::Array(items) = document
             && items.len() > 1
@@ -204,6 +210,27 @@ fn prefix_list_id(name: &str) -> Option<&str> {
     let rest = &name[start + 3..];
     let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
     (end > 0).then(|| &name[start..start + 3 + end])
+}
+
+/// What the manifest of a capture is known by.
+const MANIFEST: &str = "flowaudit_manifest";
+
+/// What a capture lacks, which its answers do not say.
+fn of_manifest(document: &Value) -> String {
+    let Ok(manifest) = Manifest::deserialize(document) else {
+        return "a manifest of a capture, but not as this version writes it".to_owned();
+    };
+    let missing: Vec<String> = manifest
+        .missing()
+        .map(|(account, region, missing)| {
+            format!("{} {} {}", account.account_id, region.region, missing.action)
+        })
+        .collect();
+    if missing.is_empty() {
+        "the manifest of a capture, with nothing missing".to_owned()
+    } else {
+        format!("the manifest of a capture, which lacks {}", missing.join(", "))
+    }
 }
 
 #[cfg(test)]
