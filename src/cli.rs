@@ -34,6 +34,45 @@ pub enum Command {
     Snapshot(Snapshot),
     /// Make up a small account: flow logs in three forms and their snapshot
     Generate(Generate),
+    /// Options from variables and the configuration file
+    Config(Configuration),
+    /// What a shell completes: a script for it
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual, as man reads it
+    Man {
+        /// The page of a command (flowaudit man snapshot capture)
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+        /// Write all pages into a folder instead
+        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `flowaudit config`.
+#[derive(Debug, Args)]
+pub struct Configuration {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every option with its value, and where that comes from: a variable, a file, or the default
+    Show {
+        /// The file, instead of flowaudit.toml in the working folder
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Where and how.
+        #[command(flatten)]
+        answer: AnswerOptions,
+    },
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 done; 1 done, and a finding at or above --fail-on; 2 could not do the job; \
@@ -55,7 +94,7 @@ pub struct Analyze {
     /// At most so many narrower rules are proposed in place of one that is wider than it was used [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
     pub max_rules_per_rule: Option<u64>,
-    /// Settings (TOML)
+    /// Settings and options (TOML) [default: flowaudit.toml in the working folder, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Also write a state: what was counted, to merge it or to report on it again without the logs
@@ -243,7 +282,7 @@ const CAPTURE_STATUS: &str = "Exit status: 0 done; 2 could not do the job; 3 don
 #[derive(Debug, Args)]
 pub struct Capture {
     /// Folder in which a new one is made, named by the time
-    #[arg(long, value_name = "FOLDER", required_unless_present_any = ["print_commands", "print_policy"])]
+    #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Profile of the command; several for several accounts
     #[arg(long, value_name = "NAME")]

@@ -2,7 +2,7 @@
 //! was blocked and why, and what stands open too wide.
 //!
 //! ```text
-//! arguments ─▶ cli ─▶ config
+//! arguments, FLOWAUDIT_*, flowaudit.toml ─▶ config::layers ─▶ cli ─▶ config
 //!
 //! log files ─▶ ingest ─▶ Flow ─▶ tally::counter ─▶ Tally ─┐  one per worker (pipeline)
 //!                                   │    ▲                │

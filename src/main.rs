@@ -1,16 +1,18 @@
 //! The command: parses arguments, calls the library, prints, and answers with an exit status.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 mod output;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use console::Term;
 use flowaudit::cli::{
-    Analyze, Cli, Color, Command, Format, Generate, Replay, ReplayFailOn, ReportFormat, ReportOptions,
-    SnapshotCommand, Target,
+    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Replay, ReplayFailOn, ReportFormat,
+    ReportOptions, SnapshotCommand, Target,
 };
+use flowaudit::config::layers::{self, Layered, Surroundings};
 use flowaudit::error::Error;
 use flowaudit::findings::Severity;
 use flowaudit::followup::baseline::Baseline;
@@ -23,8 +25,8 @@ use flowaudit::rules::load::lines;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
-    analyze, capture, cli, conclude, followup, generate, pipeline, remediation, render, replay, snapshot,
-    time,
+    analyze, capture, cli, conclude, config, followup, generate, pipeline, remediation, render, replay,
+    snapshot, time,
 };
 use output::{Commands, Folder, Output};
 
@@ -38,8 +40,31 @@ enum Status {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match &cli.command {
+    let status = parsed().and_then(|cli| run(&cli)).unwrap_or_else(|error| {
+        complain(&format!("error: {error}"));
+        Status::CouldNot
+    });
+    ExitCode::from(status as u8)
+}
+
+/// The command line, with what variables and the configuration file add to it.
+fn parsed() -> Result<Cli, Error> {
+    let variable = |name: &str| std::env::var_os(name);
+    let around = Surroundings { variable: &variable, folder: Path::new(".") };
+    let Layered { arguments, added } = layers::layered(std::env::args_os().collect(), &around)?;
+    Ok(Cli::try_parse_from(arguments).unwrap_or_else(|error| {
+        // What was not typed is hard to find otherwise.
+        if error.use_stderr() {
+            for (option, source) in added {
+                complain(&format!("{option} comes from {source}"));
+            }
+        }
+        error.exit()
+    }))
+}
+
+fn run(cli: &Cli) -> Result<Status, Error> {
+    match &cli.command {
         // The report is written on the same threads as it is made.
         Command::Analyze(arguments) => {
             pipeline::with_threads(arguments.input.threads, || run_analyze(arguments))
@@ -56,12 +81,53 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => run_diff(arguments),
         Command::Snapshot(arguments) => pipeline::with_threads(0, || run_snapshot(&arguments.command)),
         Command::Generate(arguments) => run_generate(arguments),
-    };
-    let status = result.unwrap_or_else(|error| {
-        complain(&format!("error: {error}"));
-        Status::CouldNot
-    });
-    ExitCode::from(status as u8)
+        Command::Config(arguments) => run_config(&arguments.command),
+        Command::Completions { shell } => {
+            let out = Output::open(None)?;
+            out.write(|writer| {
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut Cli::command(), "flowaudit", &mut script);
+                writer.write_all(&script)
+            })?;
+            Ok(Status::Done)
+        }
+        Command::Man { command, out } => run_man(command, out.as_deref()),
+    }
+}
+
+fn run_config(command: &ConfigCommand) -> Result<Status, Error> {
+    let ConfigCommand::Show { config, answer } = command;
+    let out = Output::open(answer.output.as_deref())?;
+    let variable = |name: &str| std::env::var_os(name);
+    let around = Surroundings { variable: &variable, folder: Path::new(".") };
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let shown = config::show::show(config.clone(), names, &around)?;
+    out.write(|writer| match answer.format {
+        Format::Json => write_json(&shown, writer),
+        Format::Text => config::show::render(&shown, writer),
+    })?;
+    Ok(Status::Done)
+}
+
+fn run_man(words: &[String], folder: Option<&Path>) -> Result<Status, Error> {
+    let mut root = Cli::command();
+    root.build();
+    if let Some(folder) = folder {
+        let unwritable = |source| Error::Write { path: folder.display().to_string(), source };
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        clap_mangen::generate_to(root, folder).map_err(unwritable)?;
+        return Ok(Status::Done);
+    }
+    let mut command = &root;
+    for word in words {
+        command = command.find_subcommand(word).ok_or_else(|| {
+            let known: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            Error::Usage(format!("man: no command {word}; expected {}", known.join(", ")))
+        })?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    Output::open(None)?.write(|mut writer| page.render(&mut writer))?;
+    Ok(Status::Done)
 }
 
 fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
@@ -344,6 +410,9 @@ fn run_capture(arguments: &cli::Capture) -> Result<Status, Error> {
     if arguments.print_commands {
         out.write(|writer| writer.write_all(capture::commands(&options).as_bytes()))?;
         return Ok(Status::Done);
+    }
+    if arguments.out.is_none() {
+        return Err(Error::Usage("snapshot capture: expected --out FOLDER, found none".to_owned()));
     }
     let captured = capture::capture(&options)?;
     for (account, region, missing) in captured.manifest.missing() {

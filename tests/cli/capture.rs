@@ -130,7 +130,7 @@ fn what_cannot_be_captured_is_said_with_the_remedy() {
     fixture.write("bin/none", "");
     let cases = [
         (&["--out", "snaps"][..], "aws: not found in the PATH; capture drives the command-line program"),
-        (&[][..], "--out <FOLDER>"),
+        (&[][..], "expected --out FOLDER, found none"),
         (&["--out", "snaps", "--regoin", "x"], "--region"),
     ];
     for (arguments, words) in cases {

@@ -16,6 +16,7 @@ mod errors;
 mod evidence;
 mod fixture;
 mod inputs;
+mod layers;
 mod managed;
 mod reasons;
 mod regressions;

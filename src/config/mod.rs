@@ -1,4 +1,7 @@
-//! Settings from the command line and the configuration file; the command line wins.
+//! Settings from the command line, the environment and the configuration file; the command line wins.
+
+pub mod layers;
+pub mod show;
 
 use std::path::Path;
 
@@ -21,9 +24,9 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// `flowaudit.toml`.
+/// The part of a configuration file that says more than options can; its other keys are options ([`layers`]).
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 struct File {
     port_profile: Option<String>,
     review_period: Option<String>,
