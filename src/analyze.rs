@@ -74,7 +74,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let known = keeper.as_mut().and_then(|keeper| keeper.known.as_mut()).map(|state| &mut state.ledger);
     let kept = if keeps_state(arguments) { Kept::State } else { Kept::Report };
     let show = if arguments.report.quiet { Show::Never } else { Show::OnTerminal };
-    let by = By { terms: &terms, timeline: &timeline, proposed: None, show };
+    let by = By { terms: &terms, timeline: &timeline, proposed: None, sought: None, show };
     let mut ledger = reading::read(&arguments.input, by, news, known, kept)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);

@@ -19,6 +19,7 @@
 //!   [`attribution::naive`], is the oracle of the fast path.
 //! - [`tally`] is what records add up to: integers, minima, maxima and bounded sets, independent of order.
 //! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
+//! - [`investigation`] looks into records one by one: who spoke with whom, in order of time.
 //! - [`remediation`] writes the commands that a reviewer may run.
 //! - [`followup`] compares with what was found before, or accepted.
 //! - [`snapshot`] answers what documents say of the rules, without any log; [`capture`] makes such documents.
@@ -40,6 +41,7 @@ pub mod flow;
 pub mod followup;
 pub mod generate;
 pub mod ingest;
+pub mod investigation;
 pub mod ledger;
 pub mod pipeline;
 pub mod progress;

@@ -9,8 +9,8 @@ mod output;
 use clap::{CommandFactory, Parser};
 use console::Term;
 use flowaudit::cli::{
-    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Replay, ReplayFailOn, ReportFormat,
-    ReportOptions, SnapshotCommand, Target,
+    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Investigate, Replay, ReplayFailOn,
+    ReportFormat, ReportOptions, SnapshotCommand, Target,
 };
 use flowaudit::config::layers::{self, Layered, Surroundings};
 use flowaudit::error::Error;
@@ -25,8 +25,8 @@ use flowaudit::rules::load::lines;
 use flowaudit::rules::timeline::Placement;
 use flowaudit::snapshot::diff::Diff;
 use flowaudit::{
-    analyze, capture, cli, conclude, config, followup, generate, pipeline, remediation, render, replay,
-    snapshot, time,
+    analyze, capture, cli, conclude, config, followup, generate, investigation, pipeline, remediation,
+    render, replay, snapshot, time,
 };
 use output::{Commands, Folder, Output};
 
@@ -71,6 +71,9 @@ fn run(cli: &Cli) -> Result<Status, Error> {
         }
         Command::Replay(arguments) => {
             pipeline::with_threads(arguments.input.threads, || run_replay(arguments))
+        }
+        Command::Investigate(arguments) => {
+            pipeline::with_threads(arguments.input.threads, || run_investigate(arguments))
         }
         Command::Merge(arguments) => write_report(&arguments.report, || {
             conclude::states(&arguments.states, arguments.save_state.as_deref())
@@ -294,6 +297,25 @@ fn run_replay(arguments: &Replay) -> Result<Status, Error> {
         Some(ReplayFailOn::Blocked) => blocked,
         Some(ReplayFailOn::Changed) => blocked || report.newly_opened.records > 0,
     };
+    Ok(status(&report.coverage, found))
+}
+
+fn run_investigate(arguments: &Investigate) -> Result<Status, Error> {
+    let out = Output::open(arguments.output.as_deref())?;
+    let report = investigation::investigate(arguments)?;
+    if !arguments.quiet {
+        for failure in &report.coverage.files.failures {
+            complain(&format!("warning: {}: {}", failure.file, failure.error));
+        }
+    }
+    let place =
+        Place { attended: arguments.output.is_none(), color: arguments.color, limit: arguments.limit };
+    out.write(|writer| match arguments.format {
+        Format::Json => write_json(&report, writer),
+        Format::Text => render::text::investigation::render(&report, page(place), writer),
+    })?;
+    let level = arguments.fail_on.map(Severity::from);
+    let found = level.is_some_and(|level| report.findings.iter().any(|finding| finding.severity >= level));
     Ok(status(&report.coverage, found))
 }
 

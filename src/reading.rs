@@ -18,6 +18,7 @@ use crate::tally::changes::Proposed;
 use crate::tally::counter::{Brief, Progress, Services};
 use crate::tally::coverage::{Deliveries, InterfaceTally};
 use crate::tally::flow_logs::FlowLogs;
+use crate::tally::inquiry::{Asking, Sought};
 use crate::tally::selection::{self, Selection};
 use crate::tally::watch::PortWatch;
 use crate::time::Window;
@@ -40,6 +41,8 @@ pub(crate) struct By<'a> {
     pub(crate) timeline: &'a Timeline,
     /// The same with the rules that a proposal has in place of theirs.
     pub(crate) proposed: Option<&'a Timeline>,
+    /// Which records are looked into one by one.
+    pub(crate) sought: Option<&'a Sought>,
     /// Whether the progress is shown.
     pub(crate) show: Show,
 }
@@ -74,6 +77,7 @@ pub(crate) fn read(
     let proposed_index = by.proposed.map(Index::build);
     let proposed = by.proposed.zip(proposed_index.as_ref());
     let proposed = proposed.map(|(timeline, index)| Proposed::of(timeline, index, by.timeline));
+    let asking = by.sought.map(|sought| Asking::of(sought, timeline, &index));
     let watch = PortWatch::new(terms.settings.profile.services())?;
     let progress = Progress::default();
     let total = sources.iter().map(|source| source.bytes).sum();
@@ -90,6 +94,7 @@ pub(crate) fn read(
             services,
             progress: &progress,
             proposed: proposed.as_ref(),
+            asking: asking.as_ref(),
         };
         Ok(pipeline::run(&sources, pick, &of_source, &options, &brief))
     };

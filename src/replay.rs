@@ -70,7 +70,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let identities = found.sources.iter().map(|_| None).collect();
     let news = News { sources: found.sources, identities };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-    let by = By { terms: &terms, timeline: &now, proposed: Some(&proposed), show };
+    let by = By { terms: &terms, timeline: &now, proposed: Some(&proposed), sought: None, show };
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     refuse_nothing(input, (met, all), &ledger, None)?;

@@ -38,6 +38,7 @@ fn tally(timeline: &Timeline, flows: &[OwnedFlow], workers: usize, deal: impl Fn
         services: Services::WhereNeeded,
         progress: &progress,
         proposed: None,
+        asking: None,
     };
     let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();
     for (at, flow) in flows.iter().enumerate() {

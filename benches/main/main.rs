@@ -144,6 +144,7 @@ fn attribute(criterion: &mut Criterion, account: &Account) {
         services: Services::WhereNeeded,
         progress: &progress,
         proposed: None,
+        asking: None,
     };
     let mut kept = Kept::default();
     read_all(&account.path("flows.log"), &mut kept);

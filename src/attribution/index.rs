@@ -278,6 +278,11 @@ impl Index {
         since.max(self.states[state].classes_since)
     }
 
+    /// The groups that an interface has in a state.
+    pub(crate) fn group_ids(&self, state: usize, number: InterfaceNumber) -> &[String] {
+        &self.placed(state, number).interface.group_ids
+    }
+
     /// Whether the state itself has the interface.
     pub fn origin(&self, state: usize, number: InterfaceNumber) -> Origin {
         self.placed(state, number).origin

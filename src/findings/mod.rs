@@ -98,11 +98,13 @@ pub enum FindingKind {
     SnapshotDrift,
     /// What the logs or snapshots do not show.
     CoverageGap,
+    /// Something that an investigation should look into.
+    Investigation,
 }
 
 impl FindingKind {
     /// All, as reports order them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OverBroad,
         Self::UnusedRule,
         Self::RedundantRule,
@@ -116,6 +118,7 @@ impl FindingKind {
         Self::ManagedInterfaceInbound,
         Self::SnapshotDrift,
         Self::CoverageGap,
+        Self::Investigation,
     ];
 
     /// In one sentence.
@@ -134,12 +137,13 @@ impl FindingKind {
             Self::ManagedInterfaceInbound => "An inbound rule on interfaces of a service that needs none.",
             Self::SnapshotDrift => "Traffic was let through that no known rule explains.",
             Self::CoverageGap => "The logs or the snapshots do not show everything.",
+            Self::Investigation => "Traffic that an investigation should look into.",
         }
     }
 
     /// Whether it is about traffic that came, rather than about a rule as it is written.
     pub fn is_of_traffic(self) -> bool {
-        matches!(self, Self::BlockedAttempts | Self::Scan | Self::BlockedByNetworkAcl)
+        matches!(self, Self::BlockedAttempts | Self::Scan | Self::BlockedByNetworkAcl | Self::Investigation)
     }
 
     /// As reports write it.
@@ -158,6 +162,7 @@ impl FindingKind {
             Self::ManagedInterfaceInbound => "managed_interface_inbound",
             Self::SnapshotDrift => "snapshot_drift",
             Self::CoverageGap => "coverage_gap",
+            Self::Investigation => "investigation",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod blocked;
 pub(crate) mod doubts;
 pub(crate) mod figures;
+pub mod investigation;
 mod openings;
 mod removal;
 pub mod replay;

@@ -145,7 +145,7 @@ fn findings(
     Found { findings, removal_set, narrower }
 }
 
-pub(super) fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
+pub(crate) fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage {
     let tally = run.tally;
     let counts = &tally.records;
     let snapshots = run.documents.iter().map(|document| SnapshotFile {

@@ -12,7 +12,7 @@ use crate::tally::usage::RuleUse;
 use crate::tally::{Tally, fraction};
 use crate::time;
 
-pub(super) fn text(time: Option<i64>) -> Option<String> {
+pub(crate) fn text(time: Option<i64>) -> Option<String> {
     time.map(time::format)
 }
 

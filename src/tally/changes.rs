@@ -10,8 +10,9 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 use super::peers::{MOST_PEERS, PeerTable};
+use super::roles::{Roles, Told};
 use super::unordered;
-use super::waiting::{Ports, Waiting};
+use super::waiting::Waiting;
 use crate::attribution::index::{Index, InterfaceNumber};
 use crate::attribution::judge::Role;
 use crate::attribution::sets::{SetId, SetTable};
@@ -99,6 +100,17 @@ pub struct WaitingChange {
     pub sets: (SetId, SetId),
     /// Rules that each reading loses, where it would find none.
     pub lost: (Option<SetId>, Option<SetId>),
+}
+
+impl WaitingChange {
+    fn told(&self) -> Told {
+        Told {
+            interface: self.interface,
+            protocol: self.protocol,
+            direction: self.direction,
+            sets: self.sets,
+        }
+    }
 }
 
 /// Records of a row.
@@ -270,7 +282,7 @@ impl Changes {
         let rows = std::mem::take(&mut self.waiting);
         let exact = rows.rung == 0;
         for ((key, local, remote), row) in unordered(rows.rows) {
-            let role = if exact { told.role(&key, (local, remote)) } else { Role::Undecided };
+            let role = if exact { told.role(&key.told(), (local, remote)) } else { Role::Undecided };
             let (forward, reply) = key.lost;
             let (local_port, remote_port) = match key.direction {
                 Direction::Ingress => (local, remote),
@@ -304,46 +316,4 @@ impl Changes {
 fn both(sets: &mut SetTable, one: SetId, other: SetId) -> SetId {
     let rules: BTreeSet<RuleIndex> = sets.rules(one).iter().chain(sets.rules(other)).copied().collect();
     sets.restore(&rules.into_iter().collect::<Vec<_>>())
-}
-
-/// What tells the role of records that waited.
-type Told = (u32, u8, Direction, (SetId, SetId));
-
-/// The roles of records that waited.
-#[derive(Default)]
-struct Roles {
-    exact: HashMap<(Told, u16, u16), Role>,
-    /// With the ports of either end.
-    ranges: HashMap<Told, Vec<(Ports, Ports, Role)>>,
-}
-
-impl Roles {
-    fn of(waiting: &Waiting) -> Self {
-        let mut roles = Self { exact: HashMap::new(), ranges: HashMap::new() };
-        waiting.settle(|row, role, _| {
-            let key = &row.key;
-            let told = (key.interface, key.protocol, key.direction, (key.forward, key.reply));
-            match (row.local.single(), row.remote.single()) {
-                (Some(local), Some(remote)) if row.bounds.1 == 0 => {
-                    roles.exact.insert((told, local, remote), role);
-                }
-                _ => roles.ranges.entry(told).or_default().push((row.local, row.remote, role)),
-            }
-        });
-        roles
-    }
-
-    /// Where several ranges hold the ports and say different things, nothing is told.
-    fn role(&self, key: &WaitingChange, (local, remote): (u16, u16)) -> Role {
-        let told = (key.interface, key.protocol, key.direction, key.sets);
-        if let Some(role) = self.exact.get(&(told, local, remote)) {
-            return *role;
-        }
-        let within = |ports: Ports, port: u16| ports.from <= port && port <= ports.to;
-        let ranges = self.ranges.get(&told).into_iter().flatten();
-        let mut roles =
-            ranges.filter(|(a, b, _)| within(*a, local) && within(*b, remote)).map(|(.., role)| *role);
-        let first = roles.next().unwrap_or(Role::Undecided);
-        if roles.all(|role| role == first) { first } else { Role::Undecided }
-    }
 }

@@ -5,6 +5,7 @@
 
 mod alone;
 mod by_situation;
+mod inquire;
 mod replay;
 mod today;
 
@@ -17,6 +18,7 @@ use super::changes::Proposed;
 use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
 use super::hours::RecentHours;
+use super::inquiry::Asking;
 use super::selection::Selection;
 use super::tracks::Recent;
 use super::watch::{Exposure, PortWatch};
@@ -52,6 +54,8 @@ pub struct Brief<'a> {
     pub progress: &'a Progress,
     /// What the records are held against besides.
     pub proposed: Option<&'a Proposed<'a>>,
+    /// Which records are looked into one by one.
+    pub asking: Option<&'a Asking<'a>>,
 }
 
 /// Where the ports that decided records show as services are counted.

@@ -17,7 +17,9 @@ pub mod coverage;
 pub mod credit;
 pub mod flow_logs;
 pub mod hours;
+pub mod inquiry;
 pub mod peers;
+mod roles;
 pub mod scope;
 pub mod selection;
 pub mod tracks;
@@ -35,6 +37,7 @@ use blocked::Blocked;
 use changes::Changes;
 use coverage::{Faults, InterfaceTally, RecordCounts, Slots};
 use credit::{Credit, Span};
+use inquiry::Inquiry;
 use tracks::Tracks;
 use waiting::Waiting;
 use watch::Exposure;
@@ -184,6 +187,8 @@ pub struct Tally {
     pub tracks: Tracks,
     /// What a proposed rule set would change.
     pub changes: Changes,
+    /// What an investigation asked for.
+    pub inquiry: Inquiry,
 }
 
 impl Tally {
@@ -211,6 +216,7 @@ impl Tally {
         self.waiting.merge(other.waiting, &slots, &sets);
         self.tracks.merge(other.tracks, &sets);
         self.changes.merge(other.changes, &slots, &sets);
+        self.inquiry.merge(other.inquiry, &slots, &sets);
         for (rule, records) in unordered(other.near) {
             *self.near.entry(rule).or_default() += records;
         }

@@ -263,6 +263,7 @@ impl Tally {
     pub fn settle(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         self.changes.settle(&waiting, &mut self.sets);
+        self.inquiry.settle(&waiting);
         waiting.settle(|row, role, basis| {
             self.outcomes.add_basis(basis, row.credit.records);
             self.usage.entry(usage_key(&row.key, role)).or_default().merge(&row.credit);

@@ -59,6 +59,7 @@ fn tally(Ready { proposal, now, then }: &Ready<'_>, flows: &[OwnedFlow], workers
         services: Services::WhereNeeded,
         progress: &progress,
         proposed: Some(&proposed),
+        asking: None,
     };
     let mut counters: Vec<Counter<'_>> = (0..workers).map(|_| Counter::new(&brief)).collect();
     for (at, flow) in flows.iter().enumerate() {

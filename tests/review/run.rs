@@ -36,6 +36,7 @@ pub(crate) fn tally(timeline: &Timeline, flows: &[OwnedFlow]) -> Tally {
         services: Services::WhereNeeded,
         progress: &progress,
         proposed: None,
+        asking: None,
     };
     let mut counter = Counter::new(&brief);
     for flow in flows {

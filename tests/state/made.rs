@@ -72,6 +72,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         services,
         progress: &progress,
         proposed: None,
+        asking: None,
     };
     let mut logs: Vec<&Log> = logs.iter().collect();
     logs.sort_by_key(|log| &log.name);

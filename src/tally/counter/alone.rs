@@ -66,6 +66,7 @@ impl Counter<'_> {
         if self.replay.is_some() {
             self.replay_alone(slot, &judgement, flow, traffic);
         }
+        self.inquire(slot, &judgement, flow, traffic);
         if let Verdict::Refused(cause) = judgement.verdict {
             let (direction, protocol) = (judgement.direction, traffic.protocol);
             let key = BlockedKey { interface: slot, direction, protocol, cause };

@@ -132,6 +132,9 @@ impl Counter<'_> {
         if self.replay.is_some() {
             self.replay_together(records, &situated);
         }
+        if let Some(asking) = self.brief.asking {
+            self.inquire_together(asking, records, &situated);
+        }
     }
 
     /// Holds records against the proposal too, as far as they have a situation.
@@ -170,7 +173,7 @@ impl Counter<'_> {
     }
 
     /// What was found of a situation; None: its records are judged one by one.
-    fn judged(&self, situation: Situation, number: InterfaceNumber) -> Option<replay::Now> {
+    pub(super) fn judged(&self, situation: Situation, number: InterfaceNumber) -> Option<replay::Now> {
         let place = self.place(situation)?;
         Some(match self.known[place as usize].1 {
             Known::Credit { kind, .. } => {

@@ -1,0 +1,182 @@
+//! Pieces of connections → conversations: both ways of a connection put together, with who opened it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::attribution::judge::Role;
+use crate::attribution::sets::{SetId, SetTable};
+use crate::attribution::{Basis, Cause};
+use crate::flow::{Direction, Seconds};
+use crate::rules::RuleIndex;
+use crate::tally::inquiry::{Connection, Ending, Inquiry, Piece};
+
+/// A connection that is silent for longer than this (seconds) is another conversation when it goes on.
+pub const IDLE: Seconds = 600;
+
+/// Which end opened a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opener {
+    /// The far side.
+    Peer,
+    /// The interface.
+    Interface,
+}
+
+/// A conversation.
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    /// The connection.
+    pub connection: Connection,
+    /// Who opened it; None: nothing tells.
+    pub opened_by: Option<Opener>,
+    /// Its records.
+    pub piece: Piece,
+}
+
+impl Conversation {
+    /// When it began; None: no record has a time.
+    pub fn first(&self) -> Option<Seconds> {
+        self.piece.span().first()
+    }
+
+    /// When it ended.
+    pub fn last(&self) -> Option<Seconds> {
+        self.piece.span().last()
+    }
+
+    /// Records that were let through.
+    pub fn accepted(&self) -> u64 {
+        self.piece.records() - self.piece.rejected
+    }
+
+    /// Whether the target let the source in. What an interface of ours lets out may still be refused at the other end, so that
+    /// there something has to come back.
+    pub fn is_let_in(&self) -> bool {
+        let back = match self.opened_by {
+            Some(Opener::Interface) => self.piece.ingress.records,
+            _ => 1,
+        };
+        self.accepted() > 0 && back > 0
+    }
+
+    /// Who opened it, to whom, at which port there. None where nothing tells.
+    pub fn attempt(&self) -> Option<Attempt> {
+        let Connection { address, local_port, peer, peer_port, .. } = self.connection;
+        Some(match self.opened_by? {
+            Opener::Peer => Attempt { source: peer, target: address, port: local_port },
+            Opener::Interface => Attempt { source: address, target: peer, port: peer_port },
+        })
+    }
+
+    /// Rules that let some of it through, or may have.
+    pub fn rules(&self, sets: &SetTable) -> BTreeSet<RuleIndex> {
+        let of = |ending: &Ending| match ending {
+            Ending::Admitted(admitted, _) => [admitted.forward, admitted.reply],
+            Ending::Waiting(_, forward, reply) => [*forward, *reply],
+            _ => [SetId::EMPTY; 2],
+        };
+        self.piece.endings.keys().flat_map(of).flat_map(|set| sets.rules(set).iter().copied()).collect()
+    }
+
+    /// Why some of it was refused.
+    pub fn causes(&self) -> BTreeSet<Cause> {
+        let of = |ending: &Ending| match ending {
+            Ending::Refused(_, cause) => Some(*cause),
+            _ => None,
+        };
+        self.piece.endings.keys().filter_map(of).collect()
+    }
+
+    /// What told the roles of what was let through.
+    pub fn bases(&self) -> BTreeSet<Basis> {
+        let of = |ending: &Ending| match ending {
+            Ending::Admitted(_, basis) => *basis,
+            _ => None,
+        };
+        self.piece.endings.keys().filter_map(of).collect()
+    }
+}
+
+/// Who opened a conversation, and where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    /// Who.
+    pub source: IpAddr,
+    /// To whom.
+    pub target: IpAddr,
+    /// The target's port.
+    pub port: u16,
+}
+
+/// The conversations of the records asked for, by time.
+pub fn conversations(inquiry: &Inquiry) -> Vec<Conversation> {
+    let mut pieces: BTreeMap<&Connection, Vec<&Piece>> = BTreeMap::new();
+    for (connection, piece) in inquiry.pieces() {
+        pieces.entry(connection).or_default().push(piece);
+    }
+    let mut conversations = Vec::new();
+    for (connection, mut pieces) in pieces {
+        let times = |piece: &Piece| (piece.span().first(), piece.span().last());
+        pieces.sort_by_key(|piece| times(piece));
+        let mut open: Option<Piece> = None;
+        for piece in pieces {
+            match &mut open {
+                Some(last) if goes_on(last, piece) => last.merge(piece),
+                _ => conversations.extend(open.replace(piece.clone()).map(|piece| of(*connection, piece))),
+            }
+        }
+        conversations.extend(open.map(|piece| of(*connection, piece)));
+    }
+    conversations
+        .sort_by(|a, b| (a.first(), &a.connection, a.last()).cmp(&(b.first(), &b.connection, b.last())));
+    conversations
+}
+
+fn goes_on(last: &Piece, next: &Piece) -> bool {
+    match (last.span().last(), next.span().first()) {
+        (Some(last), Some(next)) => next.saturating_sub(last) <= IDLE,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn of(connection: Connection, piece: Piece) -> Conversation {
+    let opened_by = opener(&piece);
+    Conversation { connection, opened_by, piece }
+}
+
+/// The end that most records show as the one that opened it.
+fn opener(piece: &Piece) -> Option<Opener> {
+    let (mut peer, mut own) = (0, 0);
+    for (ending, records) in &piece.endings {
+        let sender = match ending {
+            Ending::Admitted(admitted, _) => match (admitted.direction, admitted.role) {
+                (Some(Direction::Ingress), Role::Forward) | (Some(Direction::Egress), Role::Reply) => {
+                    Some(Opener::Peer)
+                }
+                (Some(Direction::Egress), Role::Forward) | (Some(Direction::Ingress), Role::Reply) => {
+                    Some(Opener::Interface)
+                }
+                _ => None,
+            },
+            // What is refused late, or may be a reply, says nothing of who began.
+            Ending::Refused(_, Cause::LatePacket | Cause::BlockedReply | Cause::LateReplyOrScan) => None,
+            Ending::Refused(Some(Direction::Ingress), _) => Some(Opener::Peer),
+            Ending::Refused(Some(Direction::Egress), _) => Some(Opener::Interface),
+            _ => None,
+        };
+        match sender {
+            Some(Opener::Peer) => peer += records,
+            Some(Opener::Interface) => own += records,
+            None => {}
+        }
+    }
+    match peer.cmp(&own) {
+        std::cmp::Ordering::Greater => Some(Opener::Peer),
+        std::cmp::Ordering::Less => Some(Opener::Interface),
+        std::cmp::Ordering::Equal => None,
+    }
+}

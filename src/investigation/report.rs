@@ -1,0 +1,157 @@
+//! An investigation as a value: what `investigate --format json` writes, key by key.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::conversations::{Conversation, Opener, conversations};
+use super::patterns::{Thresholds, patterns};
+use super::summary::{Summary, summary};
+use crate::attribution::Basis;
+use crate::findings::Finding;
+use crate::findings::attachment::Attachments;
+use crate::flow::{Action, protocol_name};
+use crate::report::build::{Run, coverage};
+use crate::report::rows::text;
+use crate::report::{Coverage, Generator, Window};
+use crate::tally::inquiry::Sought;
+
+/// The whole answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Investigation {
+    /// `1`.
+    pub schema_version: &'static str,
+    /// Who wrote it.
+    pub generator: Generator,
+    /// Of all traffic records read.
+    pub window: Window,
+    /// What was asked for.
+    pub sought: Question,
+    /// Over all records asked for.
+    pub summary: Summary,
+    /// What conversations show together, worst first.
+    pub findings: Vec<Finding>,
+    /// In order of time.
+    pub conversations: Vec<ConversationRow>,
+    /// From this time on conversations are not kept, for there are too many: ask for less. Null: all there are.
+    pub conversations_until: Option<String>,
+    /// What was read, and what was not.
+    pub coverage: Coverage,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Question {
+    /// Addresses of either end.
+    pub addresses: Vec<String>,
+    /// Interfaces.
+    pub interfaces: Vec<String>,
+    /// Groups of the interface.
+    pub groups: Vec<String>,
+    /// Ports of either end, first and last.
+    pub ports: Vec<[u16; 2]>,
+    /// `accept` or `reject`.
+    pub action: Option<&'static str>,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConversationRow {
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+    /// From first to last.
+    pub duration_seconds: Option<i64>,
+    /// Interface id.
+    pub interface_id: String,
+    /// Name or number.
+    pub protocol: String,
+    /// The interface's address.
+    pub address: String,
+    /// Its port.
+    pub local_port: u16,
+    /// The far side.
+    pub peer: String,
+    /// Its port.
+    pub peer_port: u16,
+    /// `peer` or `interface`; null where nothing tells.
+    pub opened_by: Option<Opener>,
+    /// Records let through.
+    pub accepted: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// To the interface.
+    pub packets_in: u64,
+    /// To the interface.
+    pub bytes_in: u64,
+    /// From the interface.
+    pub packets_out: u64,
+    /// From the interface.
+    pub bytes_out: u64,
+    /// TCP flags of all its records, put together.
+    pub tcp_flags: u8,
+    /// What told who opened it.
+    pub basis: BTreeSet<Basis>,
+    /// Rules that let it through, or may have.
+    pub rules: Vec<String>,
+    /// Why it was refused.
+    pub causes: Vec<&'static str>,
+}
+
+/// Makes the answer.
+pub fn report(run: &Run<'_>, sought: &Sought, thresholds: Thresholds) -> Investigation {
+    let conversations = conversations(&run.tally.inquiry);
+    let attachments = Attachments::of(run.timeline, run.tally);
+    Investigation {
+        schema_version: "1",
+        generator: Generator::OURS,
+        window: Window::of(run.tally.window),
+        sought: question(sought),
+        summary: summary(run, sought, &conversations),
+        findings: patterns(&conversations, thresholds),
+        conversations: conversations.iter().map(|conversation| row(run, conversation)).collect(),
+        conversations_until: text(run.tally.inquiry.cut()),
+        coverage: coverage(run, &attachments),
+    }
+}
+
+fn question(sought: &Sought) -> Question {
+    Question {
+        addresses: sought.addresses.iter().map(ToString::to_string).collect(),
+        interfaces: sought.interfaces.clone(),
+        groups: sought.groups.clone(),
+        ports: sought.ports.iter().map(|ports| [*ports.start(), *ports.end()]).collect(),
+        action: sought.action.map(|action| match action {
+            Action::Accept => "accept",
+            Action::Reject => "reject",
+        }),
+    }
+}
+
+fn row(run: &Run<'_>, it: &Conversation) -> ConversationRow {
+    let connection = &it.connection;
+    let (first, last) = (it.first(), it.last());
+    ConversationRow {
+        first_seen: text(first),
+        last_seen: text(last),
+        duration_seconds: first.zip(last).map(|(first, last)| last.saturating_sub(first)),
+        interface_id: run.tally.slots.name(connection.interface),
+        protocol: protocol_name(connection.protocol),
+        address: connection.address.to_string(),
+        local_port: connection.local_port,
+        peer: connection.peer.to_string(),
+        peer_port: connection.peer_port,
+        opened_by: it.opened_by,
+        accepted: it.accepted(),
+        rejected: it.piece.rejected,
+        packets_in: it.piece.ingress.packets,
+        bytes_in: it.piece.ingress.bytes,
+        packets_out: it.piece.egress.packets,
+        bytes_out: it.piece.egress.bytes,
+        tcp_flags: it.piece.tcp_flags,
+        basis: it.bases(),
+        rules: it.rules(&run.tally.sets).iter().map(|rule| run.timeline.rules[rule.index()].key()).collect(),
+        causes: it.causes().iter().map(|cause| cause.as_str()).collect(),
+    }
+}

@@ -1,0 +1,73 @@
+//! How records that are asked for ended.
+
+use super::Connection;
+use crate::attribution::judge::Role;
+use crate::attribution::sets::SetId;
+use crate::attribution::{Basis, Cause, Drift};
+use crate::flow::Direction;
+use crate::tally::roles::{Roles, Told};
+
+/// What ACCEPTs were let through by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Admitted {
+    /// Which way they went.
+    pub direction: Option<Direction>,
+    /// Which end sent them.
+    pub role: Role,
+    /// Rules of the forward reading, where it is in question.
+    pub forward: SetId,
+    /// Rules of the reply reading.
+    pub reply: SetId,
+}
+
+/// How records ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// Let through by rules; None: a neighbouring snapshot explains it.
+    Admitted(Admitted, Option<Basis>),
+    /// The whole input tells the role.
+    Waiting(Direction, SetId, SetId),
+    /// Let through, and no rule explains it.
+    Unexplained(Drift),
+    /// Let through, and nothing is known of the interface, its groups or the direction.
+    Unknown,
+    /// Refused, on its way in or out.
+    Refused(Option<Direction>, Cause),
+}
+
+pub(super) fn renumbered(ending: Ending, sets: &[SetId]) -> Ending {
+    let set = |id: SetId| sets[id.0 as usize];
+    match ending {
+        Ending::Admitted(admitted, basis) => {
+            let (forward, reply) = (set(admitted.forward), set(admitted.reply));
+            Ending::Admitted(Admitted { forward, reply, ..admitted }, basis)
+        }
+        Ending::Waiting(direction, forward, reply) => Ending::Waiting(direction, set(forward), set(reply)),
+        other => other,
+    }
+}
+
+pub(super) fn settled(ending: Ending, connection: &Connection, roles: &Roles) -> Ending {
+    let Ending::Waiting(direction, forward, reply) = ending else { return ending };
+    let told = Told {
+        interface: connection.interface,
+        protocol: connection.protocol,
+        direction,
+        sets: (forward, reply),
+    };
+    admitted(ending, roles.role(&told, (connection.local_port, connection.peer_port)))
+}
+
+/// What waited, in this role; anything else as it is.
+pub(super) fn admitted(ending: Ending, role: Role) -> Ending {
+    let Ending::Waiting(direction, forward, reply) = ending else { return ending };
+    let keep = |set, kept: bool| if kept { set } else { SetId::EMPTY };
+    let admitted = Admitted {
+        direction: Some(direction),
+        role,
+        forward: keep(forward, role != Role::Reply),
+        reply: keep(reply, role != Role::Forward),
+    };
+    let basis = if role == Role::Undecided { Basis::Ambiguous } else { Basis::KnownService };
+    Ending::Admitted(admitted, Some(basis))
+}

@@ -1,0 +1,344 @@
+//! What an investigation asks for: which records, and what is kept of them.
+//!
+//! ```text
+//! record ─▶ Sought: is it asked for? ─▶ Inquiry ─┬▶ sums: accepted, refused, each way, by peer, by rules, by cause
+//!                                                └▶ pieces: one per connection and ten minutes, in order of time
+//! ```
+//!
+//! Memory is bounded by what is shown. Pieces are kept from the first on, as many as there is room for: what comes later is in
+//! the sums alone, and the time from which on it is so is told. That time depends on the set of records alone, for pieces
+//! of a part of the records are never more.
+
+mod ending;
+mod peer;
+mod sought;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use ipnet::IpNet;
+
+use super::bounds::{Sum, Tables};
+use super::credit::{Credit, Span};
+use super::roles::Roles;
+use super::unordered;
+use super::waiting::Waiting;
+use crate::attribution::judge::{Judgement, Role, Verdict};
+use crate::attribution::sets::SetId;
+use crate::flow::{Action, Direction, Flow, Seconds, Traffic};
+pub use ending::{Admitted, Ending};
+use ending::{admitted, renumbered, settled};
+pub use peer::PeerSum;
+use peer::{PEERS, PeerKey};
+pub use sought::{Asking, Sought};
+
+/// Seconds of a piece: no record lasts longer.
+const PIECE: Seconds = 600;
+
+/// So many pieces are kept: twenty megabytes or so.
+pub const MOST_PIECES: usize = 65_536;
+
+/// One connection, as the interface sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Connection {
+    /// Interface slot.
+    pub interface: u32,
+    /// IANA number.
+    pub protocol: u8,
+    /// The interface's address in its packets.
+    pub address: IpAddr,
+    /// The interface's port.
+    pub local_port: u16,
+    /// The far side.
+    pub peer: IpAddr,
+    /// Its port.
+    pub peer_port: u16,
+}
+
+/// What is kept of one connection in ten minutes.
+#[derive(Debug, Clone, Default)]
+pub struct Piece {
+    /// What came in.
+    pub ingress: Credit,
+    /// What went out.
+    pub egress: Credit,
+    /// What crossed in a way that is not known.
+    pub unknown: Credit,
+    /// REJECTs among all these.
+    pub rejected: u64,
+    /// TCP flags of all records.
+    pub tcp_flags: u8,
+    /// How its records ended.
+    pub endings: BTreeMap<Ending, u64>,
+}
+
+impl Piece {
+    fn way(&mut self, direction: Option<Direction>) -> &mut Credit {
+        match direction {
+            Some(Direction::Ingress) => &mut self.ingress,
+            Some(Direction::Egress) => &mut self.egress,
+            None => &mut self.unknown,
+        }
+    }
+
+    /// When.
+    pub fn span(&self) -> Span {
+        let mut span = self.ingress.span;
+        span.merge(self.egress.span);
+        span.merge(self.unknown.span);
+        span
+    }
+
+    /// Records of all ways.
+    pub fn records(&self) -> u64 {
+        self.ingress.records + self.egress.records + self.unknown.records
+    }
+
+    /// Takes in another piece.
+    pub fn merge(&mut self, other: &Self) {
+        self.ingress.merge(&other.ingress);
+        self.egress.merge(&other.egress);
+        self.unknown.merge(&other.unknown);
+        self.rejected += other.rejected;
+        self.tcp_flags |= other.tcp_flags;
+        for (ending, records) in &other.endings {
+            *self.endings.entry(*ending).or_default() += records;
+        }
+    }
+}
+
+/// What is kept of the records asked for.
+#[derive(Debug, Clone)]
+pub struct Inquiry {
+    /// Records.
+    pub records: Sums,
+    /// How they ended.
+    pub endings: HashMap<Ending, u64>,
+    peers: Tables<PeerKey, PeerSum>,
+    /// By the number of ten minutes since 1970; None: records without a time.
+    pieces: BTreeMap<Option<i64>, HashMap<Connection, Piece>>,
+    kept: usize,
+    /// Pieces from here on are not kept.
+    cut: Option<i64>,
+    most: usize,
+}
+
+/// Sums over all records asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Let through.
+    pub accepted: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// What came in.
+    pub ingress: Credit,
+    /// What went out.
+    pub egress: Credit,
+    /// What crossed in a way that is not known.
+    pub unknown: Credit,
+}
+
+impl Default for Inquiry {
+    fn default() -> Self {
+        Self::within(MOST_PIECES)
+    }
+}
+
+/// A record that is asked for, judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'r> {
+    pub(super) interface: u32,
+    pub(super) judgement: &'r Judgement,
+    pub(super) flow: &'r Flow<'r>,
+    pub(super) traffic: &'r Traffic,
+}
+
+impl Asked<'_> {
+    fn connection(&self) -> Connection {
+        let Traffic { protocol, srcport, dstport, .. } = *self.traffic;
+        let source = self.traffic.pkt_srcaddr.unwrap_or(self.traffic.srcaddr);
+        let destination = self.traffic.pkt_dstaddr.unwrap_or(self.traffic.dstaddr);
+        let (address, local_port, peer, peer_port) = match self.judgement.direction {
+            Some(Direction::Egress) => (source, srcport, destination, dstport),
+            _ => (destination, dstport, source, srcport),
+        };
+        let peer = if self.judgement.direction.is_some() { self.judgement.peer } else { peer };
+        Connection { interface: self.interface, protocol, address, local_port, peer, peer_port }
+    }
+
+    fn ending(&self) -> Ending {
+        let direction = self.judgement.direction;
+        let admitted = |role, forward, reply| Admitted { direction, role, forward, reply };
+        match self.judgement.verdict {
+            Verdict::Decided { role: Role::Reply, set, basis } => {
+                Ending::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
+            }
+            Verdict::Decided { role, set, basis } => {
+                Ending::Admitted(admitted(role, set, SetId::EMPTY), Some(basis))
+            }
+            Verdict::Undecided { forward, reply, basis } => {
+                Ending::Admitted(admitted(Role::Undecided, forward, reply), basis)
+            }
+            Verdict::Waiting { forward, reply } => {
+                // Only records with a direction wait.
+                Ending::Waiting(direction.unwrap_or(Direction::Ingress), forward, reply)
+            }
+            Verdict::Unexplained(drift) => Ending::Unexplained(drift),
+            Verdict::Refused(cause) => Ending::Refused(direction, cause),
+            Verdict::UnknownInterface
+            | Verdict::NoGroup
+            | Verdict::UnknownDirection
+            | Verdict::UnknownGroup => Ending::Unknown,
+        }
+    }
+}
+
+impl Inquiry {
+    /// Nothing yet, and at most so many pieces.
+    pub fn within(most: usize) -> Self {
+        Self {
+            records: Sums::default(),
+            endings: HashMap::new(),
+            peers: Tables::new(PEERS),
+            pieces: BTreeMap::new(),
+            kept: 0,
+            cut: None,
+            most,
+        }
+    }
+
+    /// Takes in a record.
+    pub(super) fn add(&mut self, asked: &Asked<'_>) {
+        let Asked { judgement, flow, traffic, .. } = *asked;
+        let (connection, ending) = (asked.connection(), asked.ending());
+        let way = match judgement.direction {
+            Some(Direction::Ingress) => &mut self.records.ingress,
+            Some(Direction::Egress) => &mut self.records.egress,
+            None => &mut self.records.unknown,
+        };
+        way.add(flow, traffic);
+        let rejected = u64::from(traffic.action == Action::Reject);
+        self.records.rejected += rejected;
+        self.records.accepted += 1 - rejected;
+        *self.endings.entry(ending).or_default() += 1;
+        let mut sum = PeerSum { accepted: 1 - rejected, rejected, ..PeerSum::default() };
+        sum.span.add(flow);
+        match judgement.direction {
+            Some(Direction::Egress) => sum.bytes_out = traffic.bytes,
+            _ => sum.bytes_in = traffic.bytes,
+        }
+        self.peers.add(0, |rung| PeerKey::of(connection.peer, rung), |peer| peer.merge(&sum));
+
+        let at = flow.start.map(|start| start.div_euclid(PIECE));
+        if self.is_cut(at) {
+            return;
+        }
+        let pieces = self.pieces.entry(at).or_default();
+        let before = pieces.len();
+        let piece = pieces.entry(connection).or_default();
+        piece.way(judgement.direction).add(flow, traffic);
+        piece.rejected += rejected;
+        piece.tcp_flags |= traffic.tcp_flags.unwrap_or(0);
+        *piece.endings.entry(ending).or_default() += 1;
+        self.kept += pieces.len() - before;
+        self.fit();
+    }
+
+    fn is_cut(&self, at: Option<i64>) -> bool {
+        // Records without a time come first: they are missing when even they were too many.
+        self.cut.is_some_and(|cut| at.map_or(cut == i64::MIN, |at| at >= cut))
+    }
+
+    /// Lets go of the last ten minutes while there are too many pieces.
+    fn fit(&mut self) {
+        while self.kept > self.most
+            && let Some((at, pieces)) = self.pieces.pop_last()
+        {
+            self.kept -= pieces.len();
+            self.cut = Some(at.unwrap_or(i64::MIN));
+        }
+    }
+
+    /// Takes in what another worker was asked; `slots` and `sets` say what its numbers are here.
+    pub(super) fn merge(&mut self, other: Self, slots: &[u32], sets: &[SetId]) {
+        let Self { records, endings, peers, pieces, cut, .. } = other;
+        self.records.accepted += records.accepted;
+        self.records.rejected += records.rejected;
+        self.records.ingress.merge(&records.ingress);
+        self.records.egress.merge(&records.egress);
+        self.records.unknown.merge(&records.unknown);
+        for (ending, count) in unordered(endings) {
+            *self.endings.entry(renumbered(ending, sets)).or_default() += count;
+        }
+        self.peers.merge(peers, Some, |key| key);
+        self.cut = match (self.cut, cut) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        for (at, theirs) in pieces {
+            let ours = self.pieces.entry(at).or_default();
+            let before = ours.len();
+            for (connection, mut piece) in unordered(theirs) {
+                let endings = std::mem::take(&mut piece.endings);
+                piece.endings =
+                    endings.into_iter().map(|(ending, count)| (renumbered(ending, sets), count)).collect();
+                let interface = slots[connection.interface as usize];
+                ours.entry(Connection { interface, ..connection }).or_default().merge(&piece);
+            }
+            self.kept += ours.len() - before;
+        }
+        while let Some((at, _)) = self.pieces.last_key_value()
+            && self.is_cut(*at)
+            && let Some((_, pieces)) = self.pieces.pop_last()
+        {
+            self.kept -= pieces.len();
+        }
+        self.fit();
+    }
+
+    /// Decides what waited. Beyond the pieces the ports are not known, so what waited there stays undecided.
+    pub(super) fn settle(&mut self, waiting: &Waiting) {
+        let waits = |ending: &Ending| matches!(ending, Ending::Waiting(..));
+        if !self.endings.keys().any(waits) {
+            return;
+        }
+        let roles = Roles::of(waiting);
+        for (connection, piece) in self.pieces.values_mut().flatten() {
+            for (ending, count) in std::mem::take(&mut piece.endings) {
+                let settled = settled(ending, connection, &roles);
+                *piece.endings.entry(settled).or_default() += count;
+                if settled != ending {
+                    *self.endings.entry(settled).or_default() += count;
+                    if let Some(left) = self.endings.get_mut(&ending) {
+                        *left -= count;
+                    }
+                }
+            }
+        }
+        for (ending, count) in unordered(std::mem::take(&mut self.endings)).filter(|(_, count)| *count > 0) {
+            *self.endings.entry(admitted(ending, Role::Undecided)).or_default() += count;
+        }
+    }
+
+    /// Every piece with its connection, in no order.
+    pub fn pieces(&self) -> impl Iterator<Item = (&Connection, &Piece)> {
+        self.pieces.values().flatten()
+    }
+
+    /// From this time on there are no pieces. None: all there are.
+    pub fn cut(&self) -> Option<Seconds> {
+        self.cut.map(|cut| cut.saturating_mul(PIECE))
+    }
+
+    /// Every peer, or the prefix that it was widened to, in no order.
+    pub fn peers(&self) -> impl Iterator<Item = (IpNet, &PeerSum)> {
+        self.peers.iter().flat_map(|(_, table)| {
+            let rung = table.rung();
+            table.iter().map(move |(peer, sum)| (peer.net(rung), sum))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

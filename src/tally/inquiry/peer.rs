@@ -1,0 +1,73 @@
+//! Peers of the records asked for, as addresses, or as prefixes where there are too many.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use crate::tally::bounds::{Bound, Key, Sum};
+use crate::tally::credit::Span;
+
+/// So many peers are told apart before they become prefixes.
+pub(super) const PEERS: Bound = Bound { each: &[4096, 1024, 256, 64, 16, 4, 1], together: 4096 };
+
+/// Records of a peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeerSum {
+    /// Let through.
+    pub accepted: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Bytes to the interface.
+    pub bytes_in: u64,
+    /// Bytes to the peer.
+    pub bytes_out: u64,
+    /// When.
+    pub span: Span,
+}
+
+impl Sum for PeerSum {
+    fn merge(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
+        self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
+        self.span.merge(other.span);
+    }
+}
+
+/// A peer, or the first address of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PeerKey(IpAddr);
+
+/// Prefix lengths by rung, IPv4 and IPv6.
+const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
+
+impl PeerKey {
+    pub(super) fn of(peer: IpAddr, rung: u8) -> Self {
+        let (v4, v6) = LADDER[usize::from(rung).min(LADDER.len() - 1)];
+        Self(match peer {
+            IpAddr::V4(peer) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(v4)).unwrap_or(0);
+                Ipv4Addr::from(u32::from(peer) & mask).into()
+            }
+            IpAddr::V6(peer) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(v6)).unwrap_or(0);
+                Ipv6Addr::from(u128::from(peer) & mask).into()
+            }
+        })
+    }
+
+    pub(super) fn net(self, rung: u8) -> IpNet {
+        let (v4, v6) = LADDER[usize::from(rung).min(LADDER.len() - 1)];
+        IpNet::new(self.0, if self.0.is_ipv4() { v4 } else { v6 }).unwrap_or(self.0.into())
+    }
+}
+
+impl Key for PeerKey {
+    #[expect(clippy::cast_possible_truncation, reason = "there are a few")]
+    const HIGHEST: u8 = LADDER.len() as u8 - 1;
+
+    fn climb(self, rung: u8) -> Self {
+        Self::of(self.0, rung + 1)
+    }
+}
