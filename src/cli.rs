@@ -166,6 +166,9 @@ pub struct Investigate {
     /// Records that were let through, or refused
     #[arg(long, value_enum, value_name = "WHAT")]
     pub action: Option<ActionFilter>,
+    /// One hop further: who else spoke with those in contact, afterwards, on the same port (reads the logs twice)
+    #[arg(long)]
+    pub follow: bool,
     /// A source that tries so many ports of one target scans it
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub scan_ports: u64,

@@ -51,6 +51,20 @@ fn the_readme_shows_what_its_command_for_alibaba_cloud_prints() {
     assert!(printed.starts_with(shown), "{printed}");
 }
 
+#[test]
+fn the_readme_shows_what_an_investigation_prints() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = &readme[readme.find("### An incident").unwrap()..];
+    let command = block_after(section, "that somebody reported").trim();
+    let arguments = command.strip_prefix("flowaudit ").unwrap().split(' ');
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_flowaudit")).args(arguments).current_dir(root()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let shown = &section[section.find("```text").unwrap()..];
+    assert_eq!(printed, block_after(shown, "```text"));
+}
+
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {

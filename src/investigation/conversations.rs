@@ -78,7 +78,13 @@ impl Conversation {
             Ending::Waiting(_, forward, reply) => [*forward, *reply],
             _ => [SetId::EMPTY; 2],
         };
-        self.piece.endings.keys().flat_map(of).flat_map(|set| sets.rules(set).iter().copied()).collect()
+        self.piece
+            .endings
+            .iter()
+            .map(|(ending, _)| ending)
+            .flat_map(of)
+            .flat_map(|set| sets.rules(set).iter().copied())
+            .collect()
     }
 
     /// Why some of it was refused.
@@ -87,7 +93,7 @@ impl Conversation {
             Ending::Refused(_, cause) => Some(*cause),
             _ => None,
         };
-        self.piece.endings.keys().filter_map(of).collect()
+        self.piece.endings.iter().map(|(ending, _)| ending).filter_map(of).collect()
     }
 
     /// What told the roles of what was let through.
@@ -96,7 +102,7 @@ impl Conversation {
             Ending::Admitted(_, basis) => *basis,
             _ => None,
         };
-        self.piece.endings.keys().filter_map(of).collect()
+        self.piece.endings.iter().map(|(ending, _)| ending).filter_map(of).collect()
     }
 }
 
@@ -151,7 +157,7 @@ fn of(connection: Connection, piece: Piece) -> Conversation {
 /// The end that most records show as the one that opened it.
 fn opener(piece: &Piece) -> Option<Opener> {
     let (mut peer, mut own) = (0, 0);
-    for (ending, records) in &piece.endings {
+    for (ending, records) in piece.endings.iter() {
         let sender = match ending {
             Ending::Admitted(admitted, _) => match (admitted.direction, admitted.role) {
                 (Some(Direction::Ingress), Role::Forward) | (Some(Direction::Egress), Role::Reply) => {

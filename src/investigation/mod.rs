@@ -3,15 +3,18 @@
 //! ```text
 //! records asked for ─▶ tally::inquiry ─┬▶ summary: who it is, with whom, how much, by which rules
 //!                                      ├▶ conversations: both ways of a connection, who opened it, how long
-//!                                      └▶ patterns: scans, sweeps, refused and then let in, transfers, beacons
+//!                                      ├▶ patterns: scans, sweeps, refused and then let in, transfers, beacons
+//!                                      └▶ follow: one hop further, by reading once more
 //! ```
 
 pub(crate) mod bytes;
 pub mod conversations;
+pub mod follow;
 pub mod patterns;
 pub mod report;
 pub mod summary;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -28,12 +31,23 @@ use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
-use crate::rules::load;
+use crate::report::build::Run;
+use crate::rules::load::{self, DocumentNote};
+use crate::rules::timeline::Timeline;
 use crate::state::rolling::News;
 use crate::state::{Snapshots, Terms};
 use crate::tally::inquiry::Sought;
+use follow::Known;
 use patterns::Thresholds;
 use report::Investigation;
+
+/// What a question is asked of.
+struct Asked<'a> {
+    arguments: &'a Investigate,
+    terms: Terms,
+    documents: BTreeSet<DocumentNote>,
+    timeline: Timeline,
+}
 
 /// Investigates, on the threads of the pool it is called in.
 ///
@@ -44,6 +58,11 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     let sought = sought(arguments)?;
     require_logs(input, "investigate")?;
     require_snapshots(input)?;
+    if arguments.follow && input.logs.iter().any(|log| log == "-") {
+        return Err(Error::Usage(
+            "--follow reads the logs twice, which standard input cannot be: give files or folders".to_owned(),
+        ));
+    }
     let terms = Terms {
         settings: config::default_settings(),
         since: input.since,
@@ -54,27 +73,48 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     let snapshots = Snapshots::of(load::load(&input.snapshot)?);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();
-    let timeline = snapshots.into_timeline();
-    let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
-    let files = documents.iter().filter(|document| document.left_aside.is_none());
-    let own = files.map(|document| Path::new(&document.file)).chain(arguments.output.as_deref());
-    let met = found.sources.len();
-    leave_out(&mut found.sources, own);
-    let all = found.sources.len();
-    let identities = found.sources.iter().map(|_| None).collect();
-    let news = News { sources: found.sources, identities };
-    let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-    let by = By { terms: &terms, timeline: &timeline, proposed: None, sought: Some(&sought), show };
-    let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
-    ledger.failures.extend(found.failures.into_iter().map(failure));
-    refuse_nothing(input, (met, all), &ledger, None)?;
+    let asked = Asked { arguments, terms, documents, timeline: snapshots.into_timeline() };
     let thresholds = Thresholds {
         scan_ports: arguments.scan_ports,
         sweep_targets: arguments.sweep_targets,
         large_transfer: arguments.large_transfer,
         beacon_times: arguments.beacon_times,
     };
-    conclude_with(&timeline, &documents, ledger, &terms, |run| report::report(run, &sought, thresholds))
+    let (mut report, contacts, known) = asked.look(&sought, |run| {
+        let conversations = conversations::conversations(&run.tally.inquiry);
+        let known: BTreeSet<Known> = conversations.iter().map(Known::of).collect();
+        let report = report::report(run, &sought, &conversations, thresholds);
+        (report, follow::contacts(&conversations), known)
+    })?;
+    if arguments.follow && !contacts.is_empty() {
+        let further = follow::question(&contacts);
+        report.followed = Some(asked.look(&further, |run| follow::followed(run, &contacts, &known))?);
+    } else if arguments.follow {
+        report.followed = Some(Vec::new());
+    }
+    Ok(report)
+}
+
+impl Asked<'_> {
+    /// Reads the logs with a question, and makes something of the answer.
+    fn look<T>(&self, sought: &Sought, make: impl FnOnce(&Run<'_>) -> T) -> Result<T, Error> {
+        let Self { arguments, terms, documents, timeline } = self;
+        let input = &arguments.input;
+        let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+        let files = documents.iter().filter(|document| document.left_aside.is_none());
+        let own = files.map(|document| Path::new(&document.file)).chain(arguments.output.as_deref());
+        let met = found.sources.len();
+        leave_out(&mut found.sources, own);
+        let all = found.sources.len();
+        let identities = found.sources.iter().map(|_| None).collect();
+        let news = News { sources: found.sources, identities };
+        let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
+        let by = By { terms, timeline, proposed: None, sought: Some(sought), show };
+        let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
+        ledger.failures.extend(found.failures.into_iter().map(failure));
+        refuse_nothing(input, (met, all), &ledger, None)?;
+        conclude_with(timeline, documents, ledger, terms, make)
+    }
 }
 
 fn sought(arguments: &Investigate) -> Result<Sought, Error> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::conversations::{Conversation, Opener, conversations};
+use super::conversations::{Conversation, Opener};
+use super::follow::Followed;
 use super::patterns::{Thresholds, patterns};
 use super::summary::{Summary, summary};
 use crate::attribution::Basis;
@@ -35,6 +36,8 @@ pub struct Investigation {
     pub conversations: Vec<ConversationRow>,
     /// From this time on conversations are not kept, for there are too many: ask for less. Null: all there are.
     pub conversations_until: Option<String>,
+    /// Who else spoke with those in contact, afterwards, on the same port (`--follow`). Null: not asked for.
+    pub followed: Option<Vec<Followed>>,
     /// What was read, and what was not.
     pub coverage: Coverage,
 }
@@ -100,18 +103,23 @@ pub struct ConversationRow {
 }
 
 /// Makes the answer.
-pub fn report(run: &Run<'_>, sought: &Sought, thresholds: Thresholds) -> Investigation {
-    let conversations = conversations(&run.tally.inquiry);
+pub fn report(
+    run: &Run<'_>,
+    sought: &Sought,
+    conversations: &[Conversation],
+    thresholds: Thresholds,
+) -> Investigation {
     let attachments = Attachments::of(run.timeline, run.tally);
     Investigation {
         schema_version: "1",
         generator: Generator::OURS,
         window: Window::of(run.tally.window),
         sought: question(sought),
-        summary: summary(run, sought, &conversations),
-        findings: patterns(&conversations, thresholds),
+        summary: summary(run, sought, conversations),
+        findings: patterns(conversations, thresholds),
         conversations: conversations.iter().map(|conversation| row(run, conversation)).collect(),
         conversations_until: text(run.tally.inquiry.cut()),
+        followed: None,
         coverage: coverage(run, &attachments),
     }
 }
@@ -129,7 +137,7 @@ fn question(sought: &Sought) -> Question {
     }
 }
 
-fn row(run: &Run<'_>, it: &Conversation) -> ConversationRow {
+pub(super) fn row(run: &Run<'_>, it: &Conversation) -> ConversationRow {
     let connection = &it.connection;
     let (first, last) = (it.first(), it.last());
     ConversationRow {

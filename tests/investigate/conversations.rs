@@ -159,3 +159,35 @@ fn nothing_in_a_name_reaches_the_terminal() {
     let text = String::from_utf8(run.stdout.clone()).unwrap();
     assert!(text.contains("red") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
 }
+
+#[test]
+fn one_hop_further_is_who_else_spoke_with_those_in_contact() {
+    let fixture = fixture(&[
+        // Before the contact.
+        at(0, "eni-w 10.0.0.30 10.0.0.6 40000 22 6 ACCEPT"),
+        // The contact: the stranger comes to eni-a, and from there to eni-w.
+        at(5, "eni-a 10.0.0.9 10.0.0.5 40001 443 6 ACCEPT"),
+        at(10, "eni-a 10.0.0.5 10.0.0.6 40002 22 6 ACCEPT"),
+        at(10, "eni-a 10.0.0.6 10.0.0.5 22 40002 6 ACCEPT"),
+        at(10, "eni-w 10.0.0.5 10.0.0.6 40002 22 6 ACCEPT"),
+        // Afterwards: from there on, and to another port.
+        at(20, "eni-w 10.0.0.6 10.0.0.77 40003 22 6 ACCEPT"),
+        at(21, "eni-w 10.0.0.31 10.0.0.6 40004 22 6 ACCEPT"),
+        at(22, "eni-w 10.0.0.6 10.0.0.77 40005 8080 6 ACCEPT"),
+    ]);
+    let answer = ask(&fixture, &["--address", "10.0.0.5", "--follow"]);
+    let followed = answer["followed"].as_array().unwrap();
+    assert_eq!(followed.len(), 1, "{followed:?}");
+    assert_eq!((&followed[0]["peer"], &followed[0]["port"]), (&"10.0.0.6".into(), &22.into()));
+    assert_eq!(followed[0]["since"], "2026-01-01T00:10:00Z");
+    assert_eq!(
+        lines(&followed[0]),
+        [
+            "2026-01-01T00:20:00Z eni-w interface 10.0.0.6:40003 > 10.0.0.77:22 1/0",
+            "2026-01-01T00:21:00Z eni-w peer 10.0.0.31:40004 > 10.0.0.6:22 1/0",
+        ]
+    );
+    assert_eq!(ask(&fixture, &["--address", "10.0.0.5"])["followed"], serde_json::Value::Null);
+    let run = fixture.run(&["investigate", "-", "--snapshot", "snap", "--port", "22", "--follow"]);
+    assert!(run.status == Some(2) && run.stderr.contains("--follow reads the logs twice"), "{}", run.stderr);
+}

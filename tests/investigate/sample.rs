@@ -41,4 +41,11 @@ fn a_scan_a_login_a_hop_and_the_data_on_its_way_out() {
 
     let server = ask(&[&["--address", "10.20.12.27"], &window[..]].concat());
     assert!(titles(&server).contains(&"10.20.12.27 sent 3.8 GB to 203.0.113.200"), "{:?}", titles(&server));
+
+    // The hop shows from the intruder's address too, one step further.
+    let further = ask(&["--address", "198.51.100.77", "--action", "accept", "--follow"]);
+    assert_eq!(further["followed"], serde_json::json!([]));
+    let further =
+        ask(&[&["--interface", bastion, "--address", "198.51.100.77", "--follow"], &window[..]].concat());
+    assert_eq!(further["followed"], serde_json::json!([]));
 }

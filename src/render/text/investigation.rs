@@ -21,7 +21,18 @@ pub fn render(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Re
     peers(report, page, out)?;
     services(report, page, out)?;
     rules(report, page, out)?;
-    conversations(report, page, out)
+    page.heading(out, "In order of time")?;
+    conversations(&report.conversations, page, out)?;
+    if let Some(until) = &report.conversations_until {
+        writeln!(out)?;
+        let text = format!(
+            "What began after {} is in the sums above, and not in this list, for there is too much of it: ask for less, or \
+             from then on with --since.",
+            second(until)
+        );
+        page.paragraph(out, &text)?;
+    }
+    followed(report, page, out)
 }
 
 fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -232,8 +243,21 @@ fn rules(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<
     table.write(out, page.width, page.limit)
 }
 
-fn conversations(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    page.heading(out, "In order of time")?;
+/// Who else spoke with those in contact.
+fn followed(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let Some(followed) = &report.followed else { return Ok(()) };
+    if followed.is_empty() {
+        page.heading(out, "One hop further")?;
+        return page.paragraph(out, "Nobody else spoke with those in contact on the same ports afterwards.");
+    }
+    for it in followed.iter().take(page.limit) {
+        page.heading(out, &format!("One hop further: {} on {}/{}", it.peer, it.protocol, it.port))?;
+        conversations(&it.conversations, page, out)?;
+    }
+    Ok(())
+}
+
+fn conversations(rows: &[ConversationRow], page: Page, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&[
         Column::Fixed("BEGAN"),
         Column::Number("SECONDS"),
@@ -243,7 +267,7 @@ fn conversations(report: &Investigation, page: Page, out: &mut dyn Write) -> io:
         Column::Number("OUT"),
         Column::Flexible("LET THROUGH BY"),
     ]);
-    for row in &report.conversations {
+    for row in rows {
         let (from, to) = ends(row);
         let refused = format!("refused: {}", row.causes.join(", "));
         let rules: Vec<String> = row.rules.iter().map(|key| turned(key)).collect();
@@ -262,17 +286,7 @@ fn conversations(report: &Investigation, page: Page, out: &mut dyn Write) -> io:
             terminal(&by).into_owned(),
         ]);
     }
-    table.write(out, page.width, page.limit)?;
-    if let Some(until) = &report.conversations_until {
-        writeln!(out)?;
-        let text = format!(
-            "What began after {} is in the sums above, and not in this list, for there is too much of it: ask for less, or \
-             from then on with --since.",
-            second(until)
-        );
-        page.paragraph(out, &text)?;
-    }
-    Ok(())
+    table.write(out, page.width, page.limit)
 }
 
 /// Who opened it, and whom, at which port; as the records lie where nothing tells.

@@ -35,6 +35,39 @@ pub enum Ending {
     Refused(Option<Direction>, Cause),
 }
 
+/// How many records ended in which way, ascending. Nearly all pieces have one way or two, so that a list is small and fast.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endings(Vec<(Ending, u64)>);
+
+impl Endings {
+    /// Adds to a count.
+    pub(super) fn add(&mut self, ending: Ending, records: u64) {
+        match self.0.binary_search_by(|(known, _)| known.cmp(&ending)) {
+            Ok(at) => self.0[at].1 += records,
+            Err(at) => {
+                if self.0.is_empty() {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(at, (ending, records));
+            }
+        }
+    }
+
+    /// The same with other endings in place of these.
+    pub(super) fn with(self, other: impl Fn(Ending) -> Ending) -> Self {
+        let mut all = Self::default();
+        for (ending, records) in self.0 {
+            all.add(other(ending), records);
+        }
+        all
+    }
+
+    /// Every ending with its records.
+    pub fn iter(&self) -> impl Iterator<Item = (&Ending, u64)> {
+        self.0.iter().map(|(ending, records)| (ending, *records))
+    }
+}
+
 pub(super) fn renumbered(ending: Ending, sets: &[SetId]) -> Ending {
     let set = |id: SetId| sets[id.0 as usize];
     match ending {

@@ -24,10 +24,10 @@ use super::credit::{Credit, Span};
 use super::roles::Roles;
 use super::unordered;
 use super::waiting::Waiting;
-use crate::attribution::judge::{Judgement, Role, Verdict};
+use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
 use crate::flow::{Action, Direction, Flow, Seconds, Traffic};
-pub use ending::{Admitted, Ending};
+pub use ending::{Admitted, Ending, Endings};
 use ending::{admitted, renumbered, settled};
 pub use peer::PeerSum;
 use peer::{PEERS, PeerKey};
@@ -40,7 +40,7 @@ const PIECE: Seconds = 600;
 pub const MOST_PIECES: usize = 65_536;
 
 /// One connection, as the interface sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection {
     /// Interface slot.
     pub interface: u32,
@@ -54,6 +54,25 @@ pub struct Connection {
     pub peer: IpAddr,
     /// Its port.
     pub peer_port: u16,
+}
+
+/// Two words instead of six fields, where both ends are IPv4.
+impl std::hash::Hash for Connection {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let small = u64::from(self.interface) << 8 | u64::from(self.protocol);
+        let ports = u64::from(self.local_port) << 16 | u64::from(self.peer_port);
+        match (self.address, self.peer) {
+            (IpAddr::V4(address), IpAddr::V4(peer)) => {
+                state.write_u64(u64::from(u32::from(address)) << 32 | u64::from(u32::from(peer)));
+                state.write_u64(ports << 32 ^ small);
+            }
+            (address, peer) => {
+                address.hash(state);
+                peer.hash(state);
+                state.write_u64(ports << 32 ^ small);
+            }
+        }
+    }
 }
 
 /// What is kept of one connection in ten minutes.
@@ -70,7 +89,7 @@ pub struct Piece {
     /// TCP flags of all records.
     pub tcp_flags: u8,
     /// How its records ended.
-    pub endings: BTreeMap<Ending, u64>,
+    pub endings: Endings,
 }
 
 impl Piece {
@@ -102,8 +121,8 @@ impl Piece {
         self.unknown.merge(&other.unknown);
         self.rejected += other.rejected;
         self.tcp_flags |= other.tcp_flags;
-        for (ending, records) in &other.endings {
-            *self.endings.entry(*ending).or_default() += records;
+        for (ending, records) in other.endings.iter() {
+            self.endings.add(*ending, records);
         }
     }
 }
@@ -149,7 +168,9 @@ impl Default for Inquiry {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'r> {
     pub(super) interface: u32,
-    pub(super) judgement: &'r Judgement,
+    pub(super) direction: Option<Direction>,
+    pub(super) peer: IpAddr,
+    pub(super) verdict: Verdict,
     pub(super) flow: &'r Flow<'r>,
     pub(super) traffic: &'r Traffic,
 }
@@ -159,18 +180,18 @@ impl Asked<'_> {
         let Traffic { protocol, srcport, dstport, .. } = *self.traffic;
         let source = self.traffic.pkt_srcaddr.unwrap_or(self.traffic.srcaddr);
         let destination = self.traffic.pkt_dstaddr.unwrap_or(self.traffic.dstaddr);
-        let (address, local_port, peer, peer_port) = match self.judgement.direction {
+        let (address, local_port, peer, peer_port) = match self.direction {
             Some(Direction::Egress) => (source, srcport, destination, dstport),
             _ => (destination, dstport, source, srcport),
         };
-        let peer = if self.judgement.direction.is_some() { self.judgement.peer } else { peer };
+        let peer = if self.direction.is_some() { self.peer } else { peer };
         Connection { interface: self.interface, protocol, address, local_port, peer, peer_port }
     }
 
     fn ending(&self) -> Ending {
-        let direction = self.judgement.direction;
+        let direction = self.direction;
         let admitted = |role, forward, reply| Admitted { direction, role, forward, reply };
-        match self.judgement.verdict {
+        match self.verdict {
             Verdict::Decided { role: Role::Reply, set, basis } => {
                 Ending::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
             }
@@ -210,9 +231,9 @@ impl Inquiry {
 
     /// Takes in a record.
     pub(super) fn add(&mut self, asked: &Asked<'_>) {
-        let Asked { judgement, flow, traffic, .. } = *asked;
+        let Asked { direction, flow, traffic, .. } = *asked;
         let (connection, ending) = (asked.connection(), asked.ending());
-        let way = match judgement.direction {
+        let way = match direction {
             Some(Direction::Ingress) => &mut self.records.ingress,
             Some(Direction::Egress) => &mut self.records.egress,
             None => &mut self.records.unknown,
@@ -224,7 +245,7 @@ impl Inquiry {
         *self.endings.entry(ending).or_default() += 1;
         let mut sum = PeerSum { accepted: 1 - rejected, rejected, ..PeerSum::default() };
         sum.span.add(flow);
-        match judgement.direction {
+        match direction {
             Some(Direction::Egress) => sum.bytes_out = traffic.bytes,
             _ => sum.bytes_in = traffic.bytes,
         }
@@ -237,10 +258,10 @@ impl Inquiry {
         let pieces = self.pieces.entry(at).or_default();
         let before = pieces.len();
         let piece = pieces.entry(connection).or_default();
-        piece.way(judgement.direction).add(flow, traffic);
+        piece.way(direction).add(flow, traffic);
         piece.rejected += rejected;
         piece.tcp_flags |= traffic.tcp_flags.unwrap_or(0);
-        *piece.endings.entry(ending).or_default() += 1;
+        piece.endings.add(ending, 1);
         self.kept += pieces.len() - before;
         self.fit();
     }
@@ -281,8 +302,7 @@ impl Inquiry {
             let before = ours.len();
             for (connection, mut piece) in unordered(theirs) {
                 let endings = std::mem::take(&mut piece.endings);
-                piece.endings =
-                    endings.into_iter().map(|(ending, count)| (renumbered(ending, sets), count)).collect();
+                piece.endings = endings.with(|ending| renumbered(ending, sets));
                 let interface = slots[connection.interface as usize];
                 ours.entry(Connection { interface, ..connection }).or_default().merge(&piece);
             }
@@ -305,16 +325,17 @@ impl Inquiry {
         }
         let roles = Roles::of(waiting);
         for (connection, piece) in self.pieces.values_mut().flatten() {
-            for (ending, count) in std::mem::take(&mut piece.endings) {
-                let settled = settled(ending, connection, &roles);
-                *piece.endings.entry(settled).or_default() += count;
-                if settled != ending {
+            for (ending, count) in piece.endings.iter() {
+                let settled = settled(*ending, connection, &roles);
+                if settled != *ending {
                     *self.endings.entry(settled).or_default() += count;
-                    if let Some(left) = self.endings.get_mut(&ending) {
+                    if let Some(left) = self.endings.get_mut(ending) {
                         *left -= count;
                     }
                 }
             }
+            let endings = std::mem::take(&mut piece.endings);
+            piece.endings = endings.with(|ending| settled(ending, connection, &roles));
         }
         for (ending, count) in unordered(std::mem::take(&mut self.endings)).filter(|(_, count)| *count > 0) {
             *self.endings.entry(admitted(ending, Role::Undecided)).or_default() += count;

@@ -36,8 +36,17 @@ impl Sum for PeerSum {
 }
 
 /// A peer, or the first address of its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PeerKey(IpAddr);
+
+impl std::hash::Hash for PeerKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        match self.0 {
+            IpAddr::V4(peer) => state.write_u64(u32::from(peer).into()),
+            IpAddr::V6(peer) => state.write_u128(peer.into()),
+        }
+    }
+}
 
 /// Prefix lengths by rung, IPv4 and IPv6.
 const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];

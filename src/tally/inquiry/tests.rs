@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::attribution::refusal::Denial;
 use crate::attribution::{Basis, Cause};
 use crate::flow::{Entry, PortFields, TCP};
 
@@ -33,17 +32,9 @@ fn add(inquiry: &mut Inquiry, (at, port, refused): Made) {
     let entry = Entry::Traffic(traffic);
     let flow = Flow { interface_id: b"eni", account_id: b"", vpc_id: b"", start, end: start, entry };
     let decided = Verdict::Decided { role: Role::Forward, set: SetId(1), basis: Basis::Rules };
-    let judgement = Judgement {
-        placement: None,
-        from_neighbour: false,
-        no_group: false,
-        direction: Some(Direction::Ingress),
-        peer,
-        verdict: if refused { Verdict::Refused(Cause::SecurityGroup) } else { decided },
-        denied: Denial::NONE,
-        explained_at: None,
-    };
-    inquiry.add(&Asked { interface: 0, judgement: &judgement, flow: &flow, traffic: &traffic });
+    let verdict = if refused { Verdict::Refused(Cause::SecurityGroup) } else { decided };
+    let direction = Some(Direction::Ingress);
+    inquiry.add(&Asked { interface: 0, direction, peer, verdict, flow: &flow, traffic: &traffic });
 }
 
 fn kept(inquiry: &Inquiry) -> Vec<String> {

@@ -1,0 +1,117 @@
+//! `--follow`: one hop further. Whoever was in contact with what was asked for: who else spoke with them, on the same port,
+//! afterwards? So does somebody move who goes from one machine to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use super::conversations::{Conversation, conversations};
+use super::report::{ConversationRow, row};
+use crate::flow::{Seconds, protocol_name};
+use crate::report::build::Run;
+use crate::report::rows::text;
+use crate::tally::inquiry::Sought;
+
+/// So many peers are followed: those in contact first.
+const MOST_FOLLOWED: usize = 50;
+
+/// A peer that was in contact, and on which port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Contact {
+    /// Since when.
+    since: Option<Seconds>,
+    peer: IpAddr,
+    protocol: u8,
+    /// The port of whoever was connected to.
+    port: u16,
+}
+
+/// Who else spoke with a peer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Followed {
+    /// The peer.
+    pub peer: String,
+    /// Name or number.
+    pub protocol: String,
+    /// The port on which it was in contact.
+    pub port: u16,
+    /// When it first was, RFC 3339.
+    pub since: Option<String>,
+    /// What came afterwards on this port, with anybody else.
+    pub conversations: Vec<ConversationRow>,
+}
+
+/// Whoever was let through, from either end, first those in contact first.
+pub(super) fn contacts(conversations: &[Conversation]) -> BTreeSet<Contact> {
+    let mut first: BTreeMap<(IpAddr, u8, u16), Option<Seconds>> = BTreeMap::new();
+    for it in conversations.iter().filter(|it| it.is_let_in()) {
+        let Some(attempt) = it.attempt() else { continue };
+        let key = (it.connection.peer, it.connection.protocol, attempt.port);
+        // Conversations come in order of time.
+        first.entry(key).or_insert(it.first());
+    }
+    let mut contacts: BTreeSet<Contact> = first
+        .into_iter()
+        .map(|((peer, protocol, port), since)| Contact { since, peer, protocol, port })
+        .collect();
+    while contacts.len() > MOST_FOLLOWED {
+        contacts.pop_last();
+    }
+    contacts
+}
+
+/// The question about the peers.
+pub(super) fn question(contacts: &BTreeSet<Contact>) -> Sought {
+    let peers: BTreeSet<IpNet> = contacts.iter().map(|contact| IpNet::from(contact.peer)).collect();
+    let ports: BTreeSet<u16> = contacts.iter().map(|contact| contact.port).collect();
+    Sought {
+        addresses: peers.into_iter().collect(),
+        ports: ports.into_iter().map(|port| port..=port).collect(),
+        ..Sought::default()
+    }
+}
+
+/// Who else spoke with them: conversations that the question itself did not ask for.
+pub(super) fn followed(
+    run: &Run<'_>,
+    contacts: &BTreeSet<Contact>,
+    known: &BTreeSet<Known>,
+) -> Vec<Followed> {
+    let all = conversations(&run.tally.inquiry);
+    let follow = |contact: &Contact| {
+        let with = |it: &&Conversation| {
+            let connection = &it.connection;
+            let is_of = connection.peer == contact.peer || connection.address == contact.peer;
+            let same = connection.protocol == contact.protocol
+                && it.attempt().is_some_and(|attempt| attempt.port == contact.port);
+            is_of && same && it.first() >= contact.since && !known.contains(&Known::of(it))
+        };
+        let conversations: Vec<ConversationRow> = all.iter().filter(with).map(|it| row(run, it)).collect();
+        (!conversations.is_empty()).then(|| Followed {
+            peer: contact.peer.to_string(),
+            protocol: protocol_name(contact.protocol),
+            port: contact.port,
+            since: text(contact.since),
+            conversations,
+        })
+    };
+    contacts.iter().filter_map(follow).collect()
+}
+
+/// The ends of a conversation that was asked for, whichever interface saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Known {
+    protocol: u8,
+    ends: [(IpAddr, u16); 2],
+}
+
+impl Known {
+    pub(super) fn of(it: &Conversation) -> Self {
+        let connection = &it.connection;
+        let mut ends = [(connection.address, connection.local_port), (connection.peer, connection.peer_port)];
+        ends.sort_unstable();
+        Self { protocol: connection.protocol, ends }
+    }
+}
