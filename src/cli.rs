@@ -99,9 +99,6 @@ pub struct Analyze {
     /// At most so many narrower rules are proposed in place of one that is wider than it was used [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=60))]
     pub max_rules_per_rule: Option<u64>,
-    /// Settings and options (TOML) [default: flowaudit.toml in the working folder, if it is there]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Also write a state: what was counted, to merge it or to report on it again without the logs
     #[arg(long, value_name = "FILE", conflicts_with = "state")]
     pub save_state: Option<PathBuf>,
@@ -181,6 +178,9 @@ pub struct Investigate {
     /// So many calls at the same interval are a beacon
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub beacon_times: u64,
+    /// Options (TOML) [default: flowaudit.toml in the working folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -230,6 +230,9 @@ pub struct Replay {
     /// line, `+ KEY` for a rule to put in; or a report with its removal set)
     #[arg(long, value_name = "PATH")]
     pub proposed: PathBuf,
+    /// Options (TOML) [default: flowaudit.toml in the working folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How to write the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -419,6 +422,9 @@ pub struct AnswerOptions {
 /// How a report is written.
 #[derive(Debug, Args)]
 pub struct ReportOptions {
+    /// Settings and options (TOML) [default: flowaudit.toml in the working folder, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How to write the report: text, json, html, markdown, csv=FOLDER, or its findings alone as sarif, ocsf, asff or ndjson;
     /// given several times, each with a place of its own
     #[arg(long, value_name = "FORMAT[=PATH]", value_parser = target)]

@@ -51,7 +51,10 @@ fn main() -> ExitCode {
 fn parsed() -> Result<Cli, Error> {
     let variable = |name: &str| std::env::var_os(name);
     let around = Surroundings { variable: &variable, folder: Path::new(".") };
-    let Layered { arguments, added } = layers::layered(std::env::args_os().collect(), &around)?;
+    let Layered { arguments, added, notice } = layers::layered(std::env::args_os().collect(), &around)?;
+    if let Some(notice) = notice {
+        complain(&notice);
+    }
     Ok(Cli::try_parse_from(arguments).unwrap_or_else(|error| {
         // What was not typed is hard to find otherwise.
         if error.use_stderr() {

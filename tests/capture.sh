@@ -147,12 +147,15 @@ more = json.load(open("more.json"))
 assert more["rules"]["removed"] == [] and more["rules"]["added"], more["rules"]
 
 lacking = manifest(f"partial/{os.listdir('partial')[0]}")["accounts"][0]["regions"][0]
-assert [(missing["action"], missing["reason"]) for missing in lacking["missing"]] == [("ec2:DescribeNetworkAcls", "denied")]
+missing = sorted((missing["action"], missing["reason"]) for missing in lacking["missing"])
+assert missing == [("ec2:DescribeNetworkAcls", "denied"), ("ec2:DescribeNetworkInterfaces", "failed")], missing
+asked = [file["command"] for file in lacking["files"]]
+assert not any("--include-managed-resources" in command for command in asked), asked
 assert any(file["file"] == "network-interfaces.json" for file in lacking["files"])
 warning = open("partial.err").read()
 assert "ec2:DescribeNetworkAcls" in warning and "not authorized" in warning, warning
 said = json.dumps(json.load(open("partial.json")))
-assert "which lacks 123456789012 eu-central-1 ec2:DescribeNetworkAcls" in said, said
+assert "which lacks 123456789012 eu-central-1 ec2:DescribeNetwork" in said, said
 
 # Credentials are nowhere.
 secrets = ["made-up-secret"] + [json.load(open("role.json"))["Credentials"][key] for key in ("SecretAccessKey", "SessionToken")]

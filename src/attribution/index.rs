@@ -357,7 +357,7 @@ impl Index {
     }
 
     /// Whether the address is a private address of any interface in any snapshot.
-    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
         self.own.contains(address)
     }
 }

@@ -25,6 +25,9 @@ const PARTS: [(&str, &str, &str, &str); 3] = [
     ("DescribePortRangeLists", "PortRangeListId", "DescribePortRangeListEntries", "Entries"),
 ];
 
+/// No account has so many pages of anything: tokens that lead round in a circle end.
+const MOST_PAGES: u64 = 2_000;
+
 const RULES: &str = "DescribeSecurityGroupAttribute";
 
 fn action(operation: &str) -> String {
@@ -59,7 +62,10 @@ pub(super) fn calls(region: &str) -> Vec<Call> {
 pub(super) fn follow(region: &str, call: &Call, answer: &Value) -> Vec<Call> {
     let mut next = Vec::new();
     // The same token again would lead nowhere.
-    let new = |token: &&str| !token.is_empty() && call.arguments.last().is_none_or(|last| last != token);
+    let new = |token: &&str| {
+        let same = call.arguments.last().is_some_and(|last| last == token);
+        !token.is_empty() && !same && page(&call.file) < MOST_PAGES
+    };
     if let Some(token) = answer["NextToken"].as_str().filter(new) {
         let first =
             call.arguments.iter().position(|word| word == "--NextToken").unwrap_or(call.arguments.len());
@@ -70,7 +76,9 @@ pub(super) fn follow(region: &str, call: &Call, answer: &Value) -> Vec<Call> {
     let operation = call.arguments.get(1).map(String::as_str).unwrap_or_default();
     let Some((_, id_key, part, list)) = PARTS.iter().find(|(of, ..)| *of == operation) else { return next };
     let items = call.items(answer).unwrap_or_default();
-    let ids = items.iter().filter_map(|item| item[*id_key].as_str()).filter(|id| super::target::is_name(id));
+    let named =
+        |id: &&str| super::target::is_name(id) && ["sg-", "pl-", "prl-"].iter().any(|it| id.starts_with(it));
+    let ids = items.iter().filter_map(|item| item[*id_key].as_str()).filter(named);
     next.extend(ids.map(|id| one(region, part, id_key, id, list)));
     next
 }
@@ -83,13 +91,18 @@ fn one(region: &str, operation: &str, id_key: &str, id: &str, list: &'static str
     Call { arguments, newer: None, action: action(operation), file: format!("{id}.json"), list }
 }
 
+/// Which page a file is: `groups.json` is the first, `groups.2.json` the second.
+fn page(file: &str) -> u64 {
+    let stem = file.strip_suffix(".json").unwrap_or(file);
+    stem.rsplit_once('.').and_then(|(_, page)| page.parse().ok()).unwrap_or(1)
+}
+
 /// `groups.json` → `groups.2.json` → `groups.3.json`.
 fn after(file: &str) -> String {
     let stem = file.strip_suffix(".json").unwrap_or(file);
-    match stem.rsplit_once('.').and_then(|(stem, page)| Some((stem, page.parse::<u64>().ok()?))) {
-        Some((stem, page)) => format!("{stem}.{}.json", page + 1),
-        None => format!("{stem}.2.json"),
-    }
+    let page = page(file);
+    let first = if page > 1 { stem.rsplit_once('.').map_or(stem, |(first, _)| first) } else { stem };
+    format!("{first}.{}.json", page + 1)
 }
 
 pub(super) fn identity() -> Vec<String> {

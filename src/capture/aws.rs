@@ -70,7 +70,9 @@ pub(super) fn follow(region: &str, call: &Call, answer: &Value) -> Vec<Call> {
         return Vec::new();
     }
     let ids = call.items(answer).unwrap_or_default().iter().filter_map(|list| list["PrefixListId"].as_str());
-    ids.filter(|id| super::target::is_name(id)).map(|id| entries(region, id)).collect()
+    ids.filter(|id| id.starts_with("pl-") && super::target::is_name(id))
+        .map(|id| entries(region, id))
+        .collect()
 }
 
 fn entries(region: &str, id: &str) -> Call {
@@ -99,35 +101,57 @@ pub(super) fn regions(asked: &str) -> Vec<String> {
     words(&["ec2", "describe-regions", "--region", asked])
 }
 
-/// A script of all calls, with what only answers tell as variables of the shell.
+/// A script of all calls, with what only answers tell as variables of the shell, and the files that the answers go to.
 pub(super) fn commands(options: &Options) -> String {
     let mut lines = Vec::new();
     for profile in &super::shown_profiles(options) {
-        let mut own =
-            |arguments: Vec<String>| lines.push(format!("{PROGRAM} {}{profile}", arguments.join(" ")));
-        own(identity());
-        for role in &options.roles {
-            own(assume(&super::word(role)));
+        let call =
+            |arguments: &[String], profile: &str| format!("{PROGRAM} {}{profile}", arguments.join(" "));
+        if options.roles.is_empty() {
+            lines.push(call(&identity(), profile));
+            lines.extend(of_regions(options, profile));
         }
-        let regions: Vec<String> = match options.regions.as_slice() {
-            [] => {
-                own(configured_region());
-                vec!["\"$region\"".to_owned()]
-            }
-            [all] if all == super::target::ALL => {
-                own(self::regions("us-east-1"));
-                vec!["\"$region\"".to_owned()]
-            }
-            regions => regions.iter().map(|region| super::word(region)).collect(),
-        };
-        for region in &regions {
-            for Call { arguments, newer, .. } in calls(region) {
-                own(arguments.into_iter().chain(newer.map(str::to_owned)).collect());
-            }
-            own(entries(region, "\"$list\"").arguments);
+        for role in &options.roles {
+            let mut assumed = assume(&super::word(role));
+            assumed.extend(["--query".to_owned(), QUERY.to_owned()]);
+            // As one line of text, which the shell takes apart.
+            let assumed = call(&assumed, profile).replace("--output json", "--output text");
+            lines.push(format!("read -r key secret token <<EOF\n$({assumed})\nEOF"));
+            let names =
+                ["AWS_ACCESS_KEY_ID=$key", "AWS_SECRET_ACCESS_KEY=$secret", "AWS_SESSION_TOKEN=$token"];
+            lines.push(format!("export {}", names.join(" ")));
+            lines.push(call(&identity(), ""));
+            lines.extend(of_regions(options, ""));
+            lines.push("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".to_owned());
         }
     }
     lines.join("\n") + "\n"
+}
+
+const QUERY: &str = "'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]'";
+
+fn of_regions(options: &Options, profile: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let regions: Vec<String> = match options.regions.as_slice() {
+        [] => {
+            lines.push(format!("region=$({PROGRAM} {}{profile})", configured_region().join(" ")));
+            vec!["\"$region\"".to_owned()]
+        }
+        [all] if all == super::target::ALL => {
+            lines.push(format!("{PROGRAM} {}{profile}", self::regions("us-east-1").join(" ")));
+            vec!["\"$region\"".to_owned()]
+        }
+        regions => regions.iter().map(|region| super::word(region)).collect(),
+    };
+    for region in &regions {
+        for Call { arguments, newer, file, .. } in calls(region) {
+            let newer = newer.map(|newer| format!(" {newer}")).unwrap_or_default();
+            lines.push(format!("{PROGRAM} {}{newer}{profile} > {file}", arguments.join(" ")));
+        }
+        let Call { arguments, .. } = entries(region, "\"$list\"");
+        lines.push(format!("{PROGRAM} {}{profile} > \"$list.json\"", arguments.join(" ")));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -31,7 +31,9 @@ impl Call {
 
     /// The list of an answer, which may be wrapped once less than it says.
     pub(super) fn items<'a>(&self, answer: &'a Value) -> Option<&'a [Value]> {
-        let list = self.list.split('.').try_fold(answer, |value, key| match value {
+        let mut keys = self.list.split('.');
+        let first = answer.get(keys.next()?)?;
+        let list = keys.try_fold(first, |value, key| match value {
             Value::Array(_) => Some(value),
             _ => value.get(key),
         })?;
@@ -76,14 +78,16 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Makes a call.
-    pub(super) fn ask(&self, call: &Call) -> Result<Vec<u8>, Refusal> {
+    /// Makes a call: the answer, and the call as it was made.
+    pub(super) fn ask(&self, call: Call) -> (Call, Result<Vec<u8>, Refusal>) {
         let newer: Vec<String> = call.newer.into_iter().map(str::to_owned).collect();
         match self.run(&[call.arguments.as_slice(), &newer].concat()) {
             Err(Refusal { message, .. }) if call.newer.is_some_and(|option| message.contains(option)) => {
-                self.run(&call.arguments)
+                let older = Call { newer: None, ..call };
+                let answer = self.run(&older.arguments);
+                (older, answer)
             }
-            answer => answer,
+            answer => (call, answer),
         }
     }
 
@@ -105,7 +109,9 @@ impl Caller {
     /// The call as it would be typed.
     pub(super) fn shown(&self, call: &Call) -> String {
         let newer = call.newer.map(str::to_owned);
-        let words = call.arguments.iter().chain(&newer).chain(&self.identity);
+        // A role has taken the place of the profile.
+        let identity = if self.secrets.is_empty() { self.identity.as_slice() } else { &[] };
+        let words = call.arguments.iter().chain(&newer).chain(identity);
         let words: Vec<&str> = std::iter::once(self.program).chain(words.map(String::as_str)).collect();
         words.join(" ")
     }

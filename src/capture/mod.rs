@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::remediation::shell;
 use crate::report::Generator;
+use crate::rules::load;
 use crate::rules::load::manifest::{AccountNote, FileNote, Manifest, Missing, RegionNote};
 use crate::rules::state::Cloud;
 use crate::time;
@@ -209,21 +210,30 @@ fn ask_all(cloud: Cloud, caller: &Caller, region: &str, call: &Call) -> Answers 
     let mut all = Answers::default();
     let mut next = vec![call.clone()];
     while !next.is_empty() {
-        let answers: Vec<(Call, Result<Vec<u8>, Refusal>)> =
-            next.into_par_iter().map(|call| (call.clone(), caller.ask(&call))).collect();
+        let answers: Vec<_> = next.into_par_iter().map(|call| (call.newer, caller.ask(call))).collect();
         next = Vec::new();
-        for (call, answer) in answers {
-            let read = answer.and_then(|bytes| {
-                let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-                    Refusal::failed(format!("expected JSON, found something else: {error}"))
-                })?;
-                let count = call.count(&value).ok_or_else(|| {
-                    Refusal::failed(format!("expected an answer with {}, found none", call.list))
-                })?;
-                Ok((bytes, value, count))
-            });
-            match read {
-                Ok((bytes, value, count)) => {
+        for (newer, (call, answer)) in answers {
+            let missing = |Refusal { reason, message }| Missing {
+                action: call.action.clone(),
+                command: caller.shown(&call),
+                reason,
+                message,
+            };
+            if let (Some(option), None, Ok(_)) = (newer, call.newer, &answer) {
+                let message = format!(
+                    "{option} is not known to this version: what it adds is missing; update the command"
+                );
+                all.note.missing.push(missing(Refusal::failed(message)));
+            }
+            let answer = answer.and_then(|bytes| Ok((understood(&call, &bytes)?, bytes)));
+            match answer {
+                Ok((value, _)) if all.files.iter().any(|(file, _)| *file == call.file) => {
+                    let count = call.count(&value).unwrap_or(0);
+                    let message =
+                        format!("{count} entries under a name that another answer has: {}", call.file);
+                    all.note.missing.push(missing(Refusal::failed(message)));
+                }
+                Ok((value, bytes)) => {
                     next.extend(match cloud {
                         Cloud::Aws => aws::follow(region, &call, &value),
                         Cloud::Alibaba => alibaba::follow(region, &call, &value),
@@ -231,22 +241,29 @@ fn ask_all(cloud: Cloud, caller: &Caller, region: &str, call: &Call) -> Answers 
                     all.note.files.push(FileNote {
                         file: call.file.clone(),
                         command: caller.shown(&call),
-                        count,
+                        count: call.count(&value).unwrap_or(0),
                         bytes: bytes.len() as u64,
                         sha256: sha256(&bytes),
                     });
-                    all.files.push((call.file.clone(), bytes));
+                    all.files.push((call.file, bytes));
                 }
-                Err(Refusal { reason, message }) => all.note.missing.push(Missing {
-                    action: call.action.clone(),
-                    command: caller.shown(&call),
-                    reason,
-                    message,
-                }),
+                Err(refusal) => all.note.missing.push(missing(refusal)),
             }
         }
     }
     all
+}
+
+/// The answer, if it is one, and reading it again will not fail.
+fn understood(call: &Call, bytes: &[u8]) -> Result<Value, Refusal> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::failed(format!("expected JSON, found something else: {error}")))?;
+    if call.items(&value).is_none() {
+        return Err(Refusal::failed(format!("expected an answer with {}, found none", call.list)));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    load::understand(Path::new(&call.file), &text).map_err(|error| Refusal::failed(error.to_string()))?;
+    Ok(value)
 }
 
 fn sha256(bytes: &[u8]) -> String {

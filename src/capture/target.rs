@@ -20,7 +20,7 @@ pub(super) struct Target {
 
 /// Whether a name can be a word of a command and a folder: regions, ids and accounts are.
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.len() <= 128
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
@@ -138,6 +138,9 @@ fn regions(caller: &Caller, options: &Options) -> Result<Vec<String>, Error> {
         [] => configured().map(|region| vec![region]).ok_or_else(|| {
             Error::Usage("no region is configured: give --region NAME, or --region all".to_owned())
         }),
+        several if several.len() > 1 && several.iter().any(|region| region == ALL) => Err(Error::Usage(
+            "--region all: every region is among them already; leave out the others".to_owned(),
+        )),
         [all] if all == ALL => {
             let (asked, list, name) = match options.cloud {
                 // Any region answers for all of its partition.
@@ -154,6 +157,9 @@ fn regions(caller: &Caller, options: &Options) -> Result<Vec<String>, Error> {
             regions.sort();
             Ok(regions)
         }
-        regions => Ok(regions.to_vec()),
+        regions => {
+            let once: std::collections::BTreeSet<&String> = regions.iter().collect();
+            Ok(once.into_iter().cloned().collect())
+        }
     }
 }

@@ -31,6 +31,25 @@ const COMMAND: &str = "command";
 /// Options that say where something is written.
 const WRITE: [&str; 5] = ["output", "save-state", "state", "remediation", "out"];
 
+/// Options that leave findings out.
+const HIDE: [&str; 2] = ["suppress", "baseline"];
+
+/// How somebody says that a file in the working folder is theirs.
+const REMEDY: &str = "FLOWAUDIT_CONFIG=flowaudit.toml (or --config)";
+
+/// Whether a value that is for all commands can be one of this option: the same name may mean something else elsewhere.
+fn suits(arg: &Arg, value: &Value) -> bool {
+    let words = arg.get_possible_values();
+    let known = |value: &Value| {
+        words.is_empty()
+            || value.as_str().is_some_and(|text| words.iter().any(|word| word.matches(text, false)))
+    };
+    match value {
+        Value::Array(items) => takes_many(arg) && items.iter().all(known),
+        value => is_flag(arg) || known(value),
+    }
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -62,6 +81,8 @@ pub struct Layered {
     pub arguments: Vec<OsString>,
     /// Options that were added, with where they come from.
     pub added: Vec<(String, Source)>,
+    /// What a file says that nobody named: to be told.
+    pub notice: Option<String>,
 }
 
 /// What lies around the command line.
@@ -89,11 +110,11 @@ pub fn layered(arguments: Vec<OsString>, around: &Surroundings<'_>) -> Result<La
     let command = relaxed(Cli::command());
     // What is wrong with it is said by the parser itself.
     let Ok(matches) = command.clone().try_get_matches_from(&arguments) else {
-        return Ok(Layered { arguments, added: Vec::new() });
+        return Ok(Layered { arguments, ..Layered::default() });
     };
     let (leaf, path, own) = descend(&command, &matches);
     if path.first().is_none_or(|first| NONE.contains(&first.as_str())) {
-        return Ok(Layered { arguments, added: Vec::new() });
+        return Ok(Layered { arguments, ..Layered::default() });
     }
     let file = File::find(given_config(own), around)?;
     let mut added = Vec::new();
@@ -103,6 +124,23 @@ pub fn layered(arguments: Vec<OsString>, around: &Surroundings<'_>) -> Result<La
             continue;
         }
         let Some((values, source)) = outer(arg, &path, file.as_ref(), around)? else { continue };
+        // What was typed wins over what it cannot stand beside.
+        let typed = |other: &&Arg| {
+            own.value_source(other.get_id().as_str()) == Some(clap::parser::ValueSource::CommandLine)
+        };
+        if leaf.get_arg_conflicts_with(arg).iter().any(typed) {
+            continue;
+        }
+        if arg.get_long().is_none() {
+            // A word that looks like an option would be one.
+            let option = values.iter().flatten().find(|value| value.len() > 1 && value.starts_with('-'));
+            if let Some(option) = option {
+                return Err(Error::Usage(format!(
+                    "{source}: {}: expected files, folders or -, found {option} (write ./{option} for a file of this name)",
+                    name_of(arg)
+                )));
+            }
+        }
         let name = name_of(arg);
         words.extend(values.into_iter().map(|value| match (arg.get_long(), value) {
             (Some(long), Some(value)) => format!("--{long}={value}").into(),
@@ -125,7 +163,21 @@ pub fn layered(arguments: Vec<OsString>, around: &Surroundings<'_>) -> Result<La
     }
     let mut all = arguments;
     all.splice(at..at, words);
-    Ok(Layered { arguments: all, added })
+    let lying = file.as_ref().filter(|file| file.lies_there() && !is_quiet(own, around));
+    let notice = lying.map(|file| {
+        let from_file = |source: &Source| matches!(source, Source::File { .. });
+        let mut keys: Vec<&str> =
+            added.iter().filter(|(_, source)| from_file(source)).map(|(name, _)| name.as_str()).collect();
+        keys.extend(SETTINGS.into_iter().filter(|key| file.setting(key).is_some()));
+        format!("settings from {}: {}", file.path.display(), keys.join(", "))
+    });
+    Ok(Layered { arguments: all, added, notice })
+}
+
+/// Whether somebody wants no notices; a file that only lies there has no say in that.
+fn is_quiet(own: &ArgMatches, around: &Surroundings<'_>) -> bool {
+    let typed = own.try_get_one::<bool>("quiet").ok().flatten().copied().unwrap_or(false);
+    typed || (around.variable)("FLOWAUDIT_QUIET").is_some_and(|value| value == "true" || value == "1")
 }
 
 /// Commands that no layer speaks to.
@@ -288,7 +340,7 @@ impl File {
             Some(value) => (value, format!("{COMMAND}.{}", path.join("."))),
             // These are read, and judged, with the other settings.
             None if SETTINGS.contains(&key.as_str()) => return Ok(None),
-            None => match self.table.get(&key) {
+            None => match self.table.get(&key).filter(|value| suits(arg, value)) {
                 None => return Ok(None),
                 Some(value) => (value, String::new()),
             },
@@ -316,6 +368,11 @@ impl File {
         Ok(Some((values, source)))
     }
 
+    /// Whether somebody named the file, or it only lay there.
+    pub(super) fn lies_there(&self) -> bool {
+        self.found == Found::Lying
+    }
+
     /// A file that only lies there must not say where else something is written.
     fn refuse_places(&self, arg: &Arg, values: &Values, source: &Source) -> Result<(), Error> {
         if self.found == Found::Named {
@@ -327,6 +384,13 @@ impl File {
             _ if WRITE.contains(&long) => Some(value.clone()),
             _ => None,
         };
+        if HIDE.contains(&long) && !values.is_empty() {
+            return Err(Error::Usage(format!(
+                "{source}: {}: it hides findings, and the file was only found in the working folder; if it is yours, say so \
+                 with {REMEDY}",
+                name_of(arg)
+            )));
+        }
         let below = |path: &str| {
             Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         };
@@ -334,9 +398,8 @@ impl File {
             None => Ok(()),
             Some(path) => Err(Error::Usage(format!(
                 "{source}: {}: {path} is not below the working folder, and the file was only found there; if it is yours, \
-                 say so with --config {}",
-                name_of(arg),
-                self.path.display()
+                 say so with {REMEDY}",
+                name_of(arg)
             ))),
         }
     }

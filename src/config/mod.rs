@@ -79,7 +79,7 @@ impl Config {
     /// # Errors
     /// A configuration file that cannot be read or says something that cannot be.
     pub fn of(arguments: &Analyze) -> Result<Self, Error> {
-        let file = arguments.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = arguments.report.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let review_period = match (arguments.review_period, &file.review_period) {
             (Some(period), _) => period,
             (None, Some(text)) => {

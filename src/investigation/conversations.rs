@@ -10,7 +10,7 @@ use crate::attribution::sets::{SetId, SetTable};
 use crate::attribution::{Basis, Cause};
 use crate::flow::{Direction, Seconds};
 use crate::rules::RuleIndex;
-use crate::tally::inquiry::{Connection, Ending, Inquiry, Piece};
+use crate::tally::inquiry::{Connection, Ending, Inquiry, Piece, is_attempt};
 
 /// A connection that is silent for longer than this (seconds) is another conversation when it goes on.
 pub const IDLE: Seconds = 600;
@@ -87,6 +87,15 @@ impl Conversation {
             .collect()
     }
 
+    /// Records of attempts that were refused.
+    pub fn refused(&self) -> u64 {
+        let of = |(ending, records): (&Ending, u64)| match ending {
+            Ending::Refused(_, cause) if is_attempt(*cause) => records,
+            _ => 0,
+        };
+        self.piece.endings.iter().map(of).fold(0, u64::saturating_add)
+    }
+
     /// Why some of it was refused.
     pub fn causes(&self) -> BTreeSet<Cause> {
         let of = |ending: &Ending| match ending {
@@ -117,8 +126,9 @@ pub struct Attempt {
     pub port: u16,
 }
 
-/// The conversations of the records asked for, by time.
-pub fn conversations(inquiry: &Inquiry) -> Vec<Conversation> {
+/// The conversations of the records asked for, by time, and then by connection. `name` says what an interface slot is called:
+/// numbers differ from run to run.
+pub fn conversations(inquiry: &Inquiry, name: impl Fn(u32) -> String) -> Vec<Conversation> {
     let mut pieces: BTreeMap<&Connection, Vec<&Piece>> = BTreeMap::new();
     for (connection, piece) in inquiry.pieces() {
         pieces.entry(connection).or_default().push(piece);
@@ -128,17 +138,36 @@ pub fn conversations(inquiry: &Inquiry) -> Vec<Conversation> {
         let times = |piece: &Piece| (piece.span().first(), piece.span().last());
         pieces.sort_by_key(|piece| times(piece));
         let mut open: Option<Piece> = None;
+        let mut own = Vec::new();
         for piece in pieces {
             match &mut open {
                 Some(last) if goes_on(last, piece) => last.merge(piece),
-                _ => conversations.extend(open.replace(piece.clone()).map(|piece| of(*connection, piece))),
+                _ => own.extend(open.replace(piece.clone())),
             }
         }
-        conversations.extend(open.map(|piece| of(*connection, piece)));
+        own.extend(open);
+        conversations.extend(opened(*connection, own));
     }
+    let key = |it: &Conversation| {
+        let Connection { protocol, address, local_port, peer, peer_port, .. } = it.connection;
+        (it.first(), address, local_port, peer, peer_port, protocol, name(it.connection.interface), it.last())
+    };
+    conversations.sort_by_cached_key(key);
     conversations
-        .sort_by(|a, b| (a.first(), &a.connection, a.last()).cmp(&(b.first(), &b.connection, b.last())));
-    conversations
+}
+
+/// What came later on the same connection, and was only refused, belongs to what was open before: it opened nothing itself.
+fn opened(connection: Connection, pieces: Vec<Piece>) -> impl Iterator<Item = Conversation> {
+    let mut last = None;
+    pieces.into_iter().map(move |piece| {
+        let only_refused = piece.rejected == piece.records() && piece.opening == (0, 0);
+        let opened_by = match (last, opener(&piece)) {
+            (Some(before), _) if only_refused => Some(before),
+            (_, own) => own,
+        };
+        last = opened_by.or(last);
+        Conversation { connection, opened_by, piece }
+    })
 }
 
 fn goes_on(last: &Piece, next: &Piece) -> bool {
@@ -149,14 +178,9 @@ fn goes_on(last: &Piece, next: &Piece) -> bool {
     }
 }
 
-fn of(connection: Connection, piece: Piece) -> Conversation {
-    let opened_by = opener(&piece);
-    Conversation { connection, opened_by, piece }
-}
-
 /// The end that most records show as the one that opened it.
 fn opener(piece: &Piece) -> Option<Opener> {
-    let (mut peer, mut own) = (0, 0);
+    let (mut peer, mut own) = piece.opening;
     for (ending, records) in piece.endings.iter() {
         let sender = match ending {
             Ending::Admitted(admitted, _) => match (admitted.direction, admitted.role) {
@@ -169,7 +193,7 @@ fn opener(piece: &Piece) -> Option<Opener> {
                 _ => None,
             },
             // What is refused late, or may be a reply, says nothing of who began.
-            Ending::Refused(_, Cause::LatePacket | Cause::BlockedReply | Cause::LateReplyOrScan) => None,
+            Ending::Refused(_, cause) if !is_attempt(*cause) => None,
             Ending::Refused(Some(Direction::Ingress), _) => Some(Opener::Peer),
             Ending::Refused(Some(Direction::Egress), _) => Some(Opener::Interface),
             _ => None,

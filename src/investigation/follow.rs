@@ -79,7 +79,7 @@ pub(super) fn followed(
     contacts: &BTreeSet<Contact>,
     known: &BTreeSet<Known>,
 ) -> Vec<Followed> {
-    let all = conversations(&run.tally.inquiry);
+    let all = conversations(&run.tally.inquiry, |slot| run.tally.slots.name(slot));
     let follow = |contact: &Contact| {
         let with = |it: &&Conversation| {
             let connection = &it.connection;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::bytes::bytes;
 use super::conversations::{Conversation, Opener};
+use super::follow::Known;
 use crate::findings::{Finding, FindingKind, Severity};
 use crate::flow::{Seconds, has_ports, protocol_name};
 use crate::time;
@@ -58,13 +59,43 @@ const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
 /// Every pattern, worst first.
 pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<Finding> {
-    let mut findings = scans(conversations, thresholds.scan_ports);
-    findings.extend(sweeps(conversations, thresholds.sweep_targets));
-    findings.extend(let_in_at_last(conversations));
+    let once = seen_once(conversations);
+    let mut findings = scans(&once, thresholds.scan_ports);
+    findings.extend(sweeps(&once, thresholds.sweep_targets));
+    findings.extend(let_in_at_last(&once));
     findings.extend(transfers(conversations, thresholds.large_transfer));
     findings.extend(beacons(conversations, thresholds.beacon_times));
     crate::findings::sort(&mut findings);
     findings
+}
+
+/// Of conversations that interfaces at both ends saw, what the target's saw: there it shows whether the source was let in.
+fn seen_once(conversations: &[Conversation]) -> Vec<&Conversation> {
+    let at_target: BTreeSet<Known> =
+        conversations.iter().filter(|it| it.opened_by == Some(Opener::Peer)).map(Known::of).collect();
+    let twice =
+        |it: &&Conversation| it.opened_by == Some(Opener::Interface) && at_target.contains(&Known::of(it));
+    conversations.iter().filter(|it| !twice(it)).collect()
+}
+
+/// Not everything is there to look at: what is not found says nothing.
+pub fn cut_off(until: Seconds) -> Finding {
+    let from = time::format(until);
+    let mut evidence = Map::new();
+    evidence.insert("conversations_until".to_owned(), from.clone().into());
+    Finding {
+        id: "coverage_gap/conversations".to_owned(),
+        kind: FindingKind::CoverageGap,
+        severity: Severity::Medium,
+        title: format!("too many conversations: from {from} on not all were looked at"),
+        group_id: None,
+        rule_key: None,
+        interface_id: None,
+        evidence,
+        recommendation: "Patterns in them are not found. Ask for less: another filter, --until, or from then on with --since."
+            .to_owned(),
+        suppressed: None,
+    }
 }
 
 struct Pattern {
@@ -111,10 +142,10 @@ fn span<'a>(of: impl Iterator<Item = &'a Conversation> + Clone) -> (Option<Strin
 }
 
 /// By source, and what else sets them apart: the conversations that the source opened.
-fn opened<K: Ord>(
-    conversations: &[Conversation],
+fn opened<'a, K: Ord>(
+    conversations: impl IntoIterator<Item = &'a Conversation>,
     key: impl Fn(&Conversation, super::conversations::Attempt) -> Option<K>,
-) -> BTreeMap<K, Vec<&Conversation>> {
+) -> BTreeMap<K, Vec<&'a Conversation>> {
     let mut by: BTreeMap<K, Vec<&Conversation>> = BTreeMap::new();
     for conversation in conversations {
         if let Some(key) = conversation.attempt().and_then(|attempt| key(conversation, attempt)) {
@@ -124,15 +155,17 @@ fn opened<K: Ord>(
     by
 }
 
-fn scans(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
-    let pairs = opened(conversations, |it, attempt| {
+fn scans(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
+    let pairs = opened(conversations.iter().copied(), |it, attempt| {
         has_ports(it.connection.protocol).then_some((attempt.source, attempt.target))
     });
     let found = pairs.into_iter().filter_map(|((source, target), tried)| {
         let ports: BTreeSet<u16> = tried.iter().filter_map(|it| Some(it.attempt()?.port)).collect();
-        let refused: u64 = tried.iter().map(|it| it.piece.rejected).sum();
-        // Who is let in everywhere is a client of many services.
-        (ports.len() as u64 >= enough && refused > 0).then(|| {
+        let closed: BTreeSet<u16> =
+            tried.iter().filter(|it| it.refused() > 0).filter_map(|it| Some(it.attempt()?.port)).collect();
+        let refused = total(&tried, Conversation::refused);
+        // Who is let in nearly everywhere is a client of many services.
+        (ports.len() as u64 >= enough && closed.len() * 3 >= ports.len()).then(|| {
             let open: BTreeSet<u16> = tried
                 .iter()
                 .filter(|it| it.is_let_in())
@@ -156,17 +189,20 @@ fn scans(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
     found.collect()
 }
 
-fn sweeps(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
-    let tried = opened(conversations, |it, attempt| {
+fn sweeps(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
+    let tried = opened(conversations.iter().copied(), |it, attempt| {
         let protocol = it.connection.protocol;
         has_ports(protocol).then_some((attempt.source, protocol, attempt.port))
     });
     let found = tried.into_iter().filter_map(|((source, protocol, port), tried)| {
         let targets: BTreeSet<IpAddr> = tried.iter().filter_map(|it| Some(it.attempt()?.target)).collect();
-        let refused: u64 = tried.iter().map(|it| it.piece.rejected).sum();
-        (targets.len() as u64 >= enough && refused > 0).then(|| {
+        let closed: BTreeSet<IpAddr> =
+            tried.iter().filter(|it| it.refused() > 0).filter_map(|it| Some(it.attempt()?.target)).collect();
+        let refused = total(&tried, Conversation::refused);
+        (targets.len() as u64 >= enough && closed.len() * 3 >= targets.len()).then(|| {
             let (first_seen, last_seen) = span(tried.iter().copied());
-            let accepted: u64 = tried.iter().filter(|it| it.is_let_in()).map(|it| it.accepted()).sum();
+            let let_in: Vec<&Conversation> = tried.iter().copied().filter(|it| it.is_let_in()).collect();
+            let accepted = total(&let_in, Conversation::accepted);
             let service = format!("{}/{port}", protocol_name(protocol));
             Pattern {
                 kind: FindingKind::Scan,
@@ -186,17 +222,28 @@ fn sweeps(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
     found.collect()
 }
 
-/// Sources that were refused, and later let in.
-fn let_in_at_last(conversations: &[Conversation]) -> Vec<Finding> {
-    let pairs = opened(conversations, |_, attempt| Some((attempt.source, attempt.target)));
+/// Refusals on other ports than the one that let it in at last: so many are no accident.
+const MANY_REFUSALS: u64 = 5;
+
+/// Sources that were refused, and later let in: on the same port, or after they were refused again and again.
+fn let_in_at_last(conversations: &[&Conversation]) -> Vec<Finding> {
+    let pairs = opened(conversations.iter().copied(), |it, attempt| {
+        has_ports(it.connection.protocol).then_some((attempt.source, attempt.target))
+    });
     let found = pairs.into_iter().filter_map(|((source, target), tried)| {
-        let refused = tried.iter().filter(|it| it.piece.rejected > 0);
-        let first_refused = refused.clone().filter_map(|it| it.first()).min()?;
-        let later = |it: &&&Conversation| it.first() >= Some(first_refused);
-        let let_in: Vec<&&Conversation> = tried.iter().filter(|it| it.is_let_in()).filter(later).collect();
-        let first = let_in.iter().min_by_key(|it| (it.first(), it.attempt()))?;
-        let port = first.attempt()?.port;
-        let protocol = protocol_name(first.connection.protocol);
+        let refused = |it: &Conversation| it.piece.first_attempt_refused;
+        let service = |it: &Conversation| Some((it.connection.protocol, it.attempt()?.port));
+        let first_refused = tried.iter().filter_map(|it| refused(it)).min()?;
+        let all = total(&tried, Conversation::refused);
+        let earned = |it: &&Conversation| {
+            let mut same = tried.iter().filter(|other| service(other) == service(it));
+            let here = same.any(|other| refused(other).is_some_and(|at| it.first() > Some(at)));
+            it.is_let_in() && it.first() > Some(first_refused) && (here || all >= MANY_REFUSALS)
+        };
+        let let_in: Vec<&Conversation> = tried.iter().copied().filter(earned).collect();
+        let first = let_in.iter().min_by_key(|it| (it.first(), service(it)))?;
+        let (number, port) = service(first)?;
+        let protocol = protocol_name(number);
         let login = LOGINS.contains(&port);
         Some(
             Pattern {
@@ -208,17 +255,21 @@ fn let_in_at_last(conversations: &[Conversation]) -> Vec<Finding> {
                 recommendation: "Look at what the source did after it was let in, and whether it should have been.",
             }
             .finding(json!({
-                "source": source, "target": target, "protocol": protocol, "port": port,
-                "rejected_records": refused.map(|it| it.piece.rejected).sum::<u64>(),
+                "source": source, "target": target, "protocol": protocol, "port": port, "rejected_records": all,
                 "first_refused": time::format(first_refused),
                 "first_let_in": first.first().map(time::format),
                 "conversations": let_in.len(),
-                "bytes_in": let_in.iter().map(|it| it.piece.ingress.bytes).sum::<u64>(),
-                "bytes_out": let_in.iter().map(|it| it.piece.egress.bytes).sum::<u64>(),
+                "bytes_in": total(&let_in, |it| it.piece.ingress.bytes),
+                "bytes_out": total(&let_in, |it| it.piece.egress.bytes),
             })),
         )
     });
     found.collect()
+}
+
+/// Forged counts may be as large as counts can be.
+fn total(of: &[&Conversation], figure: impl Fn(&Conversation) -> u64) -> u64 {
+    of.iter().map(|it| figure(it)).fold(0, u64::saturating_add)
 }
 
 /// Conversations that carry out far more than is usual for the interface.
@@ -246,8 +297,12 @@ fn transfers(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
                 kind: FindingKind::Investigation,
                 severity: Severity::Medium,
                 subject: format!(
-                    "transfer/{}:{}/{}:{}{begun}",
-                    connection.address, connection.local_port, connection.peer, connection.peer_port
+                    "transfer/{}/{}:{}/{}:{}{begun}",
+                    protocol_name(connection.protocol),
+                    connection.address,
+                    connection.local_port,
+                    connection.peer,
+                    connection.peer_port
                 ),
                 title: format!("{} sent {} to {}", connection.address, bytes(out), connection.peer),
                 technique: EXFILTRATION,
@@ -273,7 +328,8 @@ fn beacons(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
     let found = calls.into_iter().filter_map(|((source, target, protocol, port), calls)| {
         let mut times: Vec<Seconds> = calls.iter().filter_map(|it| it.first()).collect();
         times.sort_unstable();
-        times.dedup();
+        // A call may be several connections.
+        times.dedup_by(|next, last| *next - *last < SHORTEST_BEAT);
         let mut beats: Vec<Seconds> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         beats.sort_unstable();
         let beat = beats.get(beats.len() / 2).copied()?;

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::conversations::{Conversation, Opener};
 use super::follow::Followed;
-use super::patterns::{Thresholds, patterns};
+use super::patterns::{Thresholds, cut_off, patterns};
 use super::summary::{Summary, summary};
 use crate::attribution::Basis;
-use crate::findings::Finding;
 use crate::findings::attachment::Attachments;
+use crate::findings::{self, Finding};
 use crate::flow::{Action, protocol_name};
 use crate::report::build::{Run, coverage};
 use crate::report::rows::text;
@@ -34,7 +35,7 @@ pub struct Investigation {
     pub findings: Vec<Finding>,
     /// In order of time.
     pub conversations: Vec<ConversationRow>,
-    /// From this time on conversations are not kept, for there are too many: ask for less. Null: all there are.
+    /// From this time on not all conversations are kept, for there are too many: ask for less. Null: all there are.
     pub conversations_until: Option<String>,
     /// Who else spoke with those in contact, afterwards, on the same port (`--follow`). Null: not asked for.
     pub followed: Option<Vec<Followed>>,
@@ -110,15 +111,19 @@ pub fn report(
     thresholds: Thresholds,
 ) -> Investigation {
     let attachments = Attachments::of(run.timeline, run.tally);
+    let mut findings = patterns(conversations, thresholds);
+    let cut = run.tally.inquiry.cut();
+    findings.extend(cut.map(cut_off));
+    findings::sort(&mut findings);
     Investigation {
         schema_version: "1",
         generator: Generator::OURS,
         window: Window::of(run.tally.window),
         sought: question(sought),
         summary: summary(run, sought, conversations),
-        findings: patterns(conversations, thresholds),
-        conversations: conversations.iter().map(|conversation| row(run, conversation)).collect(),
-        conversations_until: text(run.tally.inquiry.cut()),
+        findings,
+        conversations: conversations.par_iter().map(|conversation| row(run, conversation)).collect(),
+        conversations_until: text(cut),
         followed: None,
         coverage: coverage(run, &attachments),
     }

@@ -32,9 +32,11 @@ pub struct Summary {
     pub accepted: u64,
     /// Records that were refused.
     pub rejected: u64,
-    /// To interfaces.
+    /// Of the records, those that the interface at the far end saw: where both ends have one, each packet is counted at both.
+    pub far_end_records: u64,
+    /// To whoever was asked for, or to the interfaces.
     pub ingress: Volume,
-    /// From interfaces.
+    /// From there.
     pub egress: Volume,
     /// In a direction that is not known.
     pub unknown_direction: Volume,
@@ -181,6 +183,7 @@ pub fn summary(run: &Run<'_>, sought: &Sought, conversations: &[Conversation]) -
         last_seen: text(span.last()),
         accepted: records.accepted,
         rejected: records.rejected,
+        far_end_records: records.far_end,
         ingress: (&records.ingress).into(),
         egress: (&records.egress).into(),
         unknown_direction: (&records.unknown).into(),

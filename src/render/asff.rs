@@ -1,5 +1,5 @@
 //! `--format asff`: findings in the AWS Security Finding Format, a batch to a line as `BatchImportFindings` takes it: at most
-//! 100 findings and 240 KB.
+//! 100 findings and 240 KB, of one account and region, where it is to be imported.
 //!
 //! ```sh
 //! while read -r batch; do aws securityhub batch-import-findings --cli-input-json "$batch"; done < findings.asff
@@ -8,6 +8,7 @@
 //! Format: <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html>. What is too long for
 //! it is shortened, ends with an ellipsis and stands whole in `--format json`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use base64::Engine;
@@ -18,13 +19,14 @@ use sha2::{Digest, Sha256};
 use super::resource::{Fallback, Resource, ResourceKind, partition, shortened};
 use crate::findings::{Finding, FindingKind, Severity};
 use crate::report::Report;
+use crate::report::owners::Owner;
 use crate::rules::state::Cloud;
 use crate::time;
 
 /// Most findings of a batch.
 const MOST: usize = 100;
-/// Most bytes of a batch.
-const LARGEST: usize = 240 * 1000;
+/// Most bytes of a batch. Half of what Security Hub takes, for an argument of a command may not be longer than 128 KiB.
+const LARGEST: usize = 120 * 1000;
 /// Most entries of `ProductFields`.
 const MOST_FIELDS: usize = 50;
 
@@ -58,19 +60,28 @@ pub fn left_out(report: &Report, fallback: &Fallback) -> LeftOut {
 /// Writes the findings, but for those that are left out.
 pub fn render(report: &Report, fallback: &Fallback, out: &mut dyn Write) -> io::Result<()> {
     let at = time::format(report.dated().unwrap_or(fallback.at));
-    let mut batch: Vec<String> = Vec::new();
-    let mut bytes = 0;
+    // Each batch is imported in the account and region that its findings are of.
+    let mut places: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for finding in &report.findings {
-        let Some(converted) = convert(finding, report, fallback, &at) else { continue };
-        let text = converted.to_string();
-        if batch.len() == MOST || bytes + text.len() + BRACKETS > LARGEST {
-            write_batch(out, &mut batch)?;
-            bytes = 0;
+        let resource = Resource::of(finding, report, fallback);
+        if let Some(converted) = convert(finding, &resource, report, &at) {
+            let Owner { account, region, .. } = resource.owner;
+            places.entry((account, region)).or_default().push(converted.to_string());
         }
-        bytes += text.len() + 1;
-        batch.push(text);
     }
-    write_batch(out, &mut batch)
+    for findings in places.into_values() {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for text in findings {
+            if batch.len() == MOST || bytes + text.len() + BRACKETS > LARGEST {
+                write_batch(out, &mut batch)?;
+                bytes = 0;
+            }
+            bytes += text.len() + 1;
+            batch.push(text);
+        }
+        write_batch(out, &mut batch)?;
+    }
+    Ok(())
 }
 
 /// What stands around the findings of a batch, and more.
@@ -88,8 +99,7 @@ fn is_account(account: &str) -> bool {
     account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn convert(finding: &Finding, report: &Report, fallback: &Fallback, at: &str) -> Option<Value> {
-    let resource = Resource::of(finding, report, fallback);
+fn convert(finding: &Finding, resource: &Resource, report: &Report, at: &str) -> Option<Value> {
     let (account, region) = (&resource.owner.account, &resource.owner.region);
     if resource.owner.cloud != Cloud::Aws || !is_account(account) || region.is_empty() {
         return None;
@@ -119,7 +129,7 @@ fn convert(finding: &Finding, report: &Report, fallback: &Fallback, at: &str) ->
         "Description": shortened(finding.kind.about(), 1024),
         "Remediation": { "Recommendation": { "Text": shortened(&finding.recommendation, 512) } },
         "ProductFields": fields(finding),
-        "Resources": [described(&resource, region)],
+        "Resources": [described(resource, region)],
         "RecordState": "ACTIVE",
     });
     if !finding.kind.is_of_traffic() {

@@ -77,6 +77,14 @@ pub fn load(arguments: &[String]) -> Result<Loaded, Error> {
     Ok(loaded)
 }
 
+/// Whether a document can be read: what it is called matters, for lists are named by their files.
+///
+/// # Errors
+/// What reading it would say.
+pub fn understand(path: &Path, text: &str) -> Result<(), Error> {
+    Contents::read(path, text).map(|_| ())
+}
+
 /// `TIME=PATH`, or a path that may itself hold an equals sign (`year=2026/`).
 fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
     match argument.split_once('=') {

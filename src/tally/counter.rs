@@ -250,6 +250,7 @@ impl<'a> Counter<'a> {
             self.tally.window.merge(seen.span);
         }
         self.tally.blocked.fit();
+        self.tally.inquiry.finish();
         self.tally.sets = std::mem::take(&mut self.judge.sets);
         self.tally
     }

@@ -83,9 +83,11 @@ case "$*" in
 --version) echo aws-cli/2 ;;
 *get-caller-identity*) echo '{"Account": "123456789012", "Arn": "arn"}' ;;
 *describe-security-groups*) echo '{"SecurityGroups": []}' ;;
-*describe-managed-prefix-lists*) echo '{"PrefixLists": [{"PrefixListId": "../../../x"}, {"PrefixListId": "pl-1"}]}' ;;
+*describe-managed-prefix-lists*) echo '{"PrefixLists": [{"PrefixListId": "../../../x"}, {"PrefixListId": "--debug"}, {"PrefixListId": "subnets"}, {"PrefixListId": "pl-1"}]}' ;;
 *describe-subnets*) echo 'An error: <b>' ;;
 *describe-vpcs*) echo '{"Subnets": []}' ;;
+*describe-flow-logs*) echo '[]' ;;
+*describe-network-acls*) echo '{"NetworkAcls": [{"NetworkAclId": 5}]}' ;;
 *) printf 'first\n\033[31mlast\n' >&2; exit 1 ;;
 esac
 "#,
@@ -115,7 +117,10 @@ esac
     );
     assert!(names("missing", "message")[3].contains("expected an answer with Vpcs, found none"));
     let asked = std::fs::read_to_string(fixture.path("asked")).unwrap();
-    assert!(asked.contains("--prefix-list-id pl-1") && !asked.contains(".."), "{asked}");
+    assert!(
+        asked.contains("--prefix-list-id pl-1") && !asked.contains("..") && !asked.contains("debug"),
+        "{asked}"
+    );
     // Nothing but reading is asked for.
     let reads = |line: &str| {
         ["--version", "get-caller-identity", " describe-", " get-managed-"].iter().any(|it| line.contains(it))
@@ -146,6 +151,7 @@ fn what_cannot_be_captured_is_said_with_the_remedy() {
     let cases = [
         (&["--out", "snaps"][..], "no region is configured: give --region NAME, or --region all"),
         (&["--out", "snaps", "--region", "../x"], "expected the name of a region"),
+        (&["--out", "snaps", "--region", "all", "eu-west-1"], "every region is among them already"),
         (
             &["--out", "snaps", "--profile", "a", "--profile", "b", "--region", "r"],
             "account 1 is named twice",
@@ -178,7 +184,14 @@ fn commands_and_policies_are_shown_without_any_program() {
     let output = capture(&fixture, &["--print-commands", "--region", "eu-west-1", "--profile", "a b; rm"]);
     let commands = text(&output.stdout);
     assert!(
-        commands.lines().all(|line| line.starts_with("aws ") && line.ends_with(" --profile 'a b; rm'")),
+        commands.lines().all(|line| line.starts_with("aws ") && line.contains(" --profile 'a b; rm'")),
         "{commands}"
     );
+    assert!(commands.contains("> security-groups.json\n"), "{commands}");
+    // A role is taken on first, and its calls are made without the profile.
+    let role = ["--region", "eu-west-1", "--profile", "p", "--role", "arn:aws:iam::1:role/a"];
+    let commands = text(&capture(&fixture, &[&["--print-commands"], &role[..]].concat()).stdout);
+    assert!(commands.contains("sts assume-role --role-arn arn:aws:iam::1:role/a"), "{commands}");
+    let calls: Vec<&str> = commands.lines().filter(|line| line.contains(" describe-")).collect();
+    assert!(!calls.is_empty() && calls.iter().all(|line| !line.contains("--profile")), "{commands}");
 }

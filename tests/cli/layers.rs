@@ -78,6 +78,9 @@ fn a_file_can_say_everything() {
          review_period = \"1h\"\nrare_words = [\"x\"]\n",
     );
     let output = run(&fixture, &["analyze"], &[]);
+    let told = "flowaudit: settings from flowaudit.toml: logs, snapshot, since, fail_on, quiet, review_period, rare_words\n";
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), told));
+    let output = run(&fixture, &["analyze", "--quiet"], &[]);
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), ""));
     assert!(text(&output.stdout).contains("Read: 1 record in 1 file"));
     // What is given takes its place.
@@ -136,7 +139,10 @@ fn what_is_wrong_with_a_layer_is_said_with_its_name() {
         ("[command.analyse]\nlimit = 1\n", "flowaudit.toml: [command] unknown key `analyse`"),
         ("[command.merge]\nsince = \"x\"\n", "flowaudit.toml: [command.merge] unknown key `since`"),
         ("quiet = 3\n", "flowaudit.toml: quiet: expected true or false, found 3"),
-        ("limit = [1]\n", "flowaudit.toml: limit: expected a text or a number, found [1]"),
+        (
+            "[command.analyze]\nlimit = [1]\n",
+            "flowaudit.toml [command.analyze]: limit: expected a text or a number, found [1]",
+        ),
         ("flow_log = [{}]\n", "flowaudit.toml: flow_log: expected a list of texts"),
         ("limit = \"many\"\n", "limit comes from flowaudit.toml"),
         ("limit = \n", "flowaudit.toml: TOML parse error at line 1"),
@@ -145,6 +151,10 @@ fn what_is_wrong_with_a_layer_is_said_with_its_name() {
         ("output = \"a/../../x\"\n", "is not below the working folder"),
         ("format = \"json=/tmp/x\"\n", "/tmp/x is not below the working folder"),
         ("remediation = \"..\"\n", ".. is not below the working folder"),
+        (
+            "suppress = \"accepted.toml\"\n",
+            "suppress: it hides findings, and the file was only found in the working folder",
+        ),
     ];
     for (file, words) in cases {
         fixture.write("flowaudit.toml", file);
@@ -199,4 +209,47 @@ fn shells_complete_and_man_has_a_page_for_every_command() {
         output.status.code() == Some(2)
             && text(&output.stderr).contains("no command snpshot; expected analyze")
     );
+}
+
+#[test]
+fn a_word_of_a_file_is_never_an_option() {
+    let fixture = fixture();
+    fixture.write("flowaudit.toml", "logs = [\"--output=elsewhere\", \"log\"]\n");
+    let output = run(&fixture, &["analyze", "--snapshot", "snap"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("logs: expected files, folders or -, found --output=elsewhere"));
+    assert!(!fixture.path("elsewhere").exists());
+}
+
+#[test]
+fn what_is_for_all_commands_is_for_those_that_it_suits() {
+    let fixture = fixture();
+    fixture.write("flowaudit.toml", "fail_on = \"high\"\nformat = [\"markdown\", \"json=r.json\"]\nregion = [\"a\", \"b\"]\nsave_state = \"s\"\n");
+    let output = run(&fixture, &["analyze", "log", "--snapshot", "snap"], &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(
+        output.stdout.starts_with(b"# ") && fixture.path("r.json").exists() && fixture.path("s").exists()
+    );
+    for arguments in [
+        &["replay", "log", "--snapshot", "snap", "--proposed", "snap"][..],
+        &["investigate", "log", "--snapshot", "snap", "--port", "22"],
+        &["snapshot", "check", "snap"],
+        &["config", "show"],
+        // What is typed wins over what it cannot stand beside.
+        &[
+            "analyze",
+            "log",
+            "--snapshot",
+            "snap",
+            "--state",
+            "t",
+            "--fail-on",
+            "critical",
+            "--format",
+            "text",
+        ],
+    ] {
+        let output = run(&fixture, arguments, &[]);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    }
 }

@@ -191,3 +191,71 @@ fn one_hop_further_is_who_else_spoke_with_those_in_contact() {
     let run = fixture.run(&["investigate", "-", "--snapshot", "snap", "--port", "22", "--follow"]);
     assert!(run.status == Some(2) && run.stderr.contains("--follow reads the logs twice"), "{}", run.stderr);
 }
+
+#[test]
+fn an_address_of_ours_is_not_its_own_peer() {
+    let fixture = fixture(&[
+        at(0, "eni-a 10.0.0.5 10.0.0.6 40000 22 6 ACCEPT"),
+        at(0, "eni-w 10.0.0.5 10.0.0.6 40000 22 6 ACCEPT"),
+    ]);
+    let summary = ask(&fixture, &["--address", "10.0.0.5"])["summary"].clone();
+    assert_eq!((&summary["egress"]["records"], &summary["ingress"]["records"]), (&2.into(), &0.into()));
+    assert_eq!((&summary["distinct_peers"], &summary["peers"][0]["peer"]), (&1.into(), &"10.0.0.6".into()));
+    assert_eq!(summary["far_end_records"], 1);
+}
+
+#[test]
+fn a_refusal_after_a_connection_was_open_belongs_to_it() {
+    // The idle connection is gone from the table: the server's own packet is refused on its way out.
+    let fixture = fixture(&[
+        at(0, "eni-a 10.0.0.9 10.0.0.5 40000 443 6 ACCEPT"),
+        at(30, "eni-a 10.0.0.5 10.0.0.9 443 40000 6 REJECT"),
+    ]);
+    assert_eq!(
+        lines(&ask(&fixture, &["--address", "10.0.0.9"])),
+        [
+            "2026-01-01T00:00:00Z eni-a peer 10.0.0.9:40000 > 10.0.0.5:443 1/0",
+            "2026-01-01T00:30:00Z eni-a peer 10.0.0.9:40000 > 10.0.0.5:443 0/1",
+        ]
+    );
+}
+
+#[test]
+fn flags_tell_who_opened_it_where_no_rule_does() {
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &[group("sg-a"), interface("eni-a", "10.0.0.5", &["sg-a"])]);
+    let header = format!("{} tcp-flags flow-direction", crate::fixture::HEADER);
+    let rows = [
+        format!("{} 2 ingress", at(0, "eni-x 10.0.0.9 10.9.9.9 40000 443 6 ACCEPT")),
+        format!("{} 18 egress", at(0, "eni-x 10.9.9.9 10.0.0.9 443 40000 6 ACCEPT")),
+    ];
+    fixture.write("log", crate::fixture::text_with(&header, &rows));
+    assert_eq!(
+        lines(&ask(&fixture, &["--port", "443"])),
+        ["2026-01-01T00:00:00Z eni-x peer 10.0.0.9:40000 > 10.9.9.9:443 2/0"]
+    );
+}
+
+#[test]
+fn what_is_too_much_to_keep_is_said() {
+    // More connections than are kept, in one minute.
+    let rows: Vec<String> = (0..70_000_u32)
+        .map(|n| {
+            let [_, _, high, low] = n.to_be_bytes();
+            at(0, &format!("eni-a 10.1.{high}.{low} 10.0.0.5 {} 443 6 ACCEPT", 40_000 + n / 65_536))
+        })
+        .collect();
+    let fixture = fixture(&rows);
+    let answer = ask(&fixture, &["--port", "443"]);
+    assert_eq!(answer["conversations"].as_array().unwrap().len(), 65_536);
+    assert_eq!(answer["conversations_until"], "2026-01-01T00:00:00Z");
+    assert_eq!(
+        (&answer["summary"]["accepted"], &answer["findings"][0]["kind"]),
+        (&70_000.into(), &"coverage_gap".into())
+    );
+    let run =
+        fixture.run(&["investigate", "log", "--snapshot", "snap", "--port", "443", "--fail-on", "medium"]);
+    assert_eq!(run.status, Some(1));
+    let text = String::from_utf8(run.stdout.clone()).unwrap();
+    assert!(text.contains("not everything is in this list"), "{text}");
+}

@@ -72,12 +72,30 @@ fn one_port_of_many_targets_is_a_sweep() {
 
 #[test]
 fn refused_and_then_let_in() {
-    let refused = at(0, "eni-a 198.51.100.7 10.0.0.5 50000 3389 6 REJECT");
     let let_in = |second| at(second, "eni-a 198.51.100.7 10.0.0.5 50001 22 6 ACCEPT");
-    let findings = found(&[refused.clone(), let_in(60)], &[]);
+    // On the same port, because somebody opened it in between.
+    let opened = Fixture::new();
+    let closed = [group("sg-a"), interface("eni-a", "10.0.0.5", &["sg-a"])];
+    opened.snapshot("snap/2026-01-01T00:00:00Z", &closed);
+    let open = [group("sg-a").ingress("tcp", 22, 22, "0.0.0.0/0"), interface("eni-a", "10.0.0.5", &["sg-a"])];
+    opened.snapshot("snap/2026-01-01T00:00:30Z", &open);
+    opened.log("log", &[at(0, "eni-a 198.51.100.7 10.0.0.5 50000 22 6 REJECT"), let_in(60)]);
+    let findings = ask(&opened, &["--port", "22"])["findings"].as_array().unwrap().clone();
     assert_eq!(ids(&findings), ["investigation/let_in_at_last/198.51.100.7/10.0.0.5"]);
     assert_eq!(findings[0]["severity"], "high");
     assert_eq!(findings[0]["evidence"]["first_let_in"], "2026-01-01T00:01:00Z");
+    // On another port it takes more than once: a browser tries QUIC first.
+    let elsewhere = |port: u16| at(0, &format!("eni-a 198.51.100.7 10.0.0.5 50000 {port} 6 REJECT"));
+    assert_eq!(ids(&found(&[elsewhere(443), let_in(60)], &[])), Vec::<&str>::new());
+    let often: Vec<String> = (443..448).map(elsewhere).chain([let_in(60)]).collect();
+    assert_eq!(ids(&found(&often, &[])).len(), 1);
+    // What comes late was no attempt.
+    let late = [
+        let_in(0),
+        at(2000, "eni-a 198.51.100.7 10.0.0.5 50001 22 6 REJECT"),
+        at(3000, "eni-a 198.51.100.7 10.0.0.5 50002 22 6 ACCEPT"),
+    ];
+    assert_eq!(ids(&found(&late, &[])), Vec::<&str>::new());
     // The other way round it is an ordinary user who tried something once.
     assert_eq!(
         ids(&found(&[at(120, "eni-a 198.51.100.7 10.0.0.5 50000 3389 6 REJECT"), let_in(60)], &[])),
@@ -118,7 +136,7 @@ fn far_more_out_than_is_usual_is_a_large_transfer() {
     let mut findings = found(&with(200_000_000), &[]);
     assert_eq!(
         ids(&findings),
-        ["investigation/transfer/10.0.0.5:60000/198.51.100.7:443/2026-01-01T00:00:00Z"]
+        ["investigation/transfer/tcp/10.0.0.5:60000/198.51.100.7:443/2026-01-01T00:00:00Z"]
     );
     let transfer = findings.remove(0);
     assert_eq!(transfer["title"], "10.0.0.5 sent 200 MB to 198.51.100.7");
@@ -143,5 +161,20 @@ fn calls_like_a_clock_are_a_beacon() {
     assert_eq!(findings[0]["evidence"]["times"], 8);
     assert_eq!(ids(&found(&calls(7, 2), &[])), Vec::<&str>::new());
     // People are not that regular.
-    assert_eq!(ids(&found(&calls(20, 90), &[])), Vec::<&str>::new());
+    assert_eq!(ids(&found(&calls(20, 140), &[])), Vec::<&str>::new());
+}
+
+#[test]
+fn forged_counts_add_up_to_the_most_there_can_be() {
+    let sized = |port: u16, to: u16, second: i64, action: &str| {
+        let (start, most) = (T0 + second, u64::MAX);
+        format!(
+            "2 111111111111 eni-a 198.51.100.7 10.0.0.5 {port} {to} 6 10 {most} {start} {} {action} OK",
+            start + 1
+        )
+    };
+    let refused = (0..5).map(|n| sized(n, 100 + n, 0, "REJECT"));
+    let rows: Vec<String> =
+        refused.chain([sized(50, 22, 60, "ACCEPT"), sized(51, 22, 60, "ACCEPT")]).collect();
+    assert_eq!(found(&rows, &[])[0]["evidence"]["bytes_in"], u64::MAX);
 }

@@ -26,8 +26,8 @@ pub fn render(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Re
     if let Some(until) = &report.conversations_until {
         writeln!(out)?;
         let text = format!(
-            "What began after {} is in the sums above, and not in this list, for there is too much of it: ask for less, or \
-             from then on with --since.",
+            "From {} on not everything is in this list, for there is too much of it; the sums above are of all. Ask for \
+             less: another filter, --until, or from then on with --since.",
             second(until)
         );
         page.paragraph(out, &text)?;
@@ -64,6 +64,11 @@ fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
         [("Read", read), ("Asked for", question(report)), ("Found", found), ("Volume", volume)]
     {
         page.paragraph(out, &format!("{label}: {text}"))?;
+    }
+    if summary.far_end_records > 0 && summary.interfaces.iter().any(|who| !who.addresses.is_empty()) {
+        let text =
+            "of these were seen at the far end: where both ends are logged, each packet is counted at both.";
+        page.paragraph(out, &format!("{} {text}", count(summary.far_end_records, "record")))?;
     }
     if summary.unexplained > 0 {
         let text =

@@ -35,6 +35,13 @@ pub enum Ending {
     Refused(Option<Direction>, Cause),
 }
 
+/// Whether what was refused so surely was an attempt to open a connection. What comes late, may be a reply, or is allowed by
+/// the rules (mostly because the connection was closed) is none for sure.
+pub fn is_attempt(cause: Cause) -> bool {
+    let others = [Cause::LatePacket, Cause::BlockedReply, Cause::LateReplyOrScan, Cause::NotSecurityGroup];
+    !others.contains(&cause)
+}
+
 /// How many records ended in which way, ascending. Nearly all pieces have one way or two, so that a list is small and fast.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endings(Vec<(Ending, u64)>);

@@ -5,9 +5,9 @@
 //!                                                └▶ pieces: one per connection and ten minutes, in order of time
 //! ```
 //!
-//! Memory is bounded by what is shown. Pieces are kept from the first on, as many as there is room for: what comes later is in
-//! the sums alone, and the time from which on it is so is told. That time depends on the set of records alone, for pieces
-//! of a part of the records are never more.
+//! Memory is bounded by what is shown. Pieces are kept from the first on, as many as there is room for, in order of time and then
+//! of addresses and ports: what comes later is in the sums alone, and from when on it is so is told. Where that is depends on the
+//! set of records alone, for what some of the records have too many of, all of them have too many of.
 
 mod ending;
 mod peer;
@@ -26,8 +26,8 @@ use super::unordered;
 use super::waiting::Waiting;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
-use crate::flow::{Action, Direction, Flow, Seconds, Traffic};
-pub use ending::{Admitted, Ending, Endings};
+use crate::flow::{Action, Direction, Flow, SYN, SYN_ACK, Seconds, Traffic};
+pub use ending::{Admitted, Ending, Endings, is_attempt};
 use ending::{admitted, renumbered, settled};
 pub use peer::PeerSum;
 use peer::{PEERS, PeerKey};
@@ -86,8 +86,12 @@ pub struct Piece {
     pub unknown: Credit,
     /// REJECTs among all these.
     pub rejected: u64,
+    /// When the first REJECT of an attempt began (what is refused late, or may be a reply, is none).
+    pub first_attempt_refused: Option<Seconds>,
     /// TCP flags of all records.
     pub tcp_flags: u8,
+    /// Records with SYN and without ACK, that came in and that went out: whoever sends one opens.
+    pub opening: (u64, u64),
     /// How its records ended.
     pub endings: Endings,
 }
@@ -121,6 +125,12 @@ impl Piece {
         self.unknown.merge(&other.unknown);
         self.rejected += other.rejected;
         self.tcp_flags |= other.tcp_flags;
+        self.opening.0 += other.opening.0;
+        self.opening.1 += other.opening.1;
+        self.first_attempt_refused = match (self.first_attempt_refused, other.first_attempt_refused) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
         for (ending, records) in other.endings.iter() {
             self.endings.add(*ending, records);
         }
@@ -139,8 +149,17 @@ pub struct Inquiry {
     pieces: BTreeMap<Option<i64>, HashMap<Connection, Piece>>,
     kept: usize,
     /// Pieces from here on are not kept.
-    cut: Option<i64>,
+    cut: Option<Rank>,
     most: usize,
+}
+
+/// Where a piece stands among all: its ten minutes, and its connection, but for the interface, whose number differs from worker to
+/// worker.
+type Rank = (Option<i64>, IpAddr, u16, IpAddr, u16, u8);
+
+fn rank(at: Option<i64>, connection: &Connection) -> Rank {
+    let Connection { protocol, address, local_port, peer, peer_port, .. } = *connection;
+    (at, address, local_port, peer, peer_port, protocol)
 }
 
 /// Sums over all records asked for.
@@ -156,12 +175,23 @@ pub struct Sums {
     pub egress: Credit,
     /// What crossed in a way that is not known.
     pub unknown: Credit,
+    /// Records among these that the interface at the far end saw, of an address that was asked for.
+    pub far_end: u64,
 }
 
 impl Default for Inquiry {
     fn default() -> Self {
         Self::within(MOST_PIECES)
     }
+}
+
+/// Whose interface saw a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeenFrom {
+    /// That of whoever was asked for.
+    OwnEnd,
+    /// That of whoever it spoke with.
+    FarEnd,
 }
 
 /// A record that is asked for, judged.
@@ -171,6 +201,8 @@ pub(super) struct Asked<'r> {
     pub(super) direction: Option<Direction>,
     pub(super) peer: IpAddr,
     pub(super) verdict: Verdict,
+    /// Whether it is the peer that was asked for.
+    pub(super) seen_from: SeenFrom,
     pub(super) flow: &'r Flow<'r>,
     pub(super) traffic: &'r Traffic,
 }
@@ -233,26 +265,31 @@ impl Inquiry {
     pub(super) fn add(&mut self, asked: &Asked<'_>) {
         let Asked { direction, flow, traffic, .. } = *asked;
         let (connection, ending) = (asked.connection(), asked.ending());
-        let way = match direction {
-            Some(Direction::Ingress) => &mut self.records.ingress,
-            Some(Direction::Egress) => &mut self.records.egress,
-            None => &mut self.records.unknown,
+        // Seen from the far end, what goes out there comes in here.
+        let (way, peer) = match (asked.seen_from, direction) {
+            (SeenFrom::OwnEnd, _) | (_, None) => (direction, connection.peer),
+            (SeenFrom::FarEnd, Some(direction)) => (Some(direction.opposite()), connection.address),
         };
-        way.add(flow, traffic);
+        match way {
+            Some(Direction::Ingress) => self.records.ingress.add(flow, traffic),
+            Some(Direction::Egress) => self.records.egress.add(flow, traffic),
+            None => self.records.unknown.add(flow, traffic),
+        }
         let rejected = u64::from(traffic.action == Action::Reject);
         self.records.rejected += rejected;
         self.records.accepted += 1 - rejected;
+        self.records.far_end += u64::from(asked.seen_from == SeenFrom::FarEnd);
         *self.endings.entry(ending).or_default() += 1;
         let mut sum = PeerSum { accepted: 1 - rejected, rejected, ..PeerSum::default() };
         sum.span.add(flow);
-        match direction {
+        match way {
             Some(Direction::Egress) => sum.bytes_out = traffic.bytes,
             _ => sum.bytes_in = traffic.bytes,
         }
-        self.peers.add(0, |rung| PeerKey::of(connection.peer, rung), |peer| peer.merge(&sum));
+        self.peers.add(0, |rung| PeerKey::of(peer, rung), |peer| peer.merge(&sum));
 
         let at = flow.start.map(|start| start.div_euclid(PIECE));
-        if self.is_cut(at) {
+        if self.cut.is_some_and(|cut| rank(at, &connection) >= cut) {
             return;
         }
         let pieces = self.pieces.entry(at).or_default();
@@ -260,24 +297,45 @@ impl Inquiry {
         let piece = pieces.entry(connection).or_default();
         piece.way(direction).add(flow, traffic);
         piece.rejected += rejected;
-        piece.tcp_flags |= traffic.tcp_flags.unwrap_or(0);
+        if matches!(ending, Ending::Refused(_, cause) if ending::is_attempt(cause)) {
+            let first = piece.first_attempt_refused.into_iter().chain(flow.start).min();
+            piece.first_attempt_refused = first;
+        }
+        let flags = traffic.tcp_flags.unwrap_or(0);
+        piece.tcp_flags |= flags;
+        if flags & SYN_ACK == SYN {
+            match direction {
+                Some(Direction::Ingress) => piece.opening.0 += 1,
+                Some(Direction::Egress) => piece.opening.1 += 1,
+                None => {}
+            }
+        }
         piece.endings.add(ending, 1);
         self.kept += pieces.len() - before;
-        self.fit();
+        // Now and then, for it takes a look at all of them.
+        if self.kept > 2 * self.most {
+            self.fit();
+        }
     }
 
-    fn is_cut(&self, at: Option<i64>) -> bool {
-        // Records without a time come first: they are missing when even they were too many.
-        self.cut.is_some_and(|cut| at.map_or(cut == i64::MIN, |at| at >= cut))
-    }
-
-    /// Lets go of the last ten minutes while there are too many pieces.
+    /// Lets go of the last pieces while there are too many.
     fn fit(&mut self) {
         while self.kept > self.most
-            && let Some((at, pieces)) = self.pieces.pop_last()
+            && let Some((at, mut pieces)) = self.pieces.pop_last()
         {
+            let room = self.most.saturating_sub(self.kept - pieces.len());
             self.kept -= pieces.len();
-            self.cut = Some(at.unwrap_or(i64::MIN));
+            let mut ranks: Vec<Rank> = pieces.keys().map(|connection| rank(at, connection)).collect();
+            ranks.sort_unstable();
+            let Some(first) = ranks.get(room) else { continue };
+            // Both ends of a connection have one rank: they go together.
+            self.cut = Some(self.cut.map_or(*first, |cut| cut.min(*first)));
+            pieces.retain(|connection, _| rank(at, connection) < *first);
+            if !pieces.is_empty() {
+                self.kept += pieces.len();
+                self.pieces.insert(at, pieces);
+                return;
+            }
         }
     }
 
@@ -289,14 +347,11 @@ impl Inquiry {
         self.records.ingress.merge(&records.ingress);
         self.records.egress.merge(&records.egress);
         self.records.unknown.merge(&records.unknown);
+        self.records.far_end += records.far_end;
         for (ending, count) in unordered(endings) {
             *self.endings.entry(renumbered(ending, sets)).or_default() += count;
         }
         self.peers.merge(peers, Some, |key| key);
-        self.cut = match (self.cut, cut) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
         for (at, theirs) in pieces {
             let ours = self.pieces.entry(at).or_default();
             let before = ours.len();
@@ -308,12 +363,19 @@ impl Inquiry {
             }
             self.kept += ours.len() - before;
         }
-        while let Some((at, _)) = self.pieces.last_key_value()
-            && self.is_cut(*at)
-            && let Some((_, pieces)) = self.pieces.pop_last()
-        {
-            self.kept -= pieces.len();
+        self.cut = self.cut.into_iter().chain(cut).min();
+        if let Some(cut) = self.cut {
+            for (at, pieces) in &mut self.pieces {
+                pieces.retain(|connection, _| rank(*at, connection) < cut);
+            }
+            self.pieces.retain(|_, pieces| !pieces.is_empty());
+            self.kept = self.pieces.values().map(HashMap::len).sum();
         }
+        self.fit();
+    }
+
+    /// Holds the bound.
+    pub(super) fn finish(&mut self) {
         self.fit();
     }
 
@@ -347,9 +409,9 @@ impl Inquiry {
         self.pieces.values().flatten()
     }
 
-    /// From this time on there are no pieces. None: all there are.
+    /// From this time on not all pieces are there. None: all are. A cut among records without a time is at the beginning.
     pub fn cut(&self) -> Option<Seconds> {
-        self.cut.map(|cut| cut.saturating_mul(PIECE))
+        self.cut.map(|(at, ..)| at.map_or(Seconds::MIN, |at| at.saturating_mul(PIECE)))
     }
 
     /// Every peer, or the prefix that it was widened to, in no order.

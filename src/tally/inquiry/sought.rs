@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
+use super::SeenFrom;
 use crate::attribution::index::{Index, InterfaceNumber};
 use crate::flow::{Action, Seconds, Traffic, V4Flow};
 use crate::rules::timeline::Timeline;
@@ -87,6 +88,17 @@ impl<'a> Asking<'a> {
             && action.is_none_or(|action| action == traffic.action)
             && (interfaces.is_empty() || interfaces.iter().any(|id| id.as_bytes() == interface_id))
             && (groups.is_empty() || number.is_some_and(|number| self.carries(number, start)))
+    }
+
+    /// Whose interface saw a record between these ends: that of the far end, where an address of ours was asked for that is
+    /// not its own. Of strangers all is told as our interfaces saw it.
+    pub(in crate::tally) fn seen_from(&self, own: IpAddr, peer: IpAddr) -> SeenFrom {
+        let asked = |address: IpAddr| self.sought.addresses.iter().any(|net| net.contains(&address));
+        if asked(peer) && !asked(own) && self.index.is_own(peer) {
+            SeenFrom::FarEnd
+        } else {
+            SeenFrom::OwnEnd
+        }
     }
 
     fn has_port(ports: &[RangeInclusive<u16>], (one, other): (u16, u16)) -> bool {

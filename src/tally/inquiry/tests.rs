@@ -34,7 +34,15 @@ fn add(inquiry: &mut Inquiry, (at, port, refused): Made) {
     let decided = Verdict::Decided { role: Role::Forward, set: SetId(1), basis: Basis::Rules };
     let verdict = if refused { Verdict::Refused(Cause::SecurityGroup) } else { decided };
     let direction = Some(Direction::Ingress);
-    inquiry.add(&Asked { interface: 0, direction, peer, verdict, flow: &flow, traffic: &traffic });
+    inquiry.add(&Asked {
+        interface: 0,
+        direction,
+        peer,
+        verdict,
+        seen_from: SeenFrom::OwnEnd,
+        flow: &flow,
+        traffic: &traffic,
+    });
 }
 
 fn kept(inquiry: &Inquiry) -> Vec<String> {
@@ -58,6 +66,7 @@ proptest! {
         for made in &made {
             add(&mut whole, *made);
         }
+        whole.finish();
         prop_assert!(whole.pieces().count() <= most);
         let mut parts = vec![Inquiry::within(most); 3];
         for (made, part) in made.iter().zip(&deal).rev() {
@@ -67,11 +76,16 @@ proptest! {
         for part in parts {
             sum.merge(part, &[0], &[SetId(0), SetId(1)]);
         }
+        sum.finish();
         prop_assert_eq!(kept(&sum), kept(&whole));
-        // What began before the cut is whole.
-        let before = |at: &i64| whole.cut().is_none_or(|cut| *at < cut);
-        let expected = made.iter().filter(|(at, ..)| *at >= 0 && before(at)).count() as u64;
-        let dated = whole.pieces().filter(|(_, piece)| piece.span().first().is_some());
-        prop_assert_eq!(dated.map(|(_, piece)| piece.records()).sum::<u64>(), expected);
+        // What is kept is whole.
+        let is_kept = |(at, port, _): &&Made| {
+            let at = (*at >= 0).then(|| at.div_euclid(PIECE));
+            let peer = IpAddr::from([10, 0, (*port % 7).to_be_bytes()[1], 9]);
+            let address = IpAddr::from([10, 0, 0, 1]);
+            whole.cut.is_none_or(|cut| (at, address, 443, peer, *port, TCP) < cut)
+        };
+        let expected = made.iter().filter(is_kept).count() as u64;
+        prop_assert_eq!(whole.pieces().map(|(_, piece)| piece.records()).sum::<u64>(), expected);
     }
 }
