@@ -182,8 +182,8 @@ pub struct Investigate {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How to write the answer
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = InvestigationFormat::Text)]
+    pub format: InvestigationFormat,
     /// Write the answer to FILE instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -199,6 +199,17 @@ pub struct Investigate {
     /// Colour in the text
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+}
+
+/// `investigate --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InvestigationFormat {
+    /// For people: a summary, then what it looks like, then what came in order of time
+    Text,
+    /// For programs: everything
+    Json,
+    /// For spreadsheets: the conversations
+    Csv,
 }
 
 /// `investigate --action`.

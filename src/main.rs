@@ -9,8 +9,8 @@ mod output;
 use clap::{CommandFactory, Parser};
 use console::Term;
 use flowaudit::cli::{
-    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Investigate, Replay, ReplayFailOn,
-    ReportFormat, ReportOptions, SnapshotCommand, Target,
+    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Investigate, InvestigationFormat, Replay,
+    ReplayFailOn, ReportFormat, ReportOptions, SnapshotCommand, Target,
 };
 use flowaudit::config::layers::{self, Layered, Surroundings};
 use flowaudit::error::Error;
@@ -314,8 +314,9 @@ fn run_investigate(arguments: &Investigate) -> Result<Status, Error> {
     let place =
         Place { attended: arguments.output.is_none(), color: arguments.color, limit: arguments.limit };
     out.write(|writer| match arguments.format {
-        Format::Json => write_json(&report, writer),
-        Format::Text => render::text::investigation::render(&report, page(place), writer),
+        InvestigationFormat::Json => render::json::investigation::render(&report, writer),
+        InvestigationFormat::Csv => render::csv::investigation::render(&report, writer),
+        InvestigationFormat::Text => render::text::investigation::render(&report, page(place), writer),
     })?;
     let level = arguments.fail_on.map(Severity::from);
     let found = level.is_some_and(|level| report.findings.iter().any(|finding| finding.severity >= level));

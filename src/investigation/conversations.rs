@@ -1,8 +1,9 @@
 //! Pieces of connections → conversations: both ways of a connection put together, with who opened it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::attribution::judge::Role;
@@ -126,33 +127,38 @@ pub struct Attempt {
     pub port: u16,
 }
 
-/// The conversations of the records asked for, by time, and then by connection. `name` says what an interface slot is called:
-/// numbers differ from run to run.
-pub fn conversations(inquiry: &Inquiry, name: impl Fn(u32) -> String) -> Vec<Conversation> {
-    let mut pieces: BTreeMap<&Connection, Vec<&Piece>> = BTreeMap::new();
-    for (connection, piece) in inquiry.pieces() {
-        pieces.entry(connection).or_default().push(piece);
+/// The conversations of the records asked for, by time, and then by connection. `names` are what interface slots are called:
+/// their numbers differ from run to run.
+pub fn conversations(inquiry: &Inquiry, names: &[String]) -> Vec<Conversation> {
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|slot| &names[*slot]);
+    let mut places = vec![0; names.len()];
+    for (place, slot) in order.into_iter().enumerate() {
+        places[slot] = place;
     }
-    let mut conversations = Vec::new();
-    for (connection, mut pieces) in pieces {
-        let times = |piece: &Piece| (piece.span().first(), piece.span().last());
-        pieces.sort_by_key(|piece| times(piece));
-        let mut open: Option<Piece> = None;
-        let mut own = Vec::new();
-        for piece in pieces {
-            match &mut open {
-                Some(last) if goes_on(last, piece) => last.merge(piece),
-                _ => own.extend(open.replace(piece.clone())),
+    let place = |interface: u32| places.get(interface as usize).copied().unwrap_or(usize::MAX);
+    let times = |piece: &Piece| (piece.span().first(), piece.span().last());
+    let mut pieces: Vec<(&Connection, &Piece)> = inquiry.pieces().collect();
+    pieces.par_sort_unstable_by(|(a, one), (b, other)| (a, times(one)).cmp(&(b, times(other))));
+    let of_one = pieces.par_chunk_by(|(a, _), (b, _)| a == b);
+    let mut conversations: Vec<Conversation> = of_one
+        .flat_map_iter(|same| {
+            let (mut own, mut open): (Vec<Piece>, Option<Piece>) = (Vec::new(), None);
+            for (_, piece) in same {
+                match &mut open {
+                    Some(last) if goes_on(last, piece) => last.merge(piece),
+                    _ => own.extend(open.replace((*piece).clone())),
+                }
             }
-        }
-        own.extend(open);
-        conversations.extend(opened(*connection, own));
-    }
+            own.extend(open);
+            same.first().map(|(connection, _)| opened(**connection, own)).into_iter().flatten()
+        })
+        .collect();
     let key = |it: &Conversation| {
-        let Connection { protocol, address, local_port, peer, peer_port, .. } = it.connection;
-        (it.first(), address, local_port, peer, peer_port, protocol, name(it.connection.interface), it.last())
+        let Connection { protocol, address, local_port, peer, peer_port, interface } = it.connection;
+        (it.first(), address, local_port, peer, peer_port, protocol, place(interface), it.last())
     };
-    conversations.sort_by_cached_key(key);
+    conversations.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     conversations
 }
 

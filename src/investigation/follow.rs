@@ -79,7 +79,7 @@ pub(super) fn followed(
     contacts: &BTreeSet<Contact>,
     known: &BTreeSet<Known>,
 ) -> Vec<Followed> {
-    let all = conversations(&run.tally.inquiry, |slot| run.tally.slots.name(slot));
+    let all = conversations(&run.tally.inquiry, &run.tally.slots.names());
     let follow = |contact: &Contact| {
         let with = |it: &&Conversation| {
             let connection = &it.connection;

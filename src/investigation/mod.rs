@@ -81,8 +81,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         beacon_times: arguments.beacon_times,
     };
     let (mut report, contacts, known) = asked.look(&sought, |run| {
-        let conversations =
-            conversations::conversations(&run.tally.inquiry, |slot| run.tally.slots.name(slot));
+        let conversations = conversations::conversations(&run.tally.inquiry, &run.tally.slots.names());
         let known: BTreeSet<Known> = conversations.iter().map(Known::of).collect();
         let report = report::report(run, &sought, &conversations, thresholds);
         (report, follow::contacts(&conversations), known)

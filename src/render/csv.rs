@@ -3,6 +3,8 @@
 //! Names and descriptions are written by anybody, and a spreadsheet runs what looks like a formula: such a cell begins
 //! with an apostrophe. Source: <https://owasp.org/www-community/attacks/CSV_Injection>.
 
+pub mod investigation;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -4,6 +4,7 @@
 //! a few pieces are there at a time.
 
 mod indented;
+pub mod investigation;
 
 use std::io::{self, Write};
 

@@ -271,6 +271,11 @@ impl Slots {
         &self.ids
     }
 
+    /// The ids of all slots as text, by slot.
+    pub fn names(&self) -> Vec<String> {
+        self.ids.iter().map(|id| String::from_utf8_lossy(id).into_owned()).collect()
+    }
+
     /// The id of a slot as text.
     pub fn name(&self, slot: u32) -> String {
         String::from_utf8_lossy(&self.ids[slot as usize]).into_owned()

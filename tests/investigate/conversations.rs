@@ -144,6 +144,12 @@ fn the_same_bytes_come_out_for_any_threads_and_files() {
     let expected = run("log", "1");
     assert!(expected.len() > 10_000);
     assert_eq!(run("log", "4"), expected);
+    // What all threads write is what one would.
+    let json =
+        ["investigate", "log", "--snapshot", "snap", "--interface", "eni-a", "--format", "json", "--follow"];
+    let json = fixture.run(&json).stdout.clone();
+    let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string_pretty(&value).unwrap() + "\n");
     let in_parts = String::from_utf8(run("parts", "3")).unwrap();
     assert_eq!(in_parts.replace("in 2 files", "in 1 file"), String::from_utf8(expected).unwrap());
 }
@@ -258,4 +264,29 @@ fn what_is_too_much_to_keep_is_said() {
     assert_eq!(run.status, Some(1));
     let text = String::from_utf8(run.stdout.clone()).unwrap();
     assert!(text.contains("not everything is in this list"), "{text}");
+}
+
+#[test]
+fn conversations_are_a_table_without_formulas() {
+    let fixture = fixture(&[
+        at(0, "eni-a 10.0.0.9 10.0.0.5 40000 443 6 ACCEPT"),
+        at(1, "=cmd|x 10.0.0.9 10.0.0.5 40000 22 6 REJECT"),
+    ]);
+    let run = fixture.run(&[
+        "investigate",
+        "log",
+        "--snapshot",
+        "snap",
+        "--address",
+        "10.0.0.9",
+        "--format",
+        "csv",
+    ]);
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(&run.stdout[..]).records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2, "{}", run.stderr);
+    let cells = |row: usize, from: usize, to: usize| rows[row].iter().collect::<Vec<_>>()[from..to].join(",");
+    assert_eq!(cells(0, 3, 12), "eni-a,tcp,10.0.0.5,443,10.0.0.9,40000,peer,1,0");
+    assert_eq!(&rows[0][18], "sg-a:ingress:tcp:443-443:10.0.0.0/8");
+    assert!(rows[1][3].starts_with("'=cmd"), "{:?}", rows[1]);
 }

@@ -289,7 +289,7 @@ impl Inquiry {
         self.peers.add(0, |rung| PeerKey::of(peer, rung), |peer| peer.merge(&sum));
 
         let at = flow.start.map(|start| start.div_euclid(PIECE));
-        if self.cut.is_some_and(|cut| rank(at, &connection) >= cut) {
+        if self.cut.is_some_and(|cut| at > cut.0 || (at == cut.0 && rank(at, &connection) >= cut)) {
             return;
         }
         let pieces = self.pieces.entry(at).or_default();
