@@ -102,7 +102,11 @@ fn location(finding: &Finding, report: &Report, lines: &Lines) -> Value {
             "region": { "startLine": line.line },
         } }),
         None => match report.snapshot_files().first() {
-            Some(file) => json!({ "physicalLocation": { "artifactLocation": { "uri": uri(file) } } }),
+            // Code scanning shows nothing that has no line.
+            Some(file) => json!({ "physicalLocation": {
+                "artifactLocation": { "uri": uri(file) },
+                "region": { "startLine": 1 },
+            } }),
             None => json!({}),
         },
     };

@@ -48,6 +48,9 @@ fn sarif_points_at_the_line_of_the_rule() {
     assert_eq!(result["level"], "error");
     let name = &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
     assert_eq!(name, "sg-a:ingress:tcp:22-22:0.0.0.0/0");
+    // Nothing is without a line.
+    let line = |result: &Value| result["locations"][0]["physicalLocation"]["region"]["startLine"].as_u64();
+    assert!(results.iter().all(|result| line(result) >= Some(1)), "{results:?}");
     // Every rule of the tool is described, and results name it by its place too.
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     for result in results {
