@@ -65,12 +65,12 @@ pub fn report(run: &Run<'_>) -> Report {
     let each = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap_or(u32::MAX)), uses);
     let judged: Vec<Judged> = uses.par_iter().enumerate().map(each).collect();
     let tracks = RuleTracks::of(tally, &timeline.rules);
-    let (found, (blocked_rows, blocked_summary)) = rayon::join(
+    let (found, (blocked_rows, (blocked_summary, owners))) = rayon::join(
         || findings(run, &uses, &judged, &bench, &attachments, &tracks),
         || {
             rayon::join(
                 || super::blocked::rows(tally),
-                || super::blocked::summary(tally, &run.settings.profile),
+                || (super::blocked::summary(tally, &run.settings.profile), Owners::of(timeline)),
             )
         },
     );
@@ -86,7 +86,7 @@ pub fn report(run: &Run<'_>) -> Report {
         findings,
         removal_set: rows::removal_set(timeline, &removal_set),
         narrower,
-        owners: Owners::of(timeline),
+        owners,
         time_series: super::series::time_series(timeline, tally, &tracks),
         suppressed: Vec::new(),
         known: Vec::new(),
