@@ -1,14 +1,15 @@
 //! The command line. Doc comments are the help.
 
-use std::ops::RangeInclusive;
+mod investigate;
+mod snapshot;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ipnet::IpNet;
 
 use crate::findings::Severity;
-use crate::flow::Action;
-use crate::rules::state::Cloud;
+pub use investigate::{ActionFilter, Investigate, InvestigationFormat};
+pub use snapshot::{Capture, CaptureCloud, Snapshot, SnapshotCommand};
 
 /// Joins VPC Flow Logs to the security-group rules in force: which rules nobody uses, what was blocked and why, what
 /// stands open too wide.
@@ -139,97 +140,6 @@ pub struct Input {
     pub threads: usize,
 }
 
-/// `flowaudit investigate`.
-///
-/// Of several values of one filter any fits; different filters must all fit.
-#[derive(Debug, Args)]
-#[command(after_help = EXIT_STATUS)]
-pub struct Investigate {
-    /// What is read.
-    #[command(flatten)]
-    pub input: Input,
-    /// Records with this address, or one in this range, at either end
-    #[arg(long, value_name = "ADDRESS", value_parser = crate::investigation::address)]
-    pub address: Vec<IpNet>,
-    /// Records of this interface
-    #[arg(long, value_name = "ID")]
-    pub interface: Vec<String>,
-    /// Records of interfaces that had this group
-    #[arg(long, value_name = "ID")]
-    pub group: Vec<String>,
-    /// Records with this port, or one in this range (8000-8099), at either end
-    #[arg(long, value_name = "PORT", value_parser = crate::investigation::port)]
-    pub port: Vec<RangeInclusive<u16>>,
-    /// Records that were let through, or refused
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub action: Option<ActionFilter>,
-    /// One hop further: who else spoke with those in contact, afterwards, on the same port (reads the logs twice)
-    #[arg(long)]
-    pub follow: bool,
-    /// A source that tries so many ports of one target scans it
-    #[arg(long, value_name = "N", default_value_t = 15)]
-    pub scan_ports: u64,
-    /// A source that tries one port of so many targets sweeps them
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub sweep_targets: u64,
-    /// So many bytes out in one conversation are a large transfer, if they are ten times what is usual too
-    #[arg(long, value_name = "BYTES", default_value_t = 100_000_000)]
-    pub large_transfer: u64,
-    /// So many calls at the same interval are a beacon
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub beacon_times: u64,
-    /// Options (TOML) [default: flowaudit.toml in the working folder, if it is there]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// How to write the answer
-    #[arg(long, value_enum, default_value_t = InvestigationFormat::Text)]
-    pub format: InvestigationFormat,
-    /// Write the answer to FILE instead of standard output
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Exit with 1 if there is a finding this severe or worse
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub fail_on: Option<FailOn>,
-    /// Rows per table in the text (0: all)
-    #[arg(long, value_name = "ROWS", default_value_t = 50)]
-    pub limit: usize,
-    /// No progress and no warnings
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Colour in the text
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
-}
-
-/// `investigate --format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum InvestigationFormat {
-    /// For people: a summary, then what it looks like, then what came in order of time
-    Text,
-    /// For programs: everything
-    Json,
-    /// For spreadsheets: the conversations
-    Csv,
-}
-
-/// `investigate --action`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ActionFilter {
-    /// Let through
-    Accept,
-    /// Refused
-    Reject,
-}
-
-impl From<ActionFilter> for Action {
-    fn from(action: ActionFilter) -> Self {
-        match action {
-            ActionFilter::Accept => Self::Accept,
-            ActionFilter::Reject => Self::Reject,
-        }
-    }
-}
-
 /// `flowaudit replay`.
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_STATUS)]
@@ -318,105 +228,6 @@ pub struct Diff {
     /// Where and how.
     #[command(flatten)]
     pub answer: AnswerOptions,
-}
-
-/// `flowaudit snapshot`.
-#[derive(Debug, Args)]
-pub struct Snapshot {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: SnapshotCommand,
-}
-
-/// What to do with documents.
-#[derive(Debug, Subcommand)]
-pub enum SnapshotCommand {
-    /// What documents hold, from when to when, and what is missing
-    Check {
-        /// Documents, each in force since TIME (RFC 3339)
-        #[arg(value_name = "[TIME=]PATH", required = true)]
-        paths: Vec<String>,
-        /// Where and how.
-        #[command(flatten)]
-        answer: AnswerOptions,
-    },
-    /// Rules, memberships and more that B has and A has not, and the other way round
-    ///
-    /// The newest state of each is compared. Of a Terraform plan, A is what is there now and B what is proposed; a plan
-    /// alone is compared with itself.
-    Diff {
-        /// The first; or a Terraform plan
-        #[arg(value_name = "A")]
-        first: String,
-        /// The second
-        #[arg(value_name = "B")]
-        second: Option<String>,
-        /// Where and how.
-        #[command(flatten)]
-        answer: AnswerOptions,
-    },
-    /// The state at a time, as the describe-* calls would have answered (JSON)
-    Show {
-        /// Documents, each in force since TIME (RFC 3339)
-        #[arg(value_name = "[TIME=]PATH", required = true)]
-        paths: Vec<String>,
-        /// When; the newest state if not given
-        #[arg(long, value_name = "TIME", value_parser = time)]
-        at: Option<i64>,
-        /// Write to FILE instead of standard output
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Take a snapshot now, by read-only calls of the installed aws (or aliyun) command
-    #[command(after_help = CAPTURE_STATUS)]
-    Capture(Capture),
-}
-
-const CAPTURE_STATUS: &str = "Exit status: 0 done; 2 could not do the job; 3 done, but some calls had no answer: the manifest says which.";
-
-/// `flowaudit snapshot capture`.
-#[derive(Debug, Args)]
-pub struct Capture {
-    /// Folder in which a new one is made, named by the time
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
-    /// Profile of the command; several for several accounts
-    #[arg(long, value_name = "NAME")]
-    pub profile: Vec<String>,
-    /// Regions, or all [default: the one that is configured]
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    pub region: Vec<String>,
-    /// Roles to take on, one for each account
-    #[arg(long, value_name = "ARN", num_args = 1..)]
-    pub role: Vec<String>,
-    /// Whose command is run
-    #[arg(long, value_enum, default_value_t)]
-    pub cloud: CaptureCloud,
-    /// Show what would be run, and run nothing
-    #[arg(long, conflicts_with = "print_policy")]
-    pub print_commands: bool,
-    /// Show the least policy that allows it
-    #[arg(long)]
-    pub print_policy: bool,
-}
-
-/// Whose rules are captured.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum CaptureCloud {
-    /// Amazon Web Services, by aws
-    #[default]
-    Aws,
-    /// Alibaba Cloud, by aliyun
-    Alibaba,
-}
-
-impl From<CaptureCloud> for Cloud {
-    fn from(cloud: CaptureCloud) -> Self {
-        match cloud {
-            CaptureCloud::Aws => Self::Aws,
-            CaptureCloud::Alibaba => Self::Alibaba,
-        }
-    }
 }
 
 /// How an answer is written.

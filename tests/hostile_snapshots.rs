@@ -61,7 +61,11 @@ fn damage() -> impl Strategy<Value = Damage> {
 
 fn damaged(bytes: &[u8], damage: &Damage) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    let length = bytes.len().max(1);
+    // Nothing is left to damage of what was cut off at its beginning.
+    if bytes.is_empty() {
+        return bytes;
+    }
+    let length = bytes.len();
     match damage {
         Damage::Flip(at, byte) => bytes[at % length] ^= byte,
         Damage::Truncate(at) => bytes.truncate(at % length),

@@ -105,6 +105,25 @@ impl Piece {
         }
     }
 
+    fn add(&mut self, asked: &Asked<'_>, ending: Ending) {
+        let Asked { direction, flow, traffic, .. } = *asked;
+        self.way(direction).add(flow, traffic);
+        self.rejected += u64::from(traffic.action == Action::Reject);
+        if matches!(ending, Ending::Refused(_, cause) if is_attempt(cause)) {
+            self.first_attempt_refused = self.first_attempt_refused.into_iter().chain(flow.start).min();
+        }
+        let flags = traffic.tcp_flags.unwrap_or(0);
+        self.tcp_flags |= flags;
+        if flags & SYN_ACK == SYN {
+            match direction {
+                Some(Direction::Ingress) => self.opening.0 += 1,
+                Some(Direction::Egress) => self.opening.1 += 1,
+                None => {}
+            }
+        }
+        self.endings.add(ending, 1);
+    }
+
     /// When.
     pub fn span(&self) -> Span {
         let mut span = self.ingress.span;
@@ -288,29 +307,19 @@ impl Inquiry {
         }
         self.peers.add(0, |rung| PeerKey::of(peer, rung), |peer| peer.merge(&sum));
 
-        let at = flow.start.map(|start| start.div_euclid(PIECE));
+        self.keep(asked, connection, ending);
+    }
+
+    /// Adds a record to its piece, unless that comes too late.
+    fn keep(&mut self, asked: &Asked<'_>, connection: Connection, ending: Ending) {
+        let at = asked.flow.start.map(|start| start.div_euclid(PIECE));
         if self.cut.is_some_and(|cut| at > cut.0 || (at == cut.0 && rank(at, &connection) >= cut)) {
             return;
         }
         let pieces = self.pieces.entry(at).or_default();
         let before = pieces.len();
         let piece = pieces.entry(connection).or_default();
-        piece.way(direction).add(flow, traffic);
-        piece.rejected += rejected;
-        if matches!(ending, Ending::Refused(_, cause) if ending::is_attempt(cause)) {
-            let first = piece.first_attempt_refused.into_iter().chain(flow.start).min();
-            piece.first_attempt_refused = first;
-        }
-        let flags = traffic.tcp_flags.unwrap_or(0);
-        piece.tcp_flags |= flags;
-        if flags & SYN_ACK == SYN {
-            match direction {
-                Some(Direction::Ingress) => piece.opening.0 += 1,
-                Some(Direction::Egress) => piece.opening.1 += 1,
-                None => {}
-            }
-        }
-        piece.endings.add(ending, 1);
+        piece.add(asked, ending);
         self.kept += pieces.len() - before;
         // Now and then, for it takes a look at all of them.
         if self.kept > 2 * self.most {
