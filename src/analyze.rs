@@ -91,13 +91,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
 }
 
 fn terms(arguments: &Analyze) -> Result<Terms, Error> {
-    Ok(Terms {
-        settings: Config::of(arguments)?.settings,
-        since: arguments.input.since,
-        until: arguments.input.until,
-        fields: arguments.input.fields.clone(),
-        flow_logs: arguments.input.flow_log.clone(),
-    })
+    Ok(reading::terms(&arguments.input, Config::of(arguments)?.settings))
 }
 
 fn keeps_state(arguments: &Analyze) -> bool {

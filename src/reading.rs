@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::attribution::index::Index;
 use crate::cli::Input;
 use crate::error::Error;
+use crate::findings::settings::Settings;
 use crate::ingest::{self, Layout, ReadOptions, Source};
 use crate::ledger::Ledger;
 use crate::pipeline::{self, Outcome};
@@ -45,6 +46,17 @@ pub(crate) struct By<'a> {
     pub(crate) sought: Option<&'a Sought>,
     /// Whether the progress is shown.
     pub(crate) show: Show,
+}
+
+/// What is settled of a run before anything is read.
+pub(crate) fn terms(input: &Input, settings: Settings) -> Terms {
+    Terms {
+        settings,
+        since: input.since,
+        until: input.until,
+        fields: input.fields.clone(),
+        flow_logs: input.flow_log.clone(),
+    }
 }
 
 /// Reads the logs. `known` is what the state has that the run continues; its flow logs are renumbered.

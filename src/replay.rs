@@ -17,8 +17,8 @@ use crate::report::replay::{self, ReplayReport};
 use crate::rules::proposal::Proposal;
 use crate::rules::terraform::Written;
 use crate::rules::{load, proposal};
+use crate::state::Snapshots;
 use crate::state::rolling::News;
-use crate::state::{Snapshots, Terms};
 
 /// What a replay came to.
 #[derive(Debug)]
@@ -37,13 +37,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let input = &arguments.input;
     require_logs(input, "replay")?;
     require_snapshots(input)?;
-    let terms = Terms {
-        settings: config::default_settings(),
-        since: input.since,
-        until: input.until,
-        fields: input.fields.clone(),
-        flow_logs: input.flow_log.clone(),
-    };
+    let terms = reading::terms(input, config::default_settings());
     let loaded = load::load(&input.snapshot)?;
     let written: Vec<Written> =
         loaded.contents.iter().flat_map(|contents| contents.written.clone()).collect();

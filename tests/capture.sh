@@ -7,34 +7,11 @@
 set -euo pipefail
 flowaudit=$(realpath "${1:?usage: tests/capture.sh PATH/TO/flowaudit}")
 
-for program in moto_server aws python3; do
-    if ! command -v "$program" >/dev/null; then
-        echo "skipped: no $program in the PATH (pip install 'moto[server,ec2]' awscli)"
-        exit 0
-    fi
-done
-
-work=$(mktemp -d)
-server=
-finish() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-cd "$work"
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-moto_server -H 127.0.0.1 -p "$port" >server.log 2>&1 &
-server=$!
-export AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_ACCESS_KEY_ID=made-up AWS_SECRET_ACCESS_KEY=made-up-secret
-export AWS_CONFIG_FILE="$work/config" AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER=
+# shellcheck source=tests/common/moto.bash
+source "$(dirname "$0")/common/moto.bash"
+export AWS_CONFIG_FILE="$work/config"
 unset AWS_REGION AWS_DEFAULT_REGION AWS_PROFILE
 printf '[default]\nregion = eu-central-1\n' >config
-for _ in $(seq 100); do
-    python3 -c "import urllib.request; urllib.request.urlopen('$AWS_ENDPOINT_URL/moto-api/')" 2>/dev/null && break
-    kill -0 "$server" || { cat server.log; exit 1; }
-    sleep 0.2
-done
 
 # Two accounts (a role of another one leads to it), two regions; one group with rules of every kind of peer.
 role=arn:aws:iam::222222222222:role/audit

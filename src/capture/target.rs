@@ -95,9 +95,8 @@ fn refused(caller: &Caller, arguments: &[String], why: &str) -> Error {
 }
 
 fn json(caller: &Caller, arguments: &[String]) -> Result<Value, Error> {
-    let words: Vec<String> = arguments.to_vec();
     let answer =
-        caller.run(&words).map_err(|Refusal { message, .. }| refused(caller, arguments, &message))?;
+        caller.run(arguments).map_err(|Refusal { message, .. }| refused(caller, arguments, &message))?;
     serde_json::from_slice(&answer)
         .map_err(|error| refused(caller, arguments, &format!("expected JSON, found something else: {error}")))
 }

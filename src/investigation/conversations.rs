@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::attribution::judge::Role;
-use crate::attribution::sets::{SetId, SetTable};
+use crate::attribution::sets::SetTable;
 use crate::attribution::{Basis, Cause};
 use crate::flow::{Direction, Seconds};
 use crate::rules::RuleIndex;
@@ -74,18 +74,8 @@ impl Conversation {
 
     /// Rules that let some of it through, or may have.
     pub fn rules(&self, sets: &SetTable) -> BTreeSet<RuleIndex> {
-        let of = |ending: &Ending| match ending {
-            Ending::Admitted(admitted, _) => [admitted.forward, admitted.reply],
-            Ending::Waiting(_, forward, reply) => [*forward, *reply],
-            _ => [SetId::EMPTY; 2],
-        };
-        self.piece
-            .endings
-            .iter()
-            .map(|(ending, _)| ending)
-            .flat_map(of)
-            .flat_map(|set| sets.rules(set).iter().copied())
-            .collect()
+        let all = self.piece.endings.kinds().flat_map(Ending::sets);
+        all.flat_map(|set| sets.rules(set).iter().copied()).collect()
     }
 
     /// Records of attempts that were refused.
@@ -103,7 +93,7 @@ impl Conversation {
             Ending::Refused(_, cause) => Some(*cause),
             _ => None,
         };
-        self.piece.endings.iter().map(|(ending, _)| ending).filter_map(of).collect()
+        self.piece.endings.kinds().filter_map(of).collect()
     }
 
     /// What told the roles of what was let through.
@@ -112,7 +102,7 @@ impl Conversation {
             Ending::Admitted(_, basis) => *basis,
             _ => None,
         };
-        self.piece.endings.iter().map(|(ending, _)| ending).filter_map(of).collect()
+        self.piece.endings.kinds().filter_map(of).collect()
     }
 }
 

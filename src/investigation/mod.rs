@@ -63,13 +63,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
             "--follow reads the logs twice, which standard input cannot be: give files or folders".to_owned(),
         ));
     }
-    let terms = Terms {
-        settings: config::default_settings(),
-        since: input.since,
-        until: input.until,
-        fields: input.fields.clone(),
-        flow_logs: input.flow_log.clone(),
-    };
+    let terms = reading::terms(input, config::default_settings());
     let snapshots = Snapshots::of(load::load(&input.snapshot)?);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::conversations::Conversation;
 use crate::attribution::judge::Role;
-use crate::attribution::sets::SetId;
 use crate::findings::blocked::shown;
 use crate::flow::protocol_name;
 use crate::report::build::Run;
@@ -256,13 +255,13 @@ fn rules(run: &Run<'_>) -> Vec<RuleCount> {
     let mut endings: Vec<_> = run.tally.inquiry.endings.iter().collect();
     endings.sort();
     for (ending, records) in endings {
-        let (role, sets) = match ending {
-            Ending::Admitted(admitted, _) => (admitted.role, [admitted.forward, admitted.reply]),
-            Ending::Waiting(_, forward, reply) => (Role::Undecided, [*forward, *reply]),
-            _ => (Role::Undecided, [SetId::EMPTY; 2]),
+        let role = match ending {
+            Ending::Admitted(admitted, _) => admitted.role,
+            _ => Role::Undecided,
         };
+        let sets = ending.sets().into_iter();
         let rules: BTreeSet<RuleIndex> =
-            sets.into_iter().flat_map(|set| run.tally.sets.rules(set).iter().copied()).collect();
+            sets.flat_map(|set| run.tally.sets.rules(set).iter().copied()).collect();
         for rule in rules {
             counts.entry(rule).or_default()[role as usize] += records;
         }

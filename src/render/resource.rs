@@ -43,9 +43,9 @@ impl Resource {
     /// What a finding of a report is about: its group, or else its interface, or else all there is.
     pub fn of(finding: &Finding, report: &Report, fallback: &Fallback) -> Self {
         let common = report.owners.common();
-        let or = |known: &str, common: String, given: &Option<String>| match (known, given) {
+        let or = |known: &str, common: &str, given: &Option<String>| match (known, given) {
             ("", Some(given)) if common.is_empty() => given.clone(),
-            ("", _) => common,
+            ("", _) => common.to_owned(),
             (known, _) => known.to_owned(),
         };
         let named = match (&finding.group_id, &finding.interface_id) {
@@ -55,8 +55,8 @@ impl Resource {
         };
         let own = named.and_then(|(_, id)| report.owners.get(id)).cloned();
         let own = own.unwrap_or(Owner { cloud: common.cloud, ..Owner::default() });
-        let account = or(&own.account, common.account, &fallback.account);
-        let region = or(&own.region, common.region, &fallback.region);
+        let account = or(&own.account, &common.account, &fallback.account);
+        let region = or(&own.region, &common.region, &fallback.region);
         let (kind, id) = match named {
             Some((kind, id)) => (kind, id.clone()),
             None => (ResourceKind::Account, account.clone()),

@@ -16,9 +16,12 @@ pub struct Owner {
     pub region: String,
 }
 
-/// By id, the owners of all groups and interfaces, as they were last.
+/// The owners of all groups and interfaces, as they were last.
 #[derive(Debug, Clone, Default)]
-pub struct Owners(BTreeMap<String, Owner>);
+pub struct Owners {
+    by_id: BTreeMap<String, Owner>,
+    common: Owner,
+}
 
 impl Owners {
     /// Of every state.
@@ -33,26 +36,31 @@ impl Owners {
             let (account, region) = (interface.owner_id.clone(), interface.region.clone());
             (interface.id.clone(), Owner { cloud: interface.cloud, account, region })
         });
-        Self(groups.chain(interfaces).collect())
+        let by_id: BTreeMap<String, Owner> = groups.chain(interfaces).collect();
+        Self { common: common(&by_id), by_id }
     }
 
     /// Whose a group or an interface is; None: no document has it.
     pub fn get(&self, id: &str) -> Option<&Owner> {
-        self.0.get(id)
+        self.by_id.get(id)
     }
 
     /// Whose all of them are; what is not the same of all that is known is left empty.
-    pub fn common(&self) -> Owner {
-        let only = |part: fn(&Owner) -> &str| {
-            let known: BTreeSet<&str> = self.0.values().map(part).filter(|part| !part.is_empty()).collect();
-            if known.len() == 1 { known.into_iter().collect() } else { String::new() }
-        };
-        let clouds: BTreeSet<Cloud> = self.0.values().map(|owner| owner.cloud).collect();
-        let cloud = if clouds.len() == 1 { clouds.first().copied() } else { None };
-        Owner {
-            cloud: cloud.unwrap_or_default(),
-            account: only(|owner| &owner.account),
-            region: only(|owner| &owner.region),
-        }
+    pub fn common(&self) -> &Owner {
+        &self.common
+    }
+}
+
+fn common(owners: &BTreeMap<String, Owner>) -> Owner {
+    let only = |part: fn(&Owner) -> &str| {
+        let known: BTreeSet<&str> = owners.values().map(part).filter(|part| !part.is_empty()).collect();
+        if known.len() == 1 { known.into_iter().collect() } else { String::new() }
+    };
+    let clouds: BTreeSet<Cloud> = owners.values().map(|owner| owner.cloud).collect();
+    let cloud = if clouds.len() == 1 { clouds.first().copied() } else { None };
+    Owner {
+        cloud: cloud.unwrap_or_default(),
+        account: only(|owner| &owner.account),
+        region: only(|owner| &owner.region),
     }
 }

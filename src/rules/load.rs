@@ -10,7 +10,7 @@ pub mod manifest;
 mod pieces;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -219,9 +219,6 @@ impl Found {
         let mut namesakes = Namesakes::new();
         let mut last: Option<Shared> = None;
         let mut folders = self.folders.as_slice();
-        // One for each thread, for many files: room costs more than what is read into it.
-        let buffers: Vec<Mutex<Buffer>> =
-            (0..=rayon::current_num_threads()).map(|_| Mutex::default()).collect();
         // The first one alone, so that the next ones have namesakes.
         let mut step = 1;
         while !folders.is_empty() {
@@ -233,13 +230,8 @@ impl Found {
                 (0..).zip(now).flat_map(|(at, it)| it.files.iter().map(move |file| (at, file))).collect();
             let read: Vec<FileRead> = files
                 .into_par_iter()
-                .map(|(at, file)| {
-                    let own = rayon::current_thread_index().unwrap_or(buffers.len() - 1);
-                    // A thread that waits for parts of its file may begin another one meanwhile.
-                    match buffers[own].try_lock() {
-                        Ok(mut buffer) => read_file(file, &namesakes, is_last(at), &mut buffer),
-                        Err(_) => read_file(file, &namesakes, is_last(at), &mut Buffer::default()),
-                    }
+                .map_init(Buffer::default, |buffer, (at, file)| {
+                    read_file(file, &namesakes, is_last(at), buffer)
                 })
                 .collect::<Result<_, Error>>()?;
             let mut read = read.into_iter();

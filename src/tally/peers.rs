@@ -13,7 +13,7 @@ use super::unordered;
 use crate::flow::{Flow, Seconds, V4Flow};
 
 /// Prefix lengths by step, IPv4 and IPv6.
-const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
+pub(super) const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
 
 /// More peers than this are kept of no row.
 pub(super) const MOST_PEERS: usize = 256;
@@ -355,11 +355,11 @@ impl PeerTable {
     }
 }
 
-fn widened_v4(peer: u32, step: u8) -> u32 {
+pub(super) fn widened_v4(peer: u32, step: u8) -> u32 {
     peer & u32::MAX.checked_shl(32 - u32::from(LADDER[usize::from(step)].0)).unwrap_or(0)
 }
 
-fn widened_v6(peer: u128, step: u8) -> u128 {
+pub(super) fn widened_v6(peer: u128, step: u8) -> u128 {
     peer & u128::MAX.checked_shl(128 - u32::from(LADDER[usize::from(step)].1)).unwrap_or(0)
 }
 

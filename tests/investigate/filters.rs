@@ -5,25 +5,17 @@ use crate::fixture::{Fixture, HOUR, T0, group, interface, row_at};
 
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    let groups = [
-        group("sg-a").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
-        group("sg-b").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
-    ];
-    let [a, b] = groups;
+    let state = |moving: &str| {
+        [
+            group("sg-a").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
+            group("sg-b").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
+            interface("eni-a", "10.0.0.5", &["sg-a"]),
+            interface("eni-m", "10.0.0.6", &[moving]),
+        ]
+    };
     // eni-m moves from one group to the other at one o'clock.
-    fixture.snapshot(
-        "snap/2026-01-01T00:00:00Z",
-        &[a, b, interface("eni-a", "10.0.0.5", &["sg-a"]), interface("eni-m", "10.0.0.6", &["sg-a"])],
-    );
-    let groups = [
-        group("sg-a").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
-        group("sg-b").ingress("tcp", 1, 65_535, "0.0.0.0/0"),
-    ];
-    let [a, b] = groups;
-    fixture.snapshot(
-        "snap/2026-01-01T01:00:00Z",
-        &[a, b, interface("eni-a", "10.0.0.5", &["sg-a"]), interface("eni-m", "10.0.0.6", &["sg-b"])],
-    );
+    fixture.snapshot("snap/2026-01-01T00:00:00Z", &state("sg-a"));
+    fixture.snapshot("snap/2026-01-01T01:00:00Z", &state("sg-b"));
     fixture.log(
         "log",
         &[

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use ipnet::IpNet;
 
 use super::super::address::AddressHistory;
@@ -41,8 +41,6 @@ pub(super) struct Compiler<'a> {
     runs: Vec<Run>,
     /// By interface number: its runs by the state that they begin with.
     spans: Vec<Vec<Span>>,
-    /// By interface number: the profile that it has in the last state.
-    profiles_now: Vec<usize>,
     last: Option<Last>,
 }
 
@@ -92,7 +90,6 @@ impl<'a> Compiler<'a> {
             profiles: Vec::new(),
             runs: Vec::new(),
             spans: vec![Vec::new(); lives.len()],
-            profiles_now: Vec::new(),
             last: None,
         }
     }
@@ -121,7 +118,6 @@ impl<'a> Compiler<'a> {
                 for number in again {
                     let Some(placed) = self.place(at, number, &unresolved) else { continue };
                     let run = self.begin(at, number, placed);
-                    self.profiles_now[number] = self.profile_number(run);
                     if runs[number] != run {
                         Arc::make_mut(&mut runs)[number] = run;
                     }
@@ -140,16 +136,10 @@ impl<'a> Compiler<'a> {
         let mut runs = Vec::with_capacity(self.lives.len());
         for number in 0..self.lives.len() {
             if let Some(placed) = self.place(at, number, unresolved) {
-                let run = self.begin(at, number, placed);
-                self.profiles_now.push(self.profile_number(run));
-                runs.push(run);
+                runs.push(self.begin(at, number, placed));
             }
         }
         runs
-    }
-
-    fn profile_number(&self, run: u32) -> usize {
-        self.runs[run as usize].placed.profile.number
     }
 
     /// The number of the run that an interface is in from a state on: an earlier one where a change is taken back.
@@ -187,13 +177,12 @@ impl<'a> Compiler<'a> {
                         .peers()
                         .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
         };
-        // A few: all interfaces are held against them.
-        let mut old: Vec<usize> = Vec::new();
+        let mut old = HashSet::new();
         for by_groups in &mut self.by_groups {
             by_groups.retain(|_, profile| {
                 let is_old = is_old(profile);
                 if is_old {
-                    old.push(profile.number);
+                    old.insert(profile.number);
                 }
                 !is_old
             });
@@ -205,13 +194,10 @@ impl<'a> Compiler<'a> {
         let moved = changed(&before.interfaces, &state.interfaces);
         let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
         if !groups.is_empty() || told_otherwise {
-            old.sort_unstable();
-            old.dedup();
-            let is_old = |profile: &usize| {
-                if old.len() > 16 { old.binary_search(profile).is_ok() } else { old.contains(profile) }
-            };
-            let now = self.profiles_now.iter().enumerate();
-            again.extend(now.filter(|(_, profile)| is_old(profile)).map(|(number, _)| number));
+            let runs = last.draft.runs.iter().enumerate();
+            let profile = |run: u32| self.runs[run as usize].placed.profile.number;
+            let old = runs.filter(|(_, run)| old.contains(&profile(**run)));
+            again.extend(old.map(|(number, _)| number));
         }
         again
     }

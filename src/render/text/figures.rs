@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::flow::Direction;
 use crate::render::sanitize::terminal;
-use crate::report::{Report, RuleRow, Window};
+use crate::report::{Coverage, Report, RuleRow, Window};
 use crate::rules::Rule;
 
 /// `1,234,567`.
@@ -24,6 +24,17 @@ pub(in crate::render) fn thousands(number: u64) -> String {
 pub(in crate::render) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(number))
+}
+
+/// `10 records in 2 files: 8 accepted, 2 rejected`.
+pub(in crate::render) fn read(Coverage { records, files, .. }: &Coverage) -> String {
+    format!(
+        "{} in {}: {} accepted, {} rejected",
+        count(records.total, "record"),
+        count(files.read, "file"),
+        thousands(records.accepted),
+        thousands(records.rejected)
+    )
 }
 
 /// `98.7 %`, never rounded up to a whole.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Page;
-use super::figures::{count, minute, thousands, window};
+use super::figures::{self, count, minute, thousands, window};
 use crate::investigation::bytes::bytes;
 use crate::investigation::conversations::Opener;
 use crate::investigation::report::{ConversationRow, Investigation};
@@ -36,14 +36,8 @@ pub fn render(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Re
 }
 
 fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
-    let (records, summary) = (&report.coverage.records, &report.summary);
-    let read = format!(
-        "{} in {}: {} accepted, {} rejected",
-        count(records.total, "record"),
-        count(report.coverage.files.read, "file"),
-        thousands(records.accepted),
-        thousands(records.rejected)
-    );
+    let summary = &report.summary;
+    let read = figures::read(&report.coverage);
     let seen = match (&summary.first_seen, &summary.last_seen) {
         (Some(first), Some(last)) => format!(", from {} to {}", second(first), second(last)),
         _ => String::new(),

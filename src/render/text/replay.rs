@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::Page;
-use super::figures::{count, minute, thousands, window};
+use super::figures::{self, count, minute, thousands, window};
 use crate::render::sanitize::terminal;
 use crate::render::table::{Column, Table};
 use crate::report::replay::{Flow, ReplayReport};
@@ -20,14 +20,7 @@ pub fn render(report: &ReplayReport, page: Page, out: &mut dyn Write) -> io::Res
 fn summary(report: &ReplayReport, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let window = window(&report.window);
     writeln!(out, "flowaudit {} replay: {window}\n", report.generator.version)?;
-    let records = &report.coverage.records;
-    let read = format!(
-        "{} in {}: {} accepted, {} rejected",
-        count(records.total, "record"),
-        count(report.coverage.files.read, "file"),
-        thousands(records.accepted),
-        thousands(records.rejected)
-    );
+    let read = figures::read(&report.coverage);
     let lost: BTreeSet<&String> = report.newly_blocked.rows.iter().flat_map(|row| &row.lost_rules).collect();
     let blocked = match (report.newly_blocked.records, report.newly_blocked.possible_records) {
         (0, 0) => "nothing that these logs show let through".to_owned(),

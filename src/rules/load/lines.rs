@@ -40,25 +40,19 @@ pub fn find(files: &[String], names: &BTreeSet<String>) -> Lines {
             let Ok(Document::Json) = Document::read(Path::new(file), &mut buffer, &[]) else { continue };
             let text = text_of(without_mark(buffer.bytes()));
             let found = look(&text, &open);
-            let count = Count { text: &text };
             lines.extend(
                 found
                     .into_iter()
-                    .map(|(name, place)| (name, Line { file: file.clone(), line: count.line_of(place) })),
+                    .map(|(name, place)| (name, Line { file: file.clone(), line: line_of(&text, place) })),
             );
         }
     }
     lines
 }
 
-struct Count<'a> {
-    text: &'a str,
-}
-
-impl Count<'_> {
-    fn line_of(&self, place: usize) -> usize {
-        1 + memchr::memchr_iter(b'\n', &self.text.as_bytes()[..place.min(self.text.len())]).count()
-    }
+/// The line of a byte, from 1.
+fn line_of(text: &str, place: usize) -> usize {
+    1 + memchr::memchr_iter(b'\n', &text.as_bytes()[..place.min(text.len())]).count()
 }
 
 /// By name: the byte at which it stands.

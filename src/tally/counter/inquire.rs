@@ -7,7 +7,7 @@ use crate::attribution::index::InterfaceNumber;
 use crate::attribution::judge::{Judgement, Verdict};
 use crate::attribution::refusal::Packet;
 use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
-use crate::flow::{Direction, Flow, Traffic, V4Record};
+use crate::flow::{Flow, Traffic, V4Record};
 use crate::tally::inquiry::{Asked, Asking};
 
 impl Counter<'_> {
@@ -36,19 +36,15 @@ impl Counter<'_> {
                     Verdict::Refused(refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags }))
                 }
             };
-            let own = match direction {
-                Direction::Ingress => traffic.pkt_dstaddr.unwrap_or(traffic.dstaddr),
-                Direction::Egress => traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
-            };
-            self.tally.inquiry.add(&Asked {
-                seen_from: asking.seen_from(own, peer),
+            let asked = Asked {
                 interface: self.seen[number.index()].slot,
                 direction: Some(direction),
                 peer,
                 verdict,
                 flow: &flow.flow(),
                 traffic: &traffic,
-            });
+            };
+            self.tally.inquiry.add(asking, &asked);
         }
     }
 
@@ -59,13 +55,8 @@ impl Counter<'_> {
         let id: &[u8] = self.tally.slots.ids().get(slot as usize).map_or(&[], AsRef::as_ref);
         if asking.wants(id, self.numbers[slot as usize], flow.start, traffic) {
             let Judgement { direction, peer, verdict, .. } = *judgement;
-            let own = match direction {
-                Some(Direction::Egress) => traffic.pkt_srcaddr.unwrap_or(traffic.srcaddr),
-                _ => traffic.pkt_dstaddr.unwrap_or(traffic.dstaddr),
-            };
-            let seen_from = asking.seen_from(own, peer);
-            let asked = Asked { interface: slot, direction, peer, verdict, seen_from, flow, traffic };
-            self.tally.inquiry.add(&asked);
+            let asked = Asked { interface: slot, direction, peer, verdict, flow, traffic };
+            self.tally.inquiry.add(asking, &asked);
         }
     }
 }

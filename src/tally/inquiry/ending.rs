@@ -35,6 +35,17 @@ pub enum Ending {
     Refused(Option<Direction>, Cause),
 }
 
+impl Ending {
+    /// Rules that let the records through, or may have, by either reading.
+    pub fn sets(&self) -> [SetId; 2] {
+        match self {
+            Self::Admitted(admitted, _) => [admitted.forward, admitted.reply],
+            Self::Waiting(_, forward, reply) => [*forward, *reply],
+            _ => [SetId::EMPTY; 2],
+        }
+    }
+}
+
 /// Whether what was refused so surely was an attempt to open a connection. What comes late, may be a reply, or is allowed by
 /// the rules (mostly because the connection was closed) is none for sure.
 pub fn is_attempt(cause: Cause) -> bool {
@@ -67,6 +78,11 @@ impl Endings {
             all.add(other(ending), records);
         }
         all
+    }
+
+    /// Every ending.
+    pub fn kinds(&self) -> impl Iterator<Item = &Ending> {
+        self.0.iter().map(|(ending, _)| ending)
     }
 
     /// Every ending with its records.

@@ -220,8 +220,6 @@ pub(super) struct Asked<'r> {
     pub(super) direction: Option<Direction>,
     pub(super) peer: IpAddr,
     pub(super) verdict: Verdict,
-    /// Whether it is the peer that was asked for.
-    pub(super) seen_from: SeenFrom,
     pub(super) flow: &'r Flow<'r>,
     pub(super) traffic: &'r Traffic,
 }
@@ -281,11 +279,16 @@ impl Inquiry {
     }
 
     /// Takes in a record.
-    pub(super) fn add(&mut self, asked: &Asked<'_>) {
+    pub(super) fn add(&mut self, asking: &Asking<'_>, asked: &Asked<'_>) {
+        let connection = asked.connection();
+        self.add_seen_from(asking.seen_from(&connection), connection, asked);
+    }
+
+    fn add_seen_from(&mut self, seen_from: SeenFrom, connection: Connection, asked: &Asked<'_>) {
         let Asked { direction, flow, traffic, .. } = *asked;
-        let (connection, ending) = (asked.connection(), asked.ending());
+        let ending = asked.ending();
         // Seen from the far end, what goes out there comes in here.
-        let (way, peer) = match (asked.seen_from, direction) {
+        let (way, peer) = match (seen_from, direction) {
             (SeenFrom::OwnEnd, _) | (_, None) => (direction, connection.peer),
             (SeenFrom::FarEnd, Some(direction)) => (Some(direction.opposite()), connection.address),
         };
@@ -297,7 +300,7 @@ impl Inquiry {
         let rejected = u64::from(traffic.action == Action::Reject);
         self.records.rejected += rejected;
         self.records.accepted += 1 - rejected;
-        self.records.far_end += u64::from(asked.seen_from == SeenFrom::FarEnd);
+        self.records.far_end += u64::from(seen_from == SeenFrom::FarEnd);
         *self.endings.entry(ending).or_default() += 1;
         let mut sum = PeerSum { accepted: 1 - rejected, rejected, ..PeerSum::default() };
         sum.span.add(flow);

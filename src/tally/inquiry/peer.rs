@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use crate::tally::bounds::{Bound, Key, Sum};
 use crate::tally::credit::Span;
+use crate::tally::peers::{LADDER, widened_v4, widened_v6};
 
 /// So many peers are told apart before they become prefixes.
 pub(super) const PEERS: Bound = Bound { each: &[4096, 1024, 256, 64, 16, 4, 1], together: 4096 };
@@ -48,26 +49,16 @@ impl std::hash::Hash for PeerKey {
     }
 }
 
-/// Prefix lengths by rung, IPv4 and IPv6.
-const LADDER: [(u8, u8); 5] = [(32, 128), (24, 64), (16, 48), (8, 32), (0, 0)];
-
 impl PeerKey {
     pub(super) fn of(peer: IpAddr, rung: u8) -> Self {
-        let (v4, v6) = LADDER[usize::from(rung).min(LADDER.len() - 1)];
         Self(match peer {
-            IpAddr::V4(peer) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(v4)).unwrap_or(0);
-                Ipv4Addr::from(u32::from(peer) & mask).into()
-            }
-            IpAddr::V6(peer) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(v6)).unwrap_or(0);
-                Ipv6Addr::from(u128::from(peer) & mask).into()
-            }
+            IpAddr::V4(peer) => Ipv4Addr::from(widened_v4(peer.into(), rung)).into(),
+            IpAddr::V6(peer) => Ipv6Addr::from(widened_v6(peer.into(), rung)).into(),
         })
     }
 
     pub(super) fn net(self, rung: u8) -> IpNet {
-        let (v4, v6) = LADDER[usize::from(rung).min(LADDER.len() - 1)];
+        let (v4, v6) = LADDER[usize::from(rung)];
         IpNet::new(self.0, if self.0.is_ipv4() { v4 } else { v6 }).unwrap_or(self.0.into())
     }
 }

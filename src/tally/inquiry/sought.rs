@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use ipnet::IpNet;
 
-use super::SeenFrom;
+use super::{Connection, SeenFrom};
 use crate::attribution::index::{Index, InterfaceNumber};
 use crate::flow::{Action, Seconds, Traffic, V4Flow};
 use crate::rules::timeline::Timeline;
@@ -92,7 +92,8 @@ impl<'a> Asking<'a> {
 
     /// Whose interface saw a record between these ends: that of the far end, where an address of ours was asked for that is
     /// not its own. Of strangers all is told as our interfaces saw it.
-    pub(in crate::tally) fn seen_from(&self, own: IpAddr, peer: IpAddr) -> SeenFrom {
+    pub(super) fn seen_from(&self, connection: &Connection) -> SeenFrom {
+        let Connection { address: own, peer, .. } = *connection;
         let asked = |address: IpAddr| self.sought.addresses.iter().any(|net| net.contains(&address));
         if asked(peer) && !asked(own) && self.index.is_own(peer) {
             SeenFrom::FarEnd

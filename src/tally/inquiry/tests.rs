@@ -34,15 +34,8 @@ fn add(inquiry: &mut Inquiry, (at, port, refused): Made) {
     let decided = Verdict::Decided { role: Role::Forward, set: SetId(1), basis: Basis::Rules };
     let verdict = if refused { Verdict::Refused(Cause::SecurityGroup) } else { decided };
     let direction = Some(Direction::Ingress);
-    inquiry.add(&Asked {
-        interface: 0,
-        direction,
-        peer,
-        verdict,
-        seen_from: SeenFrom::OwnEnd,
-        flow: &flow,
-        traffic: &traffic,
-    });
+    let asked = Asked { interface: 0, direction, peer, verdict, flow: &flow, traffic: &traffic };
+    inquiry.add_seen_from(SeenFrom::OwnEnd, asked.connection(), &asked);
 }
 
 fn kept(inquiry: &Inquiry) -> Vec<String> {
