@@ -6,7 +6,7 @@ use crate::cli::Analyze;
 use crate::conclude::conclude;
 use crate::config::Config;
 use crate::error::Error;
-use crate::ingest::{self, Source};
+use crate::ingest::Source;
 use crate::ledger::Identity;
 use crate::progress::Show;
 use crate::reading::{
@@ -15,7 +15,6 @@ use crate::reading::{
 };
 use crate::remediation;
 use crate::report::Report;
-use crate::rules::load;
 use crate::rules::terraform::Written;
 use crate::rules::timeline::Timeline;
 use crate::state::merge::Merged;
@@ -52,8 +51,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
         Some(_) => (snapshots.timeline(), snapshots),
         None => (snapshots.into_timeline(), Snapshots::default()),
     };
-    let mut found =
-        ingest::find(&arguments.input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+    let mut found = reading::find(&arguments.input)?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
     let mut reports = arguments.report.files();
     reports.extend(
@@ -77,6 +75,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let by = By { terms: &terms, timeline: &timeline, proposed: None, sought: None, show };
     let mut ledger = reading::read(&arguments.input, by, news, known, kept)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
+    ledger.left_out = found.left_out;
     let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);
     refuse_nothing(&arguments.input, (met, all), &ledger, known)?;
     let (report, timeline) = match keeper {
@@ -116,7 +115,7 @@ fn snapshots(arguments: &Analyze, keeper: Option<&Keeper>) -> Result<(Snapshots,
         return Ok((known.snapshots.clone(), Vec::new()));
     }
     require_snapshots(&arguments.input)?;
-    let loaded = load::load(&arguments.input.snapshot)?;
+    let loaded = reading::documents(&arguments.input.snapshot, &arguments.input.access)?;
     let written = loaded.contents.iter().flat_map(|contents| contents.written.clone()).collect();
     let given = Snapshots::of(loaded);
     refuse_empty_snapshots(&arguments.input, &given)?;

@@ -1,5 +1,6 @@
 //! The command line. Doc comments are the help.
 
+mod bucket;
 mod investigate;
 mod snapshot;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::findings::Severity;
+pub use bucket::Access;
 pub use investigate::{ActionFilter, Investigate, InvestigationFormat};
 pub use snapshot::{Capture, CaptureCloud, Snapshot, SnapshotCommand};
 
@@ -117,7 +119,7 @@ pub struct Analyze {
 /// What a run reads.
 #[derive(Debug, Args)]
 pub struct Input {
-    /// Flow logs: files, folders, globs, or - for standard input
+    /// Flow logs: files, folders, globs, or - for standard input; `s3://BUCKET/PREFIX`, `oss://BUCKET/PREFIX`
     #[arg(value_name = "LOG")]
     pub logs: Vec<String>,
     /// Rules: a JSON file or folder as the AWS CLI writes them, optionally in force since TIME (RFC 3339)
@@ -129,6 +131,13 @@ pub struct Input {
     /// Only records that start before TIME
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<i64>,
+    /// Only logs of this account, as far as folders and names of the S3 layout say; it is the account of findings, too,
+    /// where no document says one (asff, ocsf)
+    #[arg(long, value_name = "ID")]
+    pub account: Vec<String>,
+    /// Only logs of this region; also of findings where no document says one
+    #[arg(long, value_name = "NAME")]
+    pub region: Vec<String>,
     /// Columns of log files without a header line, as its `LogFormat` names them
     #[arg(long, value_name = "FORMAT")]
     pub fields: Option<String>,
@@ -138,6 +147,9 @@ pub struct Input {
     /// Worker threads (0: one per core)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Buckets.
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// `flowaudit replay`.
@@ -199,6 +211,9 @@ pub struct Merge {
     /// Also write the merged state
     #[arg(long, value_name = "FILE")]
     pub save_state: Option<PathBuf>,
+    /// Whose findings.
+    #[command(flatten)]
+    pub owner: Owner,
     /// The report.
     #[command(flatten)]
     pub report: ReportOptions,
@@ -211,9 +226,34 @@ pub struct StateReport {
     /// States that analyze --save-state or --state wrote, in any order
     #[arg(value_name = "STATE", required = true)]
     pub states: Vec<PathBuf>,
+    /// Whose findings.
+    #[command(flatten)]
+    pub owner: Owner,
     /// The report.
     #[command(flatten)]
     pub report: ReportOptions,
+}
+
+/// Whose findings they are, where no document says it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Owner {
+    /// Account of findings where no document says it (asff, ocsf)
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// Region of findings where no document says it (asff, ocsf)
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+}
+
+impl Owner {
+    /// That of the logs, if they are of one account and region.
+    pub fn of(input: &Input) -> Self {
+        let one = |chosen: &[String]| match chosen {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        Self { account: one(&input.account), region: one(&input.region) }
+    }
 }
 
 /// `flowaudit diff`.
@@ -267,12 +307,6 @@ pub struct ReportOptions {
     /// Only findings that this report (JSON) has not, or has as less severe
     #[arg(long, value_name = "REPORT")]
     pub baseline: Option<PathBuf>,
-    /// Account of findings where no document says it (asff, ocsf)
-    #[arg(long, value_name = "ID")]
-    pub account: Option<String>,
-    /// Region of findings where no document says it (asff, ocsf)
-    #[arg(long, value_name = "NAME")]
-    pub region: Option<String>,
     /// Rows per table in the text report (0: all)
     #[arg(long, value_name = "ROWS", default_value_t = 20)]
     pub limit: usize,

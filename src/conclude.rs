@@ -53,6 +53,7 @@ pub(crate) fn conclude_with<T>(
         files: &files,
         files_read: ledger.files_read(),
         failures: &failures,
+        left_out: ledger.left_out,
         flow_logs: ledger.flow_logs.names(),
         duplicates: &duplicates,
         cadences: &cadences,

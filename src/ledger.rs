@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use crate::ingest::{Place, RowFault, Source};
+use crate::ingest::object::Object;
+use crate::ingest::source::Location;
+use crate::ingest::{LeftOut, Place, RowFault, Source};
 use crate::pipeline::Outcome;
 use crate::report::Failure;
 use crate::tally::Tally;
@@ -25,6 +27,8 @@ pub struct Ledger {
     pub flow_logs: FlowLogs,
     /// What each flow log delivered by the first pass over the files, of interfaces where that is not what was counted.
     pub first_pass: BTreeMap<Box<[u8]>, Deliveries>,
+    /// What this run did not read. A state does not say it: another run may have.
+    pub left_out: LeftOut,
     /// Everything else. Not settled.
     pub tally: Tally,
 }
@@ -74,7 +78,11 @@ pub struct NamedFault {
 impl Identity {
     /// The identity of the file behind a source, as it is now.
     pub fn of(source: &Source) -> Option<Self> {
-        let path = source.path.as_deref().filter(|_| !source.is_pipe())?;
+        if let Location::Object(Object { bytes, etag, modified, .. }) = &source.location {
+            let path = source.name.clone();
+            return Some(Self { path, bytes: *bytes, modified: *modified, etag: etag.clone() });
+        }
+        let path = source.path().filter(|_| !source.is_pipe())?;
         let metadata = path.metadata().ok();
         let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
         let since_1970 = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
@@ -131,7 +139,7 @@ impl Ledger {
         };
         let faults = faults.into_iter().map(named).collect();
         let failures = outcome.failures.into_iter().collect();
-        Self { inputs, failures, faults, flow_logs, first_pass, tally }
+        Self { inputs, failures, faults, flow_logs, first_pass, left_out: LeftOut::default(), tally }
     }
 
     /// Files that were read to the end.

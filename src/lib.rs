@@ -4,7 +4,8 @@
 //! ```text
 //! arguments, FLOWAUDIT_*, flowaudit.toml ─▶ config::layers ─▶ cli ─▶ config
 //!
-//! log files ─▶ ingest ─▶ Flow ─▶ tally::counter ─▶ Tally ─┐  one per worker (pipeline)
+//! s3:// ─▶ bucket ─┐
+//! log files ───────┴▶ ingest ─▶ Flow ─▶ tally::counter ─▶ Tally ─┐  one per worker (pipeline)
 //!                                   │    ▲                │
 //!                                   ▼    │              merge, settle
 //! snapshots ─▶ rules ─▶ Timeline ─▶ attribution           │
@@ -31,6 +32,7 @@
 
 pub mod analyze;
 pub mod attribution;
+pub mod bucket;
 pub mod capture;
 pub mod cli;
 pub mod conclude;

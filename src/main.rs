@@ -9,8 +9,8 @@ mod output;
 use clap::{CommandFactory, Parser};
 use console::Term;
 use flowaudit::cli::{
-    Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Investigate, InvestigationFormat, Replay,
-    ReplayFailOn, ReportFormat, ReportOptions, SnapshotCommand, Target,
+    Access, Analyze, Cli, Color, Command, ConfigCommand, Format, Generate, Investigate, InvestigationFormat,
+    Owner, Replay, ReplayFailOn, ReportFormat, ReportOptions, SnapshotCommand, Target,
 };
 use flowaudit::config::layers::{self, Layered, Surroundings};
 use flowaudit::error::Error;
@@ -78,11 +78,11 @@ fn run(cli: &Cli) -> Result<Status, Error> {
         Command::Investigate(arguments) => {
             pipeline::with_threads(arguments.input.threads, || run_investigate(arguments))
         }
-        Command::Merge(arguments) => write_report(&arguments.report, || {
+        Command::Merge(arguments) => write_report(&arguments.report, &arguments.owner, || {
             conclude::states(&arguments.states, arguments.save_state.as_deref())
         }),
         Command::Report(arguments) => {
-            write_report(&arguments.report, || conclude::states(&arguments.states, None))
+            write_report(&arguments.report, &arguments.owner, || conclude::states(&arguments.states, None))
         }
         Command::Diff(arguments) => run_diff(arguments),
         Command::Snapshot(arguments) => pipeline::with_threads(0, || run_snapshot(&arguments.command)),
@@ -146,7 +146,7 @@ fn run_analyze(arguments: &Analyze) -> Result<Status, Error> {
         }
         Ok((answer.report, (answer.timeline, answer.written)))
     };
-    write_report_and(options, make, |report, (timeline, written)| {
+    write_report_and(options, &Owner::of(&arguments.input), make, |report, (timeline, written)| {
         let Some(commands) = commands else {
             // What is not needed any more is freed with the process.
             std::mem::forget(timeline);
@@ -211,14 +211,16 @@ fn left_out(report: &Report, fallback: &Fallback) -> Vec<String> {
 /// Opens the places of the report, makes the report and writes it.
 fn write_report(
     options: &ReportOptions,
+    owner: &Owner,
     make: impl FnOnce() -> Result<Report, Error>,
 ) -> Result<Status, Error> {
-    write_report_and(options, || Ok((make()?, ())), |_, ()| Ok(()))
+    write_report_and(options, owner, || Ok((make()?, ())), |_, ()| Ok(()))
 }
 
 /// The same; `finish` writes what goes beside it.
 fn write_report_and<T>(
     options: &ReportOptions,
+    owner: &Owner,
     make: impl FnOnce() -> Result<(Report, T), Error>,
     finish: impl FnOnce(&Report, T) -> Result<(), Error>,
 ) -> Result<Status, Error> {
@@ -253,8 +255,7 @@ fn write_report_and<T>(
     if let Some(baseline) = baseline {
         baseline.apply(&mut report);
     }
-    let fallback =
-        Fallback { account: options.account.clone(), region: options.region.clone(), at: time::now() };
+    let fallback = Fallback { account: owner.account.clone(), region: owner.region.clone(), at: time::now() };
     if targets.iter().any(|target| target.format == ReportFormat::Asff) {
         warnings.extend(left_out(&report, &fallback));
     }
@@ -384,25 +385,25 @@ fn run_diff(arguments: &cli::Diff) -> Result<Status, Error> {
 
 fn run_snapshot(command: &SnapshotCommand) -> Result<Status, Error> {
     match command {
-        SnapshotCommand::Check { paths, answer } => {
+        SnapshotCommand::Check { paths, answer, access } => {
             let out = Output::open(answer.output.as_deref())?;
-            let check = snapshot::check::check(&snapshot::read(paths)?);
+            let check = snapshot::check::check(&snapshot::read(paths, access)?);
             out.write(|writer| match answer.format {
                 Format::Json => write_json(&check, writer),
                 Format::Text => snapshot::check::render(&check, writer),
             })?;
         }
-        SnapshotCommand::Diff { first, second, answer } => {
+        SnapshotCommand::Diff { first, second, answer, access } => {
             let out = Output::open(answer.output.as_deref())?;
-            let diff = difference(first, second.as_deref())?;
+            let diff = difference(first, second.as_deref(), access)?;
             out.write(|writer| match answer.format {
                 Format::Json => write_json(&diff, writer),
                 Format::Text => snapshot::diff::render(&diff, writer),
             })?;
         }
-        SnapshotCommand::Show { paths, at, output } => {
+        SnapshotCommand::Show { paths, at, output, access } => {
             let out = Output::open(output.as_deref())?;
-            let history = snapshot::read(paths)?;
+            let history = snapshot::read(paths, access)?;
             let Some((state, placement)) = snapshot::show::at(&history.timeline, *at) else {
                 return Err(Error::Input(format!("{}: no state of any time", paths.join(", "))));
             };
@@ -453,8 +454,8 @@ fn run_capture(arguments: &cli::Capture) -> Result<Status, Error> {
 }
 
 /// Of a plan, what is there comes first and what is proposed second.
-fn difference(first: &str, second: Option<&str>) -> Result<Diff, Error> {
-    let before = snapshot::read(&[first.to_owned()])?;
+fn difference(first: &str, second: Option<&str>, access: &Access) -> Result<Diff, Error> {
+    let before = snapshot::read(&[first.to_owned()], access)?;
     let after = match second {
         None => {
             return snapshot::diff::proposed(&before)
@@ -465,7 +466,7 @@ fn difference(first: &str, second: Option<&str>) -> Result<Diff, Error> {
                     ))
                 });
         }
-        Some(second) => snapshot::read(&[second.to_owned()])?,
+        Some(second) => snapshot::read(&[second.to_owned()], access)?,
     };
     let proposed = snapshot::diff::proposed(&after);
     Ok(snapshot::diff::diff(&before.timeline, proposed.as_ref().unwrap_or(&after.timeline)))

@@ -3,9 +3,10 @@
 //! A part is a whole file, a byte range of plain text or a row group: workers take the next part that nobody has, so the
 //! order differs from run to run and the tally does not.
 
+mod ahead;
+
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -14,6 +15,7 @@ use crate::ingest::{self, FileFailure, Inflate, Part, ReadOptions, Source, Split
 use crate::report::Failure;
 use crate::tally::Tally;
 use crate::tally::counter::{Brief, Counter};
+use ahead::Ahead;
 
 /// More threads than this only cost memory.
 const MOST_THREADS: usize = 256;
@@ -81,6 +83,9 @@ pub fn run(
     }
 }
 
+/// So many sources are looked at together: what is far away is fetched for all of them at once.
+const LOOKS: usize = 1024;
+
 struct Plan {
     tasks: Vec<Task>,
     failures: Vec<(u32, FileFailure)>,
@@ -92,14 +97,16 @@ fn plan(
     options: &ReadOptions,
     whole: &BTreeSet<u32>,
 ) -> Plan {
-    let picked = sources.par_iter().enumerate().filter(|(_, source)| pick(source));
-    let planned: Vec<_> = picked
-        .map(|(at, source)| {
-            let file = u32::try_from(at).unwrap_or(u32::MAX);
+    let picked: Vec<(usize, &Source)> = sources.iter().enumerate().filter(|(_, it)| pick(it)).collect();
+    let mut planned = Vec::with_capacity(picked.len());
+    for some in picked.chunks(LOOKS) {
+        ahead::expect_looks(some.iter().map(|(_, source)| *source), options);
+        planned.par_extend(some.par_iter().map(|(at, source)| {
+            let file = u32::try_from(*at).unwrap_or(u32::MAX);
             let split = if whole.contains(&file) { Split::Whole } else { options.split };
             (file, ingest::plan(source, &ReadOptions { split, ..options.clone() }))
-        })
-        .collect();
+        }));
+    }
     let mut plan = Plan { tasks: Vec::new(), failures: Vec::new() };
     for (file, parts) in planned {
         match parts {
@@ -136,22 +143,25 @@ fn fold(
     // With fewer files than threads, the others would have nothing to do.
     let inflate = if tasks.len() < rayon::current_num_threads() { Inflate::Ahead } else { Inflate::Here };
     let options = &ReadOptions { inflate, ..options.clone() };
-    let next = AtomicUsize::new(0);
     let ends = Mutex::new(Vec::new());
-    let tallies = rayon::broadcast(|_| {
-        let mut counter = Counter::new(brief);
-        let mut own = Vec::new();
-        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            own.push(read(&mut counter, &sources[task.file as usize], flow_logs, options, task));
-        }
-        ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(own);
-        counter.finish()
+    let tallies = Ahead::of(sources, options, tasks).run(|turns| {
+        rayon::broadcast(|_| {
+            let mut counter = Counter::new(brief);
+            let mut own = Vec::new();
+            while let Some(turn) = turns.take() {
+                let task = &tasks[turn];
+                own.push(read(&mut counter, &sources[task.file as usize], flow_logs, options, task));
+                turns.done(turn);
+            }
+            ends.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+            counter.finish()
+        })
     });
     let tally = tallies.into_par_iter().reduce_with(|mut sum, tally| {
         sum.merge(tally);
         sum
     });
-    (tally.unwrap_or_default(), ends.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    (tally.unwrap_or_default(), ends.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn read(

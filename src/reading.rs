@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::attribution::index::Index;
-use crate::cli::Input;
+use crate::bucket;
+use crate::bucket::layout::{Choice, What};
+use crate::cli::{Access, Input};
 use crate::error::Error;
 use crate::findings::settings::Settings;
-use crate::ingest::{self, Layout, ReadOptions, Source};
+use crate::ingest::{self, FileFailure, Found, Layout, LeftOut, Location, ReadOptions, Source};
 use crate::ledger::Ledger;
 use crate::pipeline::{self, Outcome};
 use crate::progress::{self, Show};
 use crate::report::Failure;
+use crate::rules::load::{self, Loaded};
 use crate::rules::timeline::Timeline;
 use crate::state::rolling::News;
 use crate::state::{Snapshots, Terms, sum_deliveries};
@@ -57,6 +60,60 @@ pub(crate) fn terms(input: &Input, settings: Settings) -> Terms {
         fields: input.fields.clone(),
         flow_logs: input.flow_log.clone(),
     }
+}
+
+/// The logs that are chosen: on this machine and in buckets.
+///
+/// # Errors
+/// One that was named and is not there, or cannot be listed.
+pub(crate) fn find(input: &Input) -> Result<Found, Error> {
+    let wrong = |failure: FileFailure| Error::Input(failure.to_string());
+    let choice = Choice {
+        accounts: input.account.clone(),
+        regions: input.region.clone(),
+        window: Window { since: input.since, until: input.until },
+        what: What::FlowLogs,
+    };
+    let (far, near): (Vec<&String>, Vec<&String>) =
+        input.logs.iter().partition(|log| bucket::is_address(log));
+    let mut found = Found::default();
+    if !near.is_empty() {
+        let near: Vec<String> = near.into_iter().cloned().collect();
+        found = ingest::find(&near).map_err(wrong)?;
+        let met = found.sources.len();
+        found.sources.retain(|source| choice.is_of_place(&source.name));
+        found.left_out.files += (met - found.sources.len()) as u64;
+    }
+    if !far.is_empty() {
+        let far: Vec<&str> = far.into_iter().map(String::as_str).collect();
+        let Found { sources, left_out, .. } = bucket::find(&far, &input.access, &choice).map_err(wrong)?;
+        found.sources.extend(sources);
+        found.left_out.merge(left_out);
+        found.sources.sort_by(|a, b| a.name.cmp(&b.name));
+        // Addresses may overlap.
+        found.sources.dedup_by(|a, b| a.name == b.name && matches!(a.location, Location::Object(_)));
+    }
+    Ok(found)
+}
+
+/// The documents of these arguments, `[TIME=]PATH` each, on this machine and in buckets.
+///
+/// # Errors
+/// See [`load::load`].
+#[cfg(feature = "s3")]
+pub(crate) fn documents(arguments: &[String], access: &Access) -> Result<Loaded, Error> {
+    let Some(mirror) = bucket::Mirror::of(arguments, access).map_err(Error::Input)? else {
+        return load::load(arguments);
+    };
+    match load::load(&mirror.arguments) {
+        Ok(loaded) => Ok(loaded.renamed(|file| mirror.named(file))),
+        Err(error) => Err(Error::Input(mirror.named(&error.to_string()))),
+    }
+}
+
+#[cfg(not(feature = "s3"))]
+pub(crate) fn documents(arguments: &[String], _: &Access) -> Result<Loaded, Error> {
+    load::load(arguments)
 }
 
 /// Reads the logs. `known` is what the state has that the run continues; its flow logs are renumbered.
@@ -180,12 +237,12 @@ fn read_once_or_twice(
 /// read.
 pub(crate) fn leave_out<'a>(sources: &mut Vec<Source>, files: impl Iterator<Item = &'a Path>) {
     // Where each of thousands really lies takes long to ask; a link ends as its file does.
-    let endings: BTreeSet<_> = sources.iter().filter_map(|it| Some(it.path.as_ref()?.extension())).collect();
+    let endings: BTreeSet<_> = sources.iter().filter_map(|it| Some(it.path()?.extension())).collect();
     let files: Vec<&Path> = files.filter(|path| endings.contains(&path.extension())).collect();
     let paths: BTreeSet<_> = files.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
     let endings: BTreeSet<_> = files.iter().map(|path| path.extension()).collect();
     sources.retain(|source| {
-        let path = source.path.as_ref().filter(|path| endings.contains(&path.extension()));
+        let path = source.path().filter(|path| endings.contains(&path.extension()));
         let path = path.and_then(|path| std::fs::canonicalize(path).ok());
         path.is_none_or(|path| !paths.contains(&path))
     });
@@ -263,6 +320,14 @@ pub(crate) fn refuse_nothing(
     let advice = "expected VPC Flow Logs: text, gz or Parquet as delivered to S3 \
                   (AWSLogs/<account>/vpcflowlogs/…), CloudWatch Logs exports, Athena CSV, or JSON, CSV and Parquet as SLS \
                   of Alibaba Cloud delivers them";
+    if taken == 0 && ledger.failures.is_empty() && !ledger.left_out.is_nothing() {
+        let LeftOut { folders, files } = ledger.left_out;
+        return Err(Error::Input(format!(
+            "{}: nothing is left: --account, --region, --since and --until leave out all that is there (folders: {folders}, \
+             files: {files})",
+            input.logs.join(", ")
+        )));
+    }
     if taken == 0 && ledger.failures.is_empty() {
         let holds =
             if met == 0 { "no files" } else { "no other files than the snapshot's and this run's own" };

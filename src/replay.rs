@@ -6,7 +6,6 @@ use crate::cli::Replay;
 use crate::conclude::conclude_with;
 use crate::config;
 use crate::error::Error;
-use crate::ingest;
 use crate::progress::Show;
 use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
@@ -14,9 +13,9 @@ use crate::reading::{
 };
 use crate::remediation::{Addition, FILES, Remediation, of_decided};
 use crate::report::replay::{self, ReplayReport};
+use crate::rules::proposal;
 use crate::rules::proposal::Proposal;
 use crate::rules::terraform::Written;
-use crate::rules::{load, proposal};
 use crate::state::Snapshots;
 use crate::state::rolling::News;
 
@@ -38,7 +37,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     require_logs(input, "replay")?;
     require_snapshots(input)?;
     let terms = reading::terms(input, config::default_settings());
-    let loaded = load::load(&input.snapshot)?;
+    let loaded = reading::documents(&input.snapshot, &input.access)?;
     let written: Vec<Written> =
         loaded.contents.iter().flat_map(|contents| contents.written.clone()).collect();
     let snapshots = Snapshots::of(loaded);
@@ -52,7 +51,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
                 .to_owned(),
         ));
     }
-    let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+    let mut found = reading::find(input)?;
     let files = documents.iter().filter(|document| document.left_aside.is_none());
     let met = found.sources.len();
     let mut own = files_of(&arguments.proposed);
@@ -67,6 +66,7 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let by = By { terms: &terms, timeline: &now, proposed: Some(&proposed), sought: None, show };
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
+    ledger.left_out = found.left_out;
     refuse_nothing(input, (met, all), &ledger, None)?;
     let report =
         conclude_with(&now, &documents, ledger, &terms, |run| replay::report(run, &proposed, warnings))?;

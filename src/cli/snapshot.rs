@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AnswerOptions, time};
+use super::{Access, AnswerOptions, time};
 use crate::rules::state::Cloud;
 
 /// `flowaudit snapshot`.
@@ -26,6 +26,9 @@ pub enum SnapshotCommand {
         /// Where and how.
         #[command(flatten)]
         answer: AnswerOptions,
+        /// Buckets.
+        #[command(flatten)]
+        access: Access,
     },
     /// Rules, memberships and more that B has and A has not, and the other way round
     ///
@@ -41,6 +44,9 @@ pub enum SnapshotCommand {
         /// Where and how.
         #[command(flatten)]
         answer: AnswerOptions,
+        /// Buckets.
+        #[command(flatten)]
+        access: Access,
     },
     /// The state at a time, as the describe-* calls would have answered (JSON)
     Show {
@@ -53,6 +59,9 @@ pub enum SnapshotCommand {
         /// Write to FILE instead of standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Buckets.
+        #[command(flatten)]
+        access: Access,
     },
     /// Take a snapshot now, by read-only calls of the installed aws (or aliyun) command
     #[command(after_help = CAPTURE_STATUS)]

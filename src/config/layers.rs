@@ -15,8 +15,10 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 use toml::{Table, Value};
 
+use crate::bucket;
 use crate::cli::Cli;
 use crate::error::Error;
+use crate::rules::load;
 
 /// The file that is looked for in the working folder.
 pub const FILE: &str = "flowaudit.toml";
@@ -373,7 +375,7 @@ impl File {
         self.found == Found::Lying
     }
 
-    /// A file that only lies there must not say where else something is written.
+    /// A file that only lies there must not say where else something is written, or whom to ask for it.
     fn refuse_places(&self, arg: &Arg, values: &Values, source: &Source) -> Result<(), Error> {
         if self.found == Found::Named {
             return Ok(());
@@ -384,6 +386,14 @@ impl File {
             _ if WRITE.contains(&long) => Some(value.clone()),
             _ => None,
         };
+        let far = |value: &String| long == "endpoint" || bucket::is_address(load::split_text(value).1);
+        if let Some(value) = values.iter().flatten().find(|value| far(value)) {
+            return Err(Error::Usage(format!(
+                "{source}: {}: {value} is on the network, and the file was only found in the working folder; if it is yours, \
+                 say so with {REMEDY}",
+                name_of(arg)
+            )));
+        }
         if HIDE.contains(&long) && !values.is_empty() {
             return Err(Error::Usage(format!(
                 "{source}: {}: it hides findings, and the file was only found in the working folder; if it is yours, say so \

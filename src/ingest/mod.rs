@@ -28,6 +28,7 @@ mod json_row;
 pub mod layout;
 mod lines;
 mod messages;
+pub mod object;
 pub mod object_name;
 mod parquet;
 pub mod plain;
@@ -49,7 +50,7 @@ pub use fault::{Misread, Place, RowFault};
 pub use layout::Layout;
 pub(crate) use parquet::{Finite, guarded};
 use sniff::Kind;
-pub use source::{Found, Source, find};
+pub use source::{Found, LeftOut, Location, Source, find};
 
 /// Takes what a reader finds, in file order.
 pub trait Sink {
@@ -172,28 +173,41 @@ pub struct ReadSummary {
 ///
 /// The file cannot be opened, or is no flow log.
 pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFailure> {
-    // A pipe can be read only once, so nothing of it is looked at here.
-    let Some(path) = source.path.as_deref().filter(|path| path.is_file()) else {
-        return Ok(vec![Part::Whole]);
-    };
-    // Most logs are thousands of small files, which are looked at once, when they are read.
-    if source.bytes <= SMALL.min(options.part_bytes) {
+    if !needs_a_look(source, options) {
         return Ok(vec![Part::Whole]);
     }
-    let (stream, _) = stream::open(source, Inflate::Here)?;
+    let (stream, _) = stream::peek(source)?;
     let kind = sniff::kind(stream.head())?;
     if kind == Kind::Text {
         head::find(stream.head(), options)?;
     }
-    let size = File::open(path).and_then(|file| file.metadata()).map_err(|error| unreadable(&error))?.len();
+    let size = match &source.location {
+        Location::File(path) => std::fs::metadata(path).map_err(|error| unreadable(&error))?.len(),
+        Location::Object(_) | Location::StandardInput => source.bytes,
+    };
     match kind {
-        Kind::Parquet if stream.packing().is_none() => parquet::plan(path),
+        Kind::Parquet if stream.packing().is_none() => parquet::plan(&source.location),
         Kind::Text | Kind::JsonLines
             if stream.packing().is_none() && options.split == Split::Parts && size > options.part_bytes =>
         {
             Ok(cut(size, options.part_bytes))
         }
         _ => Ok(vec![Part::Whole]),
+    }
+}
+
+/// Whether a source has to be looked at to tell its parts.
+pub(crate) fn needs_a_look(source: &Source, options: &ReadOptions) -> bool {
+    match &source.location {
+        // Most logs are thousands of small files, which are looked at once, when they are read.
+        Location::File(path) => source.bytes > SMALL.min(options.part_bytes) && path.is_file(),
+        // What is packed has one part; a look at each of thousands would take its time.
+        Location::Object(_) => {
+            source.bytes > object::PIECE.min(options.part_bytes)
+                && Path::new(&source.name).extension().is_none_or(|it| !it.eq_ignore_ascii_case("gz"))
+        }
+        // A pipe can be read only once, so nothing of it is looked at here.
+        Location::StandardInput => false,
     }
 }
 
@@ -210,6 +224,16 @@ fn cut(size: u64, part_bytes: u64) -> Vec<Part> {
         .collect()
 }
 
+/// What is fetched first of an object to read a part of it.
+pub(crate) fn ahead(source: &Source, part: &Part, options: &ReadOptions) -> Vec<std::ops::Range<u64>> {
+    match (&source.location, part) {
+        (Location::Object(object), Part::Whole | Part::Bytes { .. }) => {
+            object.first(part).into_iter().collect()
+        }
+        (location, part) => parquet::ahead(location, part, options.window),
+    }
+}
+
 /// Reads one part of a file into the sink.
 ///
 /// # Errors
@@ -221,46 +245,38 @@ pub fn read<S: Sink>(
     options: &ReadOptions,
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
-    let (mut stream, counter) = stream::open(source, options.inflate)?;
+    // The rest of it is read from elsewhere.
+    let (mut stream, counter) = match part {
+        Part::Whole => stream::open(source, options.inflate)?,
+        Part::Bytes { .. } | Part::RowGroup { .. } => stream::peek(source)?,
+    };
     let kind = sniff::kind(stream.head())?;
     match kind {
-        Kind::Parquet => match source.path.as_deref().filter(|path| path.is_file()) {
-            Some(path) => match stream.packing() {
-                Some(packing) => Err(FileFailure(format!("Parquet inside {packing}: unpack it first"))),
-                None => parquet::read(path, part, options.window, sink),
-            },
-            None => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
+        Kind::Parquet => match (&source.location, stream.packing()) {
+            (_, Some(packing)) => Err(FileFailure(format!("Parquet inside {packing}: unpack it first"))),
+            (location, None) if !source.is_pipe() => {
+                drop(stream);
+                parquet::read(location, part, options.window, sink)
+            }
+            _ => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
         },
         Kind::Json => json::read(stream, &counter, options, sink),
         Kind::Csv => csv::read(stream, &counter, options, sink),
-        Kind::JsonLines => match (*part, &source.path) {
-            (Part::Bytes { start, end, .. }, Some(path)) => {
-                let stretch = Stretch::open(path, start, end).map_err(|error| unreadable(&error))?;
+        Kind::JsonLines => match Stretch::of(source, part)? {
+            Some((stretch, lines)) => {
                 counter.take();
-                json_lines::read(
-                    stretch.counted(&counter),
-                    &counter,
-                    text::Lines::StartingIn(start, end),
-                    sink,
-                )
+                json_lines::read(counter.count(stretch), &counter, lines, sink)
             }
-            _ => json_lines::read(&mut stream, &counter, text::Lines::All, sink),
+            None => json_lines::read(&mut stream, &counter, text::Lines::All, sink),
         },
         Kind::Text => {
             let head = head::find(stream.head(), options)?;
-            match (*part, &source.path) {
-                (Part::Bytes { start, end, .. }, Some(path)) => {
-                    let stretch = Stretch::open(path, start, end).map_err(|error| unreadable(&error))?;
+            match Stretch::of(source, part)? {
+                Some((stretch, lines)) => {
                     counter.take();
-                    text::read(
-                        stretch.counted(&counter),
-                        &counter,
-                        &head,
-                        text::Lines::StartingIn(start, end),
-                        sink,
-                    )
+                    text::read(counter.count(stretch), &counter, &head, lines, sink)
                 }
-                _ => text::read(&mut stream, &counter, &head, text::Lines::All, sink),
+                None => text::read(&mut stream, &counter, &head, text::Lines::All, sink),
             }
         }
     }
@@ -271,12 +287,41 @@ fn unreadable(error: &Error) -> FileFailure {
 }
 
 /// A range of a file, and what follows in small steps: the last line of a part ends beyond it, but not far.
-struct Stretch {
+enum Stretch {
+    File(FileStretch),
+    Object(object::ObjectReader),
+}
+
+impl Stretch {
+    /// What is read of a part, and which lines of it; None: the part is all of the source.
+    fn of(source: &Source, part: &Part) -> Result<Option<(Self, text::Lines)>, FileFailure> {
+        let Part::Bytes { start, end, .. } = *part else { return Ok(None) };
+        let stretch = match &source.location {
+            Location::File(path) => {
+                Self::File(FileStretch::open(path, start, end).map_err(|error| unreadable(&error))?)
+            }
+            Location::Object(object) => Self::Object(object.read_from(start.saturating_sub(1), end)),
+            Location::StandardInput => return Ok(None),
+        };
+        Ok(Some((stretch, text::Lines::StartingIn(start, end))))
+    }
+}
+
+impl Read for Stretch {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Object(object) => object.read(buffer),
+        }
+    }
+}
+
+struct FileStretch {
     file: File,
     left: u64,
 }
 
-impl Stretch {
+impl FileStretch {
     const STEP: usize = 4096;
 
     fn open(path: &Path, start: u64, end: u64) -> std::io::Result<Self> {
@@ -285,13 +330,9 @@ impl Stretch {
         file.seek(SeekFrom::Start(from))?;
         Ok(Self { file, left: end - from })
     }
-
-    fn counted(self, counter: &stream::Counter) -> impl Read {
-        counter.count(self)
-    }
 }
 
-impl Read for Stretch {
+impl Read for FileStretch {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).max(Self::STEP).min(buffer.len());
         let count = self.file.read(&mut buffer[..most])?;

@@ -5,17 +5,30 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
+use super::object::Object;
 use super::{FileFailure, object_name};
+
+/// Where bytes come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// The standard input.
+    StandardInput,
+    /// A file, or a pipe that has a path.
+    File(PathBuf),
+    /// An object of a bucket.
+    Object(Object),
+}
 
 /// One file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The path as the user gave it, with `/` between its parts; `-` for the standard input.
+    /// The path as the user gave it, with `/` between its parts; `-` for the standard input; the address of an object.
     pub name: String,
-    /// Where it is. None: the standard input.
-    pub path: Option<PathBuf>,
+    /// Where it is.
+    pub location: Location,
     /// Its size as stored; 0 if that is not known.
     pub bytes: u64,
     /// `fl-…`, where the file has the name AWS gives.
@@ -27,16 +40,34 @@ impl Source {
         let flow_log = path
             .file_name()
             .and_then(|name| object_name::flow_log(&name.to_string_lossy()).map(str::to_owned));
-        Self { name: shown(&path), path: Some(path), bytes, flow_log }
+        Self { name: shown(&path), location: Location::File(path), bytes, flow_log }
+    }
+
+    /// An object, by its address.
+    pub fn object(address: String, object: Object) -> Self {
+        let flow_log = address.rsplit('/').next().and_then(object_name::flow_log).map(str::to_owned);
+        Self { name: address, bytes: object.bytes, location: Location::Object(object), flow_log }
+    }
+
+    /// The file, where it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.location {
+            Location::File(path) => Some(path),
+            Location::StandardInput | Location::Object(_) => None,
+        }
     }
 
     /// Whether it can be read only once: the standard input, a pipe.
     pub fn is_pipe(&self) -> bool {
-        !self.path.as_deref().is_some_and(Path::is_file)
+        match &self.location {
+            Location::StandardInput => true,
+            Location::File(path) => !path.is_file(),
+            Location::Object(_) => false,
+        }
     }
 
     fn stdin() -> Self {
-        Self { name: "-".to_owned(), path: None, bytes: 0, flow_log: None }
+        Self { name: "-".to_owned(), location: Location::StandardInput, bytes: 0, flow_log: None }
     }
 }
 
@@ -47,6 +78,30 @@ pub struct Found {
     pub sources: Vec<Source>,
     /// What lies in a folder and cannot be read, by name.
     pub failures: Vec<(String, FileFailure)>,
+    /// What was there and is not read.
+    pub left_out: LeftOut,
+}
+
+/// Logs of other accounts, regions or times, as their folders and names say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Folders that were not looked into.
+    pub folders: u64,
+    /// Files or objects in others.
+    pub files: u64,
+}
+
+impl LeftOut {
+    /// Whether everything was read.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Both.
+    pub fn merge(&mut self, other: Self) {
+        self.folders += other.folders;
+        self.files += other.files;
+    }
 }
 
 /// The files behind these inputs: files, folders, glob patterns, `-` for the standard input.
@@ -72,7 +127,7 @@ pub fn find(inputs: &[String]) -> Result<Found, FileFailure> {
     found.failures.dedup();
     let mut seen = HashSet::new();
     found.sources.retain(|source| {
-        let identity = source.path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        let identity = source.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
         seen.insert(identity)
     });
     Ok(found)

@@ -3,12 +3,13 @@
 //! What was inflated before a break is handed out before the error is, and the error says how far reading came.
 
 use std::fs::File;
-use std::io::{BufReader, Error, Read, Result};
+use std::io::{BufReader, Cursor, Error, Read, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ahead::Ahead;
 use super::gunzip::{self, Gunzip};
+use super::source::Location;
 use super::{FileFailure, Inflate, Source, snappy};
 
 /// How much of a file is looked at to tell what it is.
@@ -93,6 +94,8 @@ impl Read for Stream {
                 self.read += count as u64;
                 Ok(count)
             }
+            // Nothing of it could be had: the reason says it all.
+            Err(error) if self.read == 0 && self.what == READING => Err(error),
             Err(error) => {
                 Err(Error::new(error.kind(), format!("{}: {error} after {} bytes", self.what, self.read)))
             }
@@ -109,10 +112,27 @@ const WORTH_A_THREAD: u64 = 4 << 20;
 /// Opens a source, unpacking it if it is gzip or snappy.
 pub(super) fn open(source: &Source, inflate: Inflate) -> std::result::Result<(Stream, Counter), FileFailure> {
     let counter = Counter::default();
-    let raw: Box<dyn Read + Send> = match &source.path {
-        None => Box::new(std::io::stdin()),
-        Some(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
+    let raw: Box<dyn Read + Send> = match &source.location {
+        Location::StandardInput => Box::new(std::io::stdin()),
+        Location::File(path) => Box::new(File::open(path).map_err(|error| FileFailure(error.to_string()))?),
+        Location::Object(object) => Box::new(object.reader()),
     };
+    unpacked(raw, counter, source, inflate)
+}
+
+/// The same, of its beginning alone where reading more of it would cost something.
+pub(super) fn peek(source: &Source) -> std::result::Result<(Stream, Counter), FileFailure> {
+    let Location::Object(object) = &source.location else { return open(source, Inflate::Here) };
+    let head = object.head().map_err(|error| FileFailure(error.to_string()))?;
+    unpacked(Box::new(Cursor::new(head)), Counter::default(), source, Inflate::Here)
+}
+
+fn unpacked(
+    raw: Box<dyn Read + Send>,
+    counter: Counter,
+    source: &Source,
+    inflate: Inflate,
+) -> std::result::Result<(Stream, Counter), FileFailure> {
     let stream = Stream::new(Box::new(Counting { inner: raw, counter: counter.clone() }), READING);
     if let Some(packing) = snappy::Packing::of(&stream.head, source.bytes) {
         let unpacked = packing.unpack(stream).map_err(|error| FileFailure(format!("snappy: {error}")))?;

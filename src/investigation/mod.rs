@@ -25,14 +25,13 @@ use crate::conclude::conclude_with;
 use crate::config;
 use crate::error::Error;
 use crate::flow::Action;
-use crate::ingest;
 use crate::progress::Show;
 use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
 use crate::report::build::Run;
-use crate::rules::load::{self, DocumentNote};
+use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
 use crate::state::rolling::News;
 use crate::state::{Snapshots, Terms};
@@ -64,7 +63,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         ));
     }
     let terms = reading::terms(input, config::default_settings());
-    let snapshots = Snapshots::of(load::load(&input.snapshot)?);
+    let snapshots = Snapshots::of(reading::documents(&input.snapshot, &input.access)?);
     refuse_empty_snapshots(input, &snapshots)?;
     let documents = snapshots.documents.clone();
     let asked = Asked { arguments, terms, documents, timeline: snapshots.into_timeline() };
@@ -94,7 +93,7 @@ impl Asked<'_> {
     fn look<T>(&self, sought: &Sought, make: impl FnOnce(&Run<'_>) -> T) -> Result<T, Error> {
         let Self { arguments, terms, documents, timeline } = self;
         let input = &arguments.input;
-        let mut found = ingest::find(&input.logs).map_err(|failure| Error::Input(failure.to_string()))?;
+        let mut found = reading::find(input)?;
         let files = documents.iter().filter(|document| document.left_aside.is_none());
         let own = files.map(|document| Path::new(&document.file)).chain(arguments.output.as_deref());
         let met = found.sources.len();
@@ -106,6 +105,7 @@ impl Asked<'_> {
         let by = By { terms, timeline, proposed: None, sought: Some(sought), show };
         let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
         ledger.failures.extend(found.failures.into_iter().map(failure));
+        ledger.left_out = found.left_out;
         refuse_nothing(input, (met, all), &ledger, None)?;
         conclude_with(timeline, documents, ledger, terms, make)
     }

@@ -18,6 +18,7 @@ use crate::findings::{
     self, Finding, blocked, default_group, delivery, drift, gaps, identical, ineffective, managed_inbound,
     over_broad, stale, unattached, unused, wider,
 };
+use crate::ingest::LeftOut;
 use crate::rules::RuleIndex;
 use crate::rules::load::DocumentNote;
 use crate::rules::timeline::Timeline;
@@ -43,6 +44,8 @@ pub struct Run<'a> {
     pub files_read: u64,
     /// Files that could not be read to the end.
     pub failures: &'a [Failure],
+    /// What was not read.
+    pub left_out: LeftOut,
     /// Ids of the flow logs, by number.
     pub flow_logs: &'a [String],
     /// Flow logs whose records another one delivered too.
@@ -159,6 +162,7 @@ pub(crate) fn coverage(run: &Run<'_>, attachments: &Attachments<'_>) -> Coverage
             read: run.files_read,
             failed: run.failures.len() as u64,
             failures: run.failures.to_vec(),
+            left_out: run.left_out,
             deliveries: super::coverage::deliveries(run.cadences),
             gaps: super::coverage::gaps(run.cadences),
         },

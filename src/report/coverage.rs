@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::rows::text;
 use crate::findings::attachment::{Attachments, Window};
 use crate::findings::cadence::{Cadence, Gap};
-use crate::ingest::Place;
+use crate::ingest::{LeftOut, Place};
 use crate::rules::state::FlowLog;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
@@ -47,6 +47,9 @@ pub struct Files {
     pub failed: u64,
     /// Why, by file.
     pub failures: Vec<Failure>,
+    /// What was there and was not read: of other accounts, regions or times, by its folders and names.
+    #[serde(skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
     /// What each flow log delivered, by the names of its objects in S3.
     pub deliveries: Vec<DeliveryRow>,
     /// Where objects are missing; of too many, the longest.

@@ -87,12 +87,15 @@ pub fn understand(path: &Path, text: &str) -> Result<(), Error> {
 
 /// `TIME=PATH`, or a path that may itself hold an equals sign (`year=2026/`).
 fn split(argument: &str) -> (Option<Seconds>, PathBuf) {
+    let (at, path) = split_text(argument);
+    (at.and_then(time::parse), PathBuf::from(path))
+}
+
+/// The same, as it is written.
+pub(crate) fn split_text(argument: &str) -> (Option<&str>, &str) {
     match argument.split_once('=') {
-        Some((left, right)) => match time::parse(left) {
-            Some(at) => (Some(at), PathBuf::from(right)),
-            None => (None, PathBuf::from(argument)),
-        },
-        None => (None, PathBuf::from(argument)),
+        Some((left, right)) if time::parse(left).is_some() => (Some(left), right),
+        _ => (None, argument),
     }
 }
 
@@ -250,10 +253,7 @@ impl Found {
             }
             loaded.note(None, &path, &Arc::new(contents));
         }
-        let mut all: Vec<_> = loaded.documents.into_iter().zip(loaded.contents).collect();
-        all.sort_by(|(a, _), (b, _)| a.cmp(b));
-        (loaded.documents, loaded.contents) = all.into_iter().unzip();
-        Ok(loaded)
+        Ok(loaded.sorted())
     }
 }
 
@@ -264,6 +264,22 @@ struct Shared {
 }
 
 impl Loaded {
+    /// The same with other names for the files.
+    #[cfg(feature = "s3")]
+    pub(crate) fn renamed(mut self, name: impl Fn(&str) -> String) -> Self {
+        for note in &mut self.documents {
+            note.file = name(&note.file);
+        }
+        self.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        let mut all: Vec<_> = self.documents.into_iter().zip(self.contents).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        (self.documents, self.contents) = all.into_iter().unzip();
+        self
+    }
+
     fn add_folder(
         &mut self,
         folder: &Folder,

@@ -10,8 +10,10 @@ pub mod check;
 pub mod diff;
 pub mod show;
 
+use crate::cli::Access;
 use crate::error::Error;
-use crate::rules::load::{self, Loaded};
+use crate::reading::documents;
+use crate::rules::load::Loaded;
 use crate::rules::timeline::Timeline;
 
 /// Documents and the history that they tell.
@@ -27,8 +29,8 @@ pub struct History {
 ///
 /// # Errors
 /// A document that cannot be read, or none that says anything of rules or interfaces.
-pub fn read(paths: &[String]) -> Result<History, Error> {
-    let loaded = load::load(paths)?;
+pub fn read(paths: &[String], access: &Access) -> Result<History, Error> {
+    let loaded = documents(paths, access)?;
     let timeline = Timeline::with_changes(loaded.snapshots.clone(), &loaded.trail);
     if loaded.documents.iter().all(|document| document.left_aside.is_some()) {
         let shown = loaded.documents.iter().take(5).map(|document| {

@@ -120,7 +120,7 @@ fn rows(file: &File, metadata: &ArrowReaderMetadata, size: u64, terms: Terms) ->
     for group in 0..groups.len() {
         let mut place = 0;
         let mut reader = guarded(|| {
-            let file = Finite(file.try_clone()?);
+            let file = Finite::File(file.try_clone()?);
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
                 .with_row_groups(vec![group])
                 .with_batch_size(BATCH)

@@ -151,6 +151,7 @@ fn what_is_wrong_with_a_layer_is_said_with_its_name() {
         ("output = \"a/../../x\"\n", "is not below the working folder"),
         ("format = \"json=/tmp/x\"\n", "/tmp/x is not below the working folder"),
         ("remediation = \"..\"\n", ".. is not below the working folder"),
+        ("endpoint = \"http://elsewhere\"\n", "endpoint: http://elsewhere is on the network"),
         (
             "suppress = \"accepted.toml\"\n",
             "suppress: it hides findings, and the file was only found in the working folder",
@@ -162,6 +163,9 @@ fn what_is_wrong_with_a_layer_is_said_with_its_name() {
         assert_eq!(output.status.code(), Some(2), "{file}");
         assert!(text(&output.stderr).contains(words), "{file}: {}", text(&output.stderr));
     }
+    fixture.write("flowaudit.toml", "snapshot = [\"2026-01-01=s3://b/k\"]\n");
+    let output = run(&fixture, &["analyze", "log"], &[]);
+    assert!(text(&output.stderr).contains("snapshot: 2026-01-01=s3://b/k is on the network"));
     fixture.write("flowaudit.toml", "output = \"report.txt\"\n");
     let output = run(&fixture, &["analyze", "log", "--snapshot", "snap"], &[]);
     assert_eq!((output.status.code(), fixture.path("report.txt").exists()), (Some(0), true));

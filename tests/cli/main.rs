@@ -7,6 +7,7 @@
 )]
 
 mod blocked;
+mod buckets;
 mod capture;
 mod cases;
 mod containers;

@@ -3,7 +3,7 @@
 
 for program in moto_server aws python3; do
     if ! command -v "$program" >/dev/null; then
-        echo "skipped: no $program in the PATH (pip install 'moto[server,ec2]' awscli)"
+        echo "skipped: no $program in the PATH (pip install 'moto[server,ec2,s3]' awscli)"
         exit 0
     fi
 done

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use flowaudit::cli::Access;
 use flowaudit::rules::load::load;
 use flowaudit::rules::state::State;
 use flowaudit::rules::timeline::Timeline;
@@ -70,7 +71,7 @@ fn recorded_configuration_items_and_plans_are_read_to_the_end() {
 fn recorded_plans_open_what_their_labels_say() {
     let Some(folder) = shared("data/terraform") else { return };
     let plan = folder.join("ingress_anywhere_ssh_infra.json").display().to_string();
-    let history = snapshot::read(&[plan]).unwrap();
+    let history = snapshot::read(&[plan], &Access::default()).unwrap();
     let proposed = diff::proposed(&history).unwrap();
     let added = diff::diff(&history.timeline, &proposed).rules.added;
     assert!(!added.is_empty());

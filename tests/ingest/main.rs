@@ -12,6 +12,7 @@ mod columns;
 mod containers;
 mod finding;
 mod hostile;
+mod objects;
 mod parts;
 mod quick;
 mod quick_hostile;

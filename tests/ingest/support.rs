@@ -60,15 +60,18 @@ pub(crate) fn source(path: &Path) -> Source {
 
 /// Reads a file as the product does: planned, part by part, again as a whole if its layout changes.
 pub(crate) fn collect(path: &Path, options: &ReadOptions) -> Collected {
-    let source = source(path);
+    collect_source(&source(path), options)
+}
+
+pub(crate) fn collect_source(source: &Source, options: &ReadOptions) -> Collected {
     let mut all = Collected::default();
-    let parts = match plan(&source, options) {
+    let parts = match plan(source, options) {
         Ok(parts) => parts,
         Err(failure) => return Collected { failure: Some(failure), ..all },
     };
     for part in &parts {
-        match read(&source, part, options, &mut all) {
-            Ok(summary) if summary.layout_changed => return whole(&source, options),
+        match read(source, part, options, &mut all) {
+            Ok(summary) if summary.layout_changed => return whole(source, options),
             Ok(summary) => all.places += summary.places,
             Err(failure) => all.failure = Some(failure),
         }

@@ -93,7 +93,7 @@ pub(crate) fn run(snapshots: &Snapshots, logs: &[Log], services: Services) -> St
         .iter()
         .map(|log| Source {
             name: log.name.clone(),
-            path: Some(PathBuf::from(&log.name)),
+            location: Location::File(PathBuf::from(&log.name)),
             bytes: 1,
             flow_log: log.delivered_by.map(str::to_owned),
         })

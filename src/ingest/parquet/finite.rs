@@ -8,9 +8,14 @@ use ::parquet::errors::Result;
 use ::parquet::file::reader::{ChunkReader, Length};
 use bytes::Bytes;
 
+use super::ranges::{Ranges, RangesReader};
+
 /// A file to read pages from.
 #[derive(Debug)]
-pub(crate) struct Finite(pub(crate) File);
+pub(crate) enum Finite {
+    File(File),
+    Object(Ranges),
+}
 
 /// Reads, and fails where nothing is left.
 #[derive(Debug)]
@@ -25,21 +30,56 @@ impl<R: Read> Read for Ending<R> {
     }
 }
 
+/// Reads a file or what is held of an object.
+#[derive(Debug)]
+pub(crate) enum Bytewise {
+    File(BufReader<File>),
+    Object(RangesReader),
+}
+
+impl Read for Bytewise {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(into),
+            Self::Object(object) => object.read(into),
+        }
+    }
+}
+
+impl Finite {
+    /// The same once more.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::File(file) => file.try_clone().map(Self::File),
+            Self::Object(object) => Ok(Self::Object(object.clone())),
+        }
+    }
+}
+
 impl Length for Finite {
     fn len(&self) -> u64 {
-        self.0.len()
+        match self {
+            Self::File(file) => file.len(),
+            Self::Object(object) => object.size(),
+        }
     }
 }
 
 impl ChunkReader for Finite {
-    type T = Ending<BufReader<File>>;
+    type T = Ending<Bytewise>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        self.0.get_read(start).map(Ending)
+        Ok(Ending(match self {
+            Self::File(file) => Bytewise::File(file.get_read(start)?),
+            Self::Object(object) => Bytewise::Object(object.reader(start)),
+        }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        self.0.get_bytes(start, length)
+        match self {
+            Self::File(file) => file.get_bytes(start, length),
+            Self::Object(object) => Ok(object.bytes(start, length)?),
+        }
     }
 }
 

@@ -15,14 +15,15 @@ mod dictionary;
 mod finite;
 mod inflate;
 mod pages;
+mod ranges;
 mod rows;
 mod runs;
 mod starts;
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Once};
 use std::time::SystemTime;
@@ -38,9 +39,11 @@ use arrow_array::RecordBatch;
 use self::batch::{BatchRow, Columns};
 use self::column::Space;
 pub(crate) use self::finite::Finite;
+use self::ranges::Ranges;
 use self::rows::RowGroup;
 use super::cells;
 use super::layout::Layout;
+use super::source::Location;
 use super::{FileFailure, Part, Place, ReadSummary, Sink};
 use crate::flow::Field;
 use crate::flow::field::FIELDS;
@@ -74,8 +77,11 @@ const NEEDED: [Field; 19] = [
 ];
 
 /// The row groups of a file.
-pub(super) fn plan(path: &Path) -> Result<Vec<Part>, FileFailure> {
-    let table = Table::open(path)?;
+pub(super) fn plan(location: &Location) -> Result<Vec<Part>, FileFailure> {
+    let table = Table::open(location)?;
+    if let Location::Object(object) = location {
+        object.forget_tail();
+    }
     let groups = table.metadata.metadata().num_row_groups();
     if groups == 0 {
         return Ok(vec![Part::Whole]);
@@ -83,14 +89,25 @@ pub(super) fn plan(path: &Path) -> Result<Vec<Part>, FileFailure> {
     Ok((0..groups).filter_map(|index| Some(Part::RowGroup { index: index.try_into().ok()? })).collect())
 }
 
+/// What is fetched of an object to read a part, as far as its footer tells. Nothing: that shows when it is read.
+pub(super) fn ahead(location: &Location, part: &Part, window: Window) -> Vec<Range<u64>> {
+    let Part::RowGroup { index } = part else { return Vec::new() };
+    let Ok(table) = Table::last(location) else { return Vec::new() };
+    let group = *index as usize;
+    match starts::outside(&table.metadata, &table.columns, group, window) {
+        Some(_) => Vec::new(),
+        None => table.pieces(group),
+    }
+}
+
 /// Reads one row group, or all of them.
 pub(super) fn read<S: Sink>(
-    path: &Path,
+    location: &Location,
     part: &Part,
     window: Window,
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
-    let table = Table::last(path)?;
+    let table = Table::last(location)?;
     let groups = table.metadata.metadata().num_row_groups();
     let wanted = match part {
         Part::RowGroup { index } => {
@@ -102,15 +119,21 @@ pub(super) fn read<S: Sink>(
     if wanted.end > groups {
         return Err(FileFailure("Parquet: the file has changed while it was read".to_owned()));
     }
+    if let Location::Object(object) = location
+        && wanted.end == groups
+    {
+        object.forget_tail();
+    }
     let mut rows = 0;
     for group in wanted {
-        rows += match starts::outside(&table.metadata, &table.columns, group, window) {
-            Some(outside) => {
-                sink.outside(outside);
-                sink.consumed(table.stored(group));
-                outside
-            }
-            None => table.read(group, rows, sink)?,
+        let outside = starts::outside(&table.metadata, &table.columns, group, window);
+        rows += if let Some(outside) = outside {
+            sink.outside(outside);
+            sink.consumed(table.stored(group));
+            outside
+        } else {
+            table.prepare(group)?;
+            table.read(group, rows, sink)?
         };
     }
     Ok(ReadSummary { places: rows, layout_changed: false })
@@ -152,10 +175,29 @@ thread_local! {
 /// A file as it is now.
 #[derive(Debug, PartialEq, Eq)]
 struct Version {
-    path: PathBuf,
+    location: Location,
     size: u64,
-    /// None: the system does not say.
+    /// None: the system does not say. Objects are read in one version only.
     modified: Option<SystemTime>,
+}
+
+impl Version {
+    /// None: nobody can tell.
+    fn of(location: &Location) -> Result<Option<Self>, FileFailure> {
+        let io = |error: std::io::Error| FileFailure(error.to_string());
+        let (size, modified) = match location {
+            Location::File(path) => {
+                let found = std::fs::metadata(path).map_err(io)?;
+                match found.modified() {
+                    Ok(modified) => (found.len(), Some(modified)),
+                    Err(_) => return Ok(None),
+                }
+            }
+            Location::Object(object) => (object.bytes, None),
+            Location::StandardInput => return Ok(None),
+        };
+        Ok(Some(Self { location: location.clone(), size, modified }))
+    }
 }
 
 /// An open file and which of its columns are read.
@@ -171,34 +213,42 @@ struct Table {
 
 impl Table {
     /// The file, or what the worker has of it.
-    fn last(path: &Path) -> Result<Rc<Self>, FileFailure> {
-        let found = std::fs::metadata(path).map_err(|error| FileFailure(error.to_string()))?;
-        let version = Version { path: path.to_owned(), size: found.len(), modified: found.modified().ok() };
+    fn last(location: &Location) -> Result<Rc<Self>, FileFailure> {
+        let version = Version::of(location)?;
         let known = LAST.with_borrow(|last| match last {
-            Some((known, table)) if *known == version && version.modified.is_some() => Some(Rc::clone(table)),
+            Some((known, table)) if version.as_ref() == Some(known) => Some(Rc::clone(table)),
             _ => None,
         });
         if let Some(table) = known {
             return Ok(table);
         }
-        let table = Rc::new(Self::open(path)?);
-        LAST.set(Some((version, Rc::clone(&table))));
+        let table = Rc::new(Self::open(location)?);
+        LAST.set(version.map(|version| (version, Rc::clone(&table))));
         Ok(table)
     }
 
-    fn open(path: &Path) -> Result<Self, FileFailure> {
+    fn open(location: &Location) -> Result<Self, FileFailure> {
         let io = |error: std::io::Error| FileFailure(error.to_string());
-        let file = File::open(path).map_err(io)?;
-        let size = file.metadata().map_err(io)?.len();
+        let file = match location {
+            Location::File(path) => Finite::File(File::open(path).map_err(io)?),
+            Location::Object(object) => Finite::Object(Ranges::open(object).map_err(io)?),
+            Location::StandardInput => return Err(FileFailure("Parquet: expected a file".to_owned())),
+        };
+        let size = match &file {
+            Finite::File(file) => file.metadata().map_err(io)?.len(),
+            Finite::Object(object) => object.size(),
+        };
         let metadata = guarded(|| {
             // The types that arrow wrote beside the columns would only be one more thing to be wrong.
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            ArrowReaderMetadata::load(&file, options)
+            match &file {
+                Finite::File(file) => ArrowReaderMetadata::load(file, options),
+                Finite::Object(_) => ArrowReaderMetadata::load(&file, options),
+            }
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
         let columns = columns(metadata.parquet_schema())?;
-        let table =
-            Self { file: Arc::new(Finite(file)), size, metadata, columns, spaces: RefCell::default() };
+        let table = Self { file: Arc::new(file), size, metadata, columns, spaces: RefCell::default() };
         for group in 0..table.metadata.metadata().num_row_groups() {
             table.check(group)?;
         }
@@ -223,6 +273,29 @@ impl Table {
             return Err(FileFailure(format!("Parquet: a row group of {size} bytes, more than 2 GiB")));
         }
         Ok(())
+    }
+
+    /// What is fetched of an object for a row group.
+    fn pieces(&self, group: usize) -> Vec<Range<u64>> {
+        let Some(stored) = self.metadata.metadata().row_groups().get(group) else { return Vec::new() };
+        let chunks = self.columns.iter().filter_map(|(leaf, _)| {
+            let column = stored.columns().get(*leaf)?;
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let start = u64::try_from(start.min(column.data_page_offset())).ok()?;
+            let end = start.checked_add(u64::try_from(column.compressed_size()).ok()?)?;
+            (start < end && end <= self.size).then_some(start..end)
+        });
+        ranges::pieces(chunks.collect())
+    }
+
+    /// Fetches what is needed of an object for a row group.
+    fn prepare(&self, group: usize) -> Result<(), FileFailure> {
+        match &*self.file {
+            Finite::File(_) => Ok(()),
+            Finite::Object(object) => {
+                object.hold(&self.pieces(group)).map_err(|error| FileFailure(error.to_string()))
+            }
+        }
     }
 
     /// Reads one row group; how many rows it has.
@@ -255,10 +328,10 @@ impl Table {
 
     /// The rows of a row group behind so many.
     fn decode(&self, group: usize, behind: u64) -> Result<ParquetRecordBatchReader, FileFailure> {
-        let file = self.file.0.try_clone().map_err(|error| FileFailure(error.to_string()))?;
+        let file = self.file.try_clone().map_err(|error| FileFailure(error.to_string()))?;
         guarded(|| {
             let leaves = self.columns.iter().map(|(leaf, _)| *leaf);
-            ParquetRecordBatchReaderBuilder::new_with_metadata(Finite(file), self.metadata.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
                 .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), leaves))
                 .with_row_groups(vec![group])
                 .with_offset(usize::try_from(behind)?)

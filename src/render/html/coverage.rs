@@ -20,6 +20,8 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         (records.duplicate, "delivered twice, counted once"),
         (files.read, "files read"),
         (files.failed, "files not read, or not to their end"),
+        (files.left_out.folders, "folders left out by account, region or time"),
+        (files.left_out.files, "files left out by account, region or time"),
     ] {
         if figure > 0 {
             writeln!(out, "<li>{} {what}</li>", thousands(figure))?;

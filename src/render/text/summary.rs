@@ -8,6 +8,7 @@ use super::figures::{count, percent, thousands, window};
 use super::{Page, wrapped};
 use crate::findings::Severity;
 use crate::findings::verdict::Verdict;
+use crate::ingest::LeftOut;
 use crate::report::Report;
 
 /// Of the ACCEPTs held against rules, so many must be explained.
@@ -32,6 +33,17 @@ pub(super) fn write(report: &Report, page: Page, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
+/// What was there and was not read.
+fn left_out(LeftOut { folders, files }: LeftOut) -> String {
+    let parts = [(folders, "folder"), (files, "file")];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| count(number, what))
+        .collect();
+    format!("left out by account, region or time: {}", parts.join(" and "))
+}
+
 fn read(report: &Report) -> String {
     let (records, files) = (&report.coverage.records, &report.coverage.files);
     let mut text = format!(
@@ -51,6 +63,9 @@ fn read(report: &Report) -> String {
         if figure > 0 {
             let _ = write!(text, ", {} {what}", thousands(figure));
         }
+    }
+    if !files.left_out.is_nothing() {
+        let _ = write!(text, "; {}", left_out(files.left_out));
     }
     if files.failed > 0 {
         let _ = write!(text, "; {} could not be read", count(files.failed, "file"));

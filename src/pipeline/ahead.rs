@@ -1,0 +1,128 @@
+//! Objects of a bucket are fetched before their turn comes: many at once, and no more than a certain number of bytes.
+//!
+//! A thread of its own walks ahead of the workers, for the chunks of a Parquet file are known only once its footer is.
+//! Where nothing is far away there is no such thread, and a turn is a number.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::Task;
+use crate::ingest::source::Location;
+use crate::ingest::{self, ReadOptions, Source};
+
+/// So many bytes are fetched, or being fetched, before their turn.
+const MOST_BYTES: u64 = 64 << 20;
+/// So many tasks are.
+const MOST_TASKS: usize = 64;
+
+/// The tasks of a run, and who fetches what for them.
+pub(super) struct Ahead<'a> {
+    sources: &'a [Source],
+    options: &'a ReadOptions,
+    tasks: &'a [Task],
+    turns: Turns,
+}
+
+/// Hands out tasks in order.
+pub(super) struct Turns {
+    state: Mutex<State>,
+    changed: Condvar,
+    tasks: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Tasks before this one have been taken.
+    taken: usize,
+    /// Of tasks expected and not done yet: which, and how many bytes.
+    expected: Vec<(usize, u64)>,
+    over: bool,
+}
+
+impl<'a> Ahead<'a> {
+    pub(super) fn of(sources: &'a [Source], options: &'a ReadOptions, tasks: &'a [Task]) -> Self {
+        let turns = Turns { state: Mutex::default(), changed: Condvar::new(), tasks: tasks.len() };
+        Self { sources, options, tasks, turns }
+    }
+
+    /// Runs the workers.
+    pub(super) fn run<T>(&self, work: impl FnOnce(&Turns) -> T) -> T {
+        let source = |task: &Task| &self.sources[task.file as usize];
+        if !self.tasks.iter().any(|task| matches!(source(task).location, Location::Object(_))) {
+            return work(&self.turns);
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.walk());
+            let result = work(&self.turns);
+            self.turns.lock().over = true;
+            self.turns.changed.notify_all();
+            result
+        })
+    }
+
+    fn walk(&self) {
+        for (turn, task) in self.tasks.iter().enumerate() {
+            let source = &self.sources[task.file as usize];
+            let Location::Object(object) = &source.location else { continue };
+            let Some(free) = self.turns.wait(turn) else { return };
+            if turn < free.taken {
+                continue;
+            }
+            drop(free);
+            // May take a look at a footer, so it is done while nobody waits.
+            let ranges = ingest::ahead(source, &task.part, self.options);
+            let bytes = ranges.iter().map(|range| range.end - range.start).sum();
+            let mut state = self.turns.lock();
+            if turn >= state.taken {
+                for range in ranges {
+                    object.fetch.expect(range);
+                }
+                state.expected.push((turn, bytes));
+            }
+        }
+    }
+}
+
+impl Turns {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next task. None: all have been taken.
+    pub(super) fn take(&self) -> Option<usize> {
+        let mut state = self.lock();
+        let turn = state.taken;
+        state.taken = (turn + 1).min(self.tasks);
+        self.changed.notify_all();
+        (turn < self.tasks).then_some(turn)
+    }
+
+    /// A task is done.
+    pub(super) fn done(&self, turn: usize) {
+        self.lock().expected.retain(|(expected, _)| *expected != turn);
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is room to fetch for this task, or it is taken. None: the run is over.
+    fn wait(&self, turn: usize) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        loop {
+            if state.over {
+                return None;
+            }
+            let bytes: u64 = state.expected.iter().map(|(_, bytes)| bytes).sum();
+            if turn < state.taken || (bytes < MOST_BYTES && state.expected.len() < MOST_TASKS) {
+                return Some(state);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Begins to fetch what planning looks at.
+pub(super) fn expect_looks<'a>(sources: impl Iterator<Item = &'a Source>, options: &ReadOptions) {
+    for source in sources.filter(|source| ingest::needs_a_look(source, options)) {
+        if let Location::Object(object) = &source.location {
+            object.expect_head();
+        }
+    }
+}
