@@ -52,7 +52,7 @@ impl PartialEq for Object {
 impl Eq for Object {}
 
 /// So much is fetched at once: enough that the way there and back is little of the time.
-pub(crate) const PIECE: u64 = 4 << 20;
+pub(crate) const PIECE: u64 = 8 << 20;
 /// So many pieces are fetched ahead of the one that is read.
 const AHEAD: usize = 3;
 /// The last line of a part ends beyond it, but not far.

@@ -8,7 +8,7 @@ use flowaudit::conclude::conclude;
 use flowaudit::findings::ports::PortProfile;
 use flowaudit::findings::settings::{DAY, RARE_WORDS, Settings};
 use flowaudit::flow::OwnedFlow;
-use flowaudit::ingest::{Place, RowFault, Sink, Source};
+use flowaudit::ingest::{Location, Place, RowFault, Sink, Source};
 use flowaudit::ledger::{Identity, Ledger};
 use flowaudit::pipeline::Outcome;
 use flowaudit::render;
