@@ -44,6 +44,7 @@ pub struct Answer {
 pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let terms = terms(arguments)?;
     require_logs(&arguments.input, "analyze")?;
+    let export = reading::export(arguments.export.as_deref(), &arguments.input)?;
     let mut keeper = keeper(arguments, &terms)?;
     let (snapshots, written) = snapshots(arguments, keeper.as_ref())?;
     let documents = snapshots.documents.clone();
@@ -58,6 +59,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
         arguments.remediation.iter().flat_map(|folder| remediation::FILES.map(|name| folder.join(name))),
     );
     let own = reports.iter().map(PathBuf::as_path).chain(keeper.as_ref().map(Keeper::path));
+    let own = own.chain(arguments.export.as_deref());
     let met = found.sources.len();
     leave_out(&mut found.sources, files.map(|document| Path::new(&document.file)).chain(own));
     let all = found.sources.len();
@@ -72,7 +74,14 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let known = keeper.as_mut().and_then(|keeper| keeper.known.as_mut()).map(|state| &mut state.ledger);
     let kept = if keeps_state(arguments) { Kept::State } else { Kept::Report };
     let show = if arguments.report.quiet { Show::Never } else { Show::OnTerminal };
-    let by = By { terms: &terms, timeline: &timeline, proposed: None, sought: None, show };
+    let by = By {
+        terms: &terms,
+        timeline: &timeline,
+        proposed: None,
+        sought: None,
+        export: export.as_ref(),
+        show,
+    };
     let mut ledger = reading::read(&arguments.input, by, news, known, kept)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     ledger.left_out = found.left_out;

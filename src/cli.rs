@@ -111,6 +111,9 @@ pub struct Analyze {
     /// Write commands that take away the rules of the removal set, and that put them back; nothing is executed
     #[arg(long, value_name = "FOLDER")]
     pub remediation: Option<PathBuf>,
+    /// Also write every record with its rules, role and cause, as Parquet for databases (reads the logs twice)
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    pub export: Option<PathBuf>,
     /// The report.
     #[command(flatten)]
     pub report: ReportOptions,

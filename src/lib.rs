@@ -20,6 +20,7 @@
 //!   [`attribution::naive`], is the oracle of the fast path.
 //! - [`tally`] is what records add up to: integers, minima, maxima and bounded sets, independent of order.
 //! - [`findings`] judges the tally against the newest state; [`report`] is the result as a value; [`render`] writes it.
+//! - [`export`] writes every record with what was found of it, as a table for databases.
 //! - [`investigation`] looks into records one by one: who spoke with whom, in order of time.
 //! - [`remediation`] writes the commands that a reviewer may run.
 //! - [`followup`] compares with what was found before, or accepted.
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod conclude;
 pub mod config;
 pub mod error;
+pub mod export;
 pub mod findings;
 pub mod flow;
 pub mod followup;

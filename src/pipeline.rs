@@ -39,9 +39,9 @@ impl Outcome {
 
 /// One piece of work.
 #[derive(Debug)]
-struct Task {
-    file: u32,
-    part: Part,
+pub(crate) struct Task {
+    pub(crate) file: u32,
+    pub(crate) part: Part,
 }
 
 /// Does a piece of work with so many threads (0: one per core), which all that is parallel in it shares.
@@ -126,6 +126,49 @@ fn size(source: &Source, part: &Part) -> u64 {
     }
 }
 
+/// Logs of about so many bytes, as stored, are read by one worker after the other where their order matters.
+const BUNDLE: u64 = 32 << 20;
+
+/// The parts of all sources in order, in bundles that depend on nothing but the sources.
+pub(crate) fn bundles(sources: &[Source], options: &ReadOptions, whole: &BTreeSet<u32>) -> Vec<Vec<Task>> {
+    let mut tasks = plan(sources, |_| true, options, whole).tasks;
+    tasks.sort_by_key(|task| (task.file, task.part.index()));
+    let mut bundles: Vec<Vec<Task>> = Vec::new();
+    let mut bytes = 0;
+    for task in tasks {
+        let more = size(&sources[task.file as usize], &task.part);
+        match bundles.last_mut() {
+            Some(bundle) if bytes + more <= BUNDLE => bundle.push(task),
+            _ => {
+                bundles.push(vec![task]);
+                bytes = 0;
+            }
+        }
+        bytes += more;
+    }
+    bundles
+}
+
+/// Does something with every bundle, on all threads, the first ones first; what that came to, together.
+pub(crate) fn in_order<T: Ord + Send>(
+    sources: &[Source],
+    options: &ReadOptions,
+    bundles: &[Vec<Task>],
+    work: impl Fn(usize, &[Task]) -> BTreeSet<T> + Sync,
+) -> BTreeSet<T> {
+    let all = Ahead::of(sources, options, bundles.iter().map(Vec::as_slice).collect()).run(|turns| {
+        rayon::broadcast(|_| {
+            let mut all = BTreeSet::new();
+            while let Some(turn) = turns.take() {
+                all.extend(work(turn, &bundles[turn]));
+                turns.done(turn);
+            }
+            all
+        })
+    });
+    all.into_iter().flatten().collect()
+}
+
 /// How one part ended.
 struct End {
     file: u32,
@@ -144,7 +187,7 @@ fn fold(
     let inflate = if tasks.len() < rayon::current_num_threads() { Inflate::Ahead } else { Inflate::Here };
     let options = &ReadOptions { inflate, ..options.clone() };
     let ends = Mutex::new(Vec::new());
-    let tallies = Ahead::of(sources, options, tasks).run(|turns| {
+    let tallies = Ahead::of(sources, options, tasks.chunks(1).collect()).run(|turns| {
         rayon::broadcast(|_| {
             let mut counter = Counter::new(brief);
             let mut own = Vec::new();

@@ -8,6 +8,7 @@ use crate::bucket;
 use crate::bucket::layout::{Choice, What};
 use crate::cli::{Access, Input};
 use crate::error::Error;
+use crate::export;
 use crate::findings::settings::Settings;
 use crate::ingest::{self, FileFailure, Found, Layout, LeftOut, Location, ReadOptions, Source};
 use crate::ledger::Ledger;
@@ -23,6 +24,7 @@ use crate::tally::counter::{Brief, Progress, Services};
 use crate::tally::coverage::{Deliveries, InterfaceTally};
 use crate::tally::flow_logs::FlowLogs;
 use crate::tally::inquiry::{Asking, Sought};
+use crate::tally::roles::Roles;
 use crate::tally::selection::{self, Selection};
 use crate::tally::watch::PortWatch;
 use crate::time::Window;
@@ -47,6 +49,8 @@ pub(crate) struct By<'a> {
     pub(crate) proposed: Option<&'a Timeline>,
     /// Which records are looked into one by one.
     pub(crate) sought: Option<&'a Sought>,
+    /// Where every record is written to, with what was found of it.
+    pub(crate) export: Option<&'a export::Place>,
     /// Whether the progress is shown.
     pub(crate) show: Show,
 }
@@ -94,6 +98,25 @@ pub(crate) fn find(input: &Input) -> Result<Found, Error> {
         found.sources.dedup_by(|a, b| a.name == b.name && matches!(a.location, Location::Object(_)));
     }
     Ok(found)
+}
+
+/// A place for `--export`.
+///
+/// # Errors
+/// It cannot be written to, or the logs can be read only once.
+pub(crate) fn export(path: Option<&Path>, input: &Input) -> Result<Option<export::Place>, Error> {
+    let Some(path) = path else { return Ok(None) };
+    if input.logs.iter().any(|log| log == "-" || is_pipe(Path::new(log))) {
+        return Err(Error::Usage(
+            "--export reads the logs twice, which standard input and pipes cannot be: give files or folders"
+                .to_owned(),
+        ));
+    }
+    export::Place::open(path).map(Some)
+}
+
+fn is_pipe(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// The documents of these arguments, `[TIME=]PATH` each, on this machine and in buckets.
@@ -169,14 +192,29 @@ pub(crate) fn read(
     };
     let all = Selection::none(kept == Kept::State || of_several);
     let preferred = flow_logs.numbers(&terms.flow_logs);
-    let (outcome, first_pass) = progress::follow(show, total, &progress, || {
+    let (outcome, first_pass, selection) = progress::follow(show, total, &progress, || {
         read_once_or_twice(&sources, &all, &preferred, known, pass)
     })?;
+    if let Some(place) = by.export {
+        let roles = Roles::of(&outcome.tally.waiting);
+        let (tally, asking) = (&outcome.tally, asking.as_ref());
+        let known = export::Known {
+            timeline,
+            index: &index,
+            window,
+            selection: selection.as_ref().unwrap_or(&all),
+            asking,
+            tally,
+            roles: &roles,
+        };
+        place.write(&sources, &of_source, &options, known)?;
+    }
     Ok(Ledger::of(&sources, identities, flow_logs, outcome, first_pass))
 }
 
-/// What reading left, and what the first pass showed that was delivered, of interfaces where that is something else.
-type Passes = (Outcome, BTreeMap<Box<[u8]>, Deliveries>);
+/// What reading left, what the first pass showed that was delivered, of interfaces where that is something else, and which
+/// flow logs counted, where that was a question.
+type Passes = (Outcome, BTreeMap<Box<[u8]>, Deliveries>, Option<Selection>);
 
 /// Where several flow logs deliver the same interface at the same time, a second pass over the files counts one of them.
 /// A pipe can be read only once, and its records are of no flow log that is known.
@@ -208,7 +246,7 @@ fn read_once_or_twice(
     };
     let pipes = sources.iter().any(Source::is_pipe);
     if selection.is_empty() && !pipes {
-        return Ok((outcome, BTreeMap::new()));
+        return Ok((outcome, BTreeMap::new(), None));
     }
     let mut first_pass = own(&outcome);
     if !selection.is_empty() {
@@ -230,7 +268,7 @@ fn read_once_or_twice(
         outcome.tally.slots.slot(id);
     }
     outcome.tally.interfaces.resize_with(outcome.tally.slots.ids().len(), InterfaceTally::default);
-    Ok((outcome, first_pass))
+    Ok((outcome, first_pass, Some(selection)))
 }
 
 /// A folder may hold logs beside the snapshot, the state and the last run's report, which are no logs that could not be

@@ -63,7 +63,8 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let identities = found.sources.iter().map(|_| None).collect();
     let news = News { sources: found.sources, identities };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-    let by = By { terms: &terms, timeline: &now, proposed: Some(&proposed), sought: None, show };
+    let by =
+        By { terms: &terms, timeline: &now, proposed: Some(&proposed), sought: None, export: None, show };
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     ledger.left_out = found.left_out;

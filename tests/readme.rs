@@ -65,6 +65,12 @@ fn the_readme_shows_what_an_investigation_prints() {
     assert_eq!(printed, block_after(shown, "```text"));
 }
 
+#[test]
+fn the_readme_declares_the_columns_of_an_export() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert_eq!(block_after(&readme, "For Athena, Hive and Spark"), flowaudit::export::ddl());
+}
+
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder) {

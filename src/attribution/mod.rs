@@ -41,6 +41,22 @@ pub enum Basis {
     Ambiguous,
 }
 
+impl Basis {
+    /// As reports write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TcpFlags => "tcp_flags",
+            Self::Contradicted => "contradicted",
+            Self::Rules => "rules",
+            Self::RulePorts => "rule_ports",
+            Self::LowPort => "low_port",
+            Self::KnownService => "known_service",
+            Self::FanIn => "fan_in",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+}
+
 /// Every basis, in the order of the definition.
 pub const BASES: [Basis; 8] = [
     Basis::TcpFlags,

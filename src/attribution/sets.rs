@@ -75,6 +75,11 @@ impl SetTable {
         set
     }
 
+    /// The number of a set of rules, ascending and distinct, if it is known.
+    pub(crate) fn find(&self, rules: &[RuleIndex]) -> Option<SetId> {
+        self.known.get(rules).copied()
+    }
+
     /// Takes over the sets of another table; answers what each of its numbers is here.
     pub fn merge(&mut self, other: Self) -> Vec<SetId> {
         let sets = other.sets.into_iter().zip(other.traits);

@@ -36,6 +36,9 @@ pub struct Investigate {
     /// One hop further: who else spoke with those in contact, afterwards, on the same port (reads the logs twice)
     #[arg(long)]
     pub follow: bool,
+    /// Also write every matching record with its rules, role and cause, as Parquet for databases (reads the logs twice)
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
     /// A source that tries so many ports of one target scans it
     #[arg(long, value_name = "N", default_value_t = 15)]
     pub scan_ports: u64,

@@ -31,7 +31,7 @@ const SETTINGS: [&str; 5] =
 const COMMAND: &str = "command";
 
 /// Options that say where something is written.
-const WRITE: [&str; 5] = ["output", "save-state", "state", "remediation", "out"];
+const WRITE: [&str; 6] = ["output", "save-state", "state", "remediation", "out", "export"];
 
 /// Options that leave findings out.
 const HIDE: [&str; 2] = ["suppress", "baseline"];

@@ -24,6 +24,7 @@ use crate::cli::Investigate;
 use crate::conclude::conclude_with;
 use crate::config;
 use crate::error::Error;
+use crate::export::Place;
 use crate::flow::Action;
 use crate::progress::Show;
 use crate::reading::{
@@ -62,6 +63,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
             "--follow reads the logs twice, which standard input cannot be: give files or folders".to_owned(),
         ));
     }
+    let export = reading::export(arguments.export.as_deref(), input)?;
     let terms = reading::terms(input, config::default_settings());
     let snapshots = Snapshots::of(reading::documents(&input.snapshot, &input.access)?);
     refuse_empty_snapshots(input, &snapshots)?;
@@ -73,7 +75,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         large_transfer: arguments.large_transfer,
         beacon_times: arguments.beacon_times,
     };
-    let (mut report, contacts, known) = asked.look(&sought, |run| {
+    let (mut report, contacts, known) = asked.look(&sought, export.as_ref(), |run| {
         let conversations = conversations::conversations(&run.tally.inquiry, &run.tally.slots.names());
         let known: BTreeSet<Known> = conversations.iter().map(Known::of).collect();
         let report = report::report(run, &sought, &conversations, thresholds);
@@ -81,7 +83,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     })?;
     if arguments.follow && !contacts.is_empty() {
         let further = follow::question(&contacts);
-        report.followed = Some(asked.look(&further, |run| follow::followed(run, &contacts, &known))?);
+        report.followed = Some(asked.look(&further, None, |run| follow::followed(run, &contacts, &known))?);
     } else if arguments.follow {
         report.followed = Some(Vec::new());
     }
@@ -90,19 +92,25 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
 
 impl Asked<'_> {
     /// Reads the logs with a question, and makes something of the answer.
-    fn look<T>(&self, sought: &Sought, make: impl FnOnce(&Run<'_>) -> T) -> Result<T, Error> {
+    fn look<T>(
+        &self,
+        sought: &Sought,
+        export: Option<&Place>,
+        make: impl FnOnce(&Run<'_>) -> T,
+    ) -> Result<T, Error> {
         let Self { arguments, terms, documents, timeline } = self;
         let input = &arguments.input;
         let mut found = reading::find(input)?;
         let files = documents.iter().filter(|document| document.left_aside.is_none());
         let own = files.map(|document| Path::new(&document.file)).chain(arguments.output.as_deref());
+        let own = own.chain(arguments.export.as_deref());
         let met = found.sources.len();
         leave_out(&mut found.sources, own);
         let all = found.sources.len();
         let identities = found.sources.iter().map(|_| None).collect();
         let news = News { sources: found.sources, identities };
         let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-        let by = By { terms, timeline, proposed: None, sought: Some(sought), show };
+        let by = By { terms, timeline, proposed: None, sought: Some(sought), export, show };
         let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
         ledger.failures.extend(found.failures.into_iter().map(failure));
         ledger.left_out = found.left_out;

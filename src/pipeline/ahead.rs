@@ -11,43 +11,49 @@ use crate::ingest::{self, ReadOptions, Source};
 
 /// So many bytes are fetched, or being fetched, before their turn.
 const MOST_BYTES: u64 = 64 << 20;
-/// So many tasks are.
+/// For so many tasks.
 const MOST_TASKS: usize = 64;
 
-/// The tasks of a run, and who fetches what for them.
+/// The turns of a run, of one task or several each, and who fetches what for them.
 pub(super) struct Ahead<'a> {
     sources: &'a [Source],
     options: &'a ReadOptions,
-    tasks: &'a [Task],
+    tasks: Vec<&'a [Task]>,
     turns: Turns,
 }
 
-/// Hands out tasks in order.
+/// Hands out turns in order.
 pub(super) struct Turns {
     state: Mutex<State>,
     changed: Condvar,
-    tasks: usize,
+    count: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Tasks before this one have been taken.
+    /// Turns before this one have been taken.
     taken: usize,
-    /// Of tasks expected and not done yet: which, and how many bytes.
+    /// Of turns expected and not done yet: which, and how many bytes.
     expected: Vec<(usize, u64)>,
     over: bool,
 }
 
 impl<'a> Ahead<'a> {
-    pub(super) fn of(sources: &'a [Source], options: &'a ReadOptions, tasks: &'a [Task]) -> Self {
-        let turns = Turns { state: Mutex::default(), changed: Condvar::new(), tasks: tasks.len() };
+    pub(super) fn of(sources: &'a [Source], options: &'a ReadOptions, tasks: Vec<&'a [Task]>) -> Self {
+        let turns = Turns { state: Mutex::default(), changed: Condvar::new(), count: tasks.len() };
         Self { sources, options, tasks, turns }
     }
 
     /// Runs the workers.
     pub(super) fn run<T>(&self, work: impl FnOnce(&Turns) -> T) -> T {
         let source = |task: &Task| &self.sources[task.file as usize];
-        if !self.tasks.iter().any(|task| matches!(source(task).location, Location::Object(_))) {
+        if !self
+            .tasks
+            .iter()
+            .copied()
+            .flatten()
+            .any(|task| matches!(source(task).location, Location::Object(_)))
+        {
             return work(&self.turns);
         }
         std::thread::scope(|scope| {
@@ -60,7 +66,12 @@ impl<'a> Ahead<'a> {
     }
 
     fn walk(&self) {
-        for (turn, task) in self.tasks.iter().enumerate() {
+        let each = self
+            .tasks
+            .iter()
+            .enumerate()
+            .flat_map(|(turn, tasks)| tasks.iter().map(move |task| (turn, task)));
+        for (turn, task) in each {
             let source = &self.sources[task.file as usize];
             let Location::Object(object) = &source.location else { continue };
             let Some(free) = self.turns.wait(turn) else { return };
@@ -87,22 +98,22 @@ impl Turns {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next task. None: all have been taken.
+    /// The next turn. None: all have been taken.
     pub(super) fn take(&self) -> Option<usize> {
         let mut state = self.lock();
         let turn = state.taken;
-        state.taken = (turn + 1).min(self.tasks);
+        state.taken = (turn + 1).min(self.count);
         self.changed.notify_all();
-        (turn < self.tasks).then_some(turn)
+        (turn < self.count).then_some(turn)
     }
 
-    /// A task is done.
+    /// A turn is done.
     pub(super) fn done(&self, turn: usize) {
         self.lock().expected.retain(|(expected, _)| *expected != turn);
         self.changed.notify_all();
     }
 
-    /// Waits until there is room to fetch for this task, or it is taken. None: the run is over.
+    /// Waits until there is room to fetch for this turn, or it is taken. None: the run is over.
     fn wait(&self, turn: usize) -> Option<MutexGuard<'_, State>> {
         let mut state = self.lock();
         loop {

@@ -19,7 +19,7 @@ pub mod flow_logs;
 pub mod hours;
 pub mod inquiry;
 pub mod peers;
-mod roles;
+pub(crate) mod roles;
 pub mod scope;
 pub mod selection;
 pub mod tracks;

@@ -3,35 +3,39 @@
 use hashbrown::HashMap;
 
 use super::waiting::{Ports, Waiting};
+use crate::attribution::Basis;
 use crate::attribution::judge::Role;
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;
 
 /// What tells the role of records that waited, but for their ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// Interface slot.
-    pub(super) interface: u32,
+    pub(crate) interface: u32,
     /// 6 or 17.
-    pub(super) protocol: u8,
+    pub(crate) protocol: u8,
     /// Of the records.
-    pub(super) direction: Direction,
+    pub(crate) direction: Direction,
     /// Rules of both readings.
-    pub(super) sets: (SetId, SetId),
+    pub(crate) sets: (SetId, SetId),
 }
 
 /// The roles of records that waited.
-#[derive(Default)]
-pub(super) struct Roles {
-    exact: HashMap<(Told, u16, u16), Role>,
+#[derive(Debug, Default)]
+pub(crate) struct Roles {
+    exact: HashMap<(Told, u16, u16), (Role, Basis)>,
     /// With the ports of either end.
-    ranges: HashMap<Told, Vec<(Ports, Ports, Role)>>,
+    ranges: HashMap<Told, Vec<Range>>,
 }
 
+/// Ports of the interface, ports of the peers, and the role of records with them.
+type Range = (Ports, Ports, (Role, Basis));
+
 impl Roles {
-    pub(super) fn of(waiting: &Waiting) -> Self {
+    pub(crate) fn of(waiting: &Waiting) -> Self {
         let mut roles = Self::default();
-        waiting.settle(|row, role, _| {
+        waiting.settle(|row, role, basis| {
             let key = &row.key;
             let told = Told {
                 interface: key.interface,
@@ -41,9 +45,9 @@ impl Roles {
             };
             match (row.local.single(), row.remote.single()) {
                 (Some(local), Some(remote)) if row.bounds.1 == 0 => {
-                    roles.exact.insert((told, local, remote), role);
+                    roles.exact.insert((told, local, remote), (role, basis));
                 }
-                _ => roles.ranges.entry(told).or_default().push((row.local, row.remote, role)),
+                _ => roles.ranges.entry(told).or_default().push((row.local, row.remote, (role, basis))),
             }
         });
         roles
@@ -51,7 +55,7 @@ impl Roles {
 
     /// The role of records with these ports, the interface's first. Where several ranges hold the ports and say different
     /// things, nothing is told.
-    pub(super) fn role(&self, told: &Told, (local, remote): (u16, u16)) -> Role {
+    pub(crate) fn role(&self, told: &Told, (local, remote): (u16, u16)) -> (Role, Basis) {
         if let Some(role) = self.exact.get(&(*told, local, remote)) {
             return *role;
         }
@@ -59,7 +63,8 @@ impl Roles {
         let ranges = self.ranges.get(told).into_iter().flatten();
         let mut roles =
             ranges.filter(|(a, b, _)| within(*a, local) && within(*b, remote)).map(|(.., role)| *role);
-        let first = roles.next().unwrap_or(Role::Undecided);
-        if roles.all(|role| role == first) { first } else { Role::Undecided }
+        let unknown = (Role::Undecided, Basis::Ambiguous);
+        let first = roles.next().unwrap_or(unknown);
+        if roles.all(|(role, _)| role == first.0) { first } else { unknown }
     }
 }

@@ -15,6 +15,7 @@ mod coverage;
 mod drift;
 mod errors;
 mod evidence;
+mod export;
 mod fixture;
 mod inputs;
 mod layers;
