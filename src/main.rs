@@ -316,6 +316,7 @@ fn run_investigate(arguments: &Investigate) -> Result<Status, Error> {
         Place { attended: arguments.output.is_none(), color: arguments.color, limit: arguments.limit };
     out.write(|writer| match arguments.format {
         InvestigationFormat::Json => render::json::investigation::render(&report, writer),
+        InvestigationFormat::Html => render::html::investigation::render(&report, writer),
         InvestigationFormat::Csv => render::csv::investigation::render(&report, writer),
         InvestigationFormat::Text => render::text::investigation::render(&report, page(place), writer),
     })?;

@@ -51,6 +51,12 @@ pub struct Investigate {
     /// So many calls at the same interval are a beacon
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub beacon_times: u64,
+    /// A peer or a port is new if the interface was seen for so long without it (such as 1d, 12h)
+    #[arg(long, value_name = "PERIOD", default_value = "1d", value_parser = super::period)]
+    pub new_after: i64,
+    /// Where more than so many peers of an interface are new, new ones are what it is there for
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub new_most: u64,
     /// Options (TOML) [default: flowaudit.toml in the working folder, if it is there]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -83,6 +89,8 @@ pub enum InvestigationFormat {
     Json,
     /// For spreadsheets: the conversations
     Csv,
+    /// For reading: one page that needs no network, with a chart of what came when
+    Html,
 }
 
 /// `investigate --action`.

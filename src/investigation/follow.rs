@@ -65,28 +65,120 @@ pub(super) fn contacts(conversations: &[Conversation]) -> BTreeSet<Contact> {
 /// The question about the peers.
 pub(super) fn question(contacts: &BTreeSet<Contact>) -> Sought {
     let peers: BTreeSet<IpNet> = contacts.iter().map(|contact| IpNet::from(contact.peer)).collect();
-    let ports: BTreeSet<u16> = contacts.iter().map(|contact| contact.port).collect();
-    Sought {
-        addresses: peers.into_iter().collect(),
-        ports: ports.into_iter().map(|port| port..=port).collect(),
-        ..Sought::default()
+    Sought { addresses: peers.into_iter().collect(), ..Sought::default() }
+}
+
+/// What came of following.
+#[derive(Debug, Default)]
+pub(super) struct Further {
+    pub(super) followed: Vec<Followed>,
+    pub(super) touched: Vec<Touched>,
+    /// From when on not all was looked at.
+    pub(super) until: Option<String>,
+}
+
+/// What else a peer went for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Touched {
+    /// The peer.
+    pub peer: String,
+    /// How many ports at how many targets there are.
+    pub distinct_targets: u64,
+    /// Those it went for first.
+    pub targets: Vec<Target>,
+}
+
+/// A port that a peer went for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Target {
+    /// Whose.
+    pub target: String,
+    /// Name or number.
+    pub protocol: String,
+    /// The port.
+    pub port: u16,
+    /// Records let through.
+    pub accepted: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// RFC 3339.
+    pub first_seen: Option<String>,
+    /// RFC 3339.
+    pub last_seen: Option<String>,
+}
+
+/// Targets of a peer that are named.
+const MOST_TARGETS: usize = 20;
+
+/// Who else spoke with them, and what else they went for: conversations that the question itself did not ask for.
+pub(super) fn further(run: &Run<'_>, contacts: &BTreeSet<Contact>, known: &BTreeSet<Known>) -> Further {
+    let mut all = conversations(&run.tally.inquiry, &run.tally.slots.names());
+    all.retain(|it| !known.contains(&Known::of(it)));
+    Further {
+        followed: followed(run, contacts, &all),
+        touched: touched(contacts, &all),
+        until: text(run.tally.inquiry.cut()),
     }
 }
 
-/// Who else spoke with them: conversations that the question itself did not ask for.
-pub(super) fn followed(
-    run: &Run<'_>,
-    contacts: &BTreeSet<Contact>,
-    known: &BTreeSet<Known>,
-) -> Vec<Followed> {
-    let all = conversations(&run.tally.inquiry, &run.tally.slots.names());
+fn touched(contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Touched> {
+    let peers: BTreeSet<IpAddr> = contacts.iter().map(|contact| contact.peer).collect();
+    let mut by: BTreeMap<IpAddr, BTreeMap<(IpAddr, u8, u16), Sum>> = BTreeMap::new();
+    for it in all {
+        let Some(attempt) = it.attempt().filter(|attempt| peers.contains(&attempt.source)) else { continue };
+        let key = (attempt.target, it.connection.protocol, attempt.port);
+        by.entry(attempt.source).or_default().entry(key).or_default().add(it);
+    }
+    let rows = by.into_iter().map(|(peer, targets)| {
+        let mut targets: Vec<_> = targets.into_iter().collect();
+        targets.sort_by_key(|(key, sum)| (sum.first, *key));
+        Touched {
+            peer: peer.to_string(),
+            distinct_targets: targets.len() as u64,
+            targets: targets.into_iter().take(MOST_TARGETS).map(|(key, sum)| sum.target(key)).collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// What came to one port. Where interfaces at both ends saw it, each saw it once.
+#[derive(Default)]
+struct Sum {
+    accepted: u64,
+    rejected: u64,
+    first: Option<Seconds>,
+    last: Option<Seconds>,
+}
+
+impl Sum {
+    fn add(&mut self, it: &Conversation) {
+        self.accepted = self.accepted.saturating_add(it.accepted());
+        self.rejected = self.rejected.saturating_add(it.piece.rejected);
+        self.first = self.first.into_iter().chain(it.first()).min();
+        self.last = self.last.into_iter().chain(it.last()).max();
+    }
+
+    fn target(self, (target, protocol, port): (IpAddr, u8, u16)) -> Target {
+        Target {
+            target: target.to_string(),
+            protocol: protocol_name(protocol),
+            port,
+            accepted: self.accepted,
+            rejected: self.rejected,
+            first_seen: text(self.first),
+            last_seen: text(self.last),
+        }
+    }
+}
+
+fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Followed> {
     let follow = |contact: &Contact| {
         let with = |it: &&Conversation| {
             let connection = &it.connection;
             let is_of = connection.peer == contact.peer || connection.address == contact.peer;
             let same = connection.protocol == contact.protocol
                 && it.attempt().is_some_and(|attempt| attempt.port == contact.port);
-            is_of && same && it.first() >= contact.since && !known.contains(&Known::of(it))
+            is_of && same && it.first() >= contact.since
         };
         let conversations: Vec<ConversationRow> = all.iter().filter(with).map(|it| row(run, it)).collect();
         (!conversations.is_empty()).then(|| Followed {

@@ -9,6 +9,7 @@
 
 pub(crate) mod bytes;
 pub mod conversations;
+mod firsts;
 pub mod follow;
 pub mod patterns;
 pub mod report;
@@ -74,6 +75,8 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         sweep_targets: arguments.sweep_targets,
         large_transfer: arguments.large_transfer,
         beacon_times: arguments.beacon_times,
+        new_after: arguments.new_after,
+        new_most: arguments.new_most,
     };
     let (mut report, contacts, known) = asked.look(&sought, export.as_ref(), |run| {
         let conversations = conversations::conversations(&run.tally.inquiry, &run.tally.slots.names());
@@ -82,10 +85,12 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         (report, follow::contacts(&conversations), known)
     })?;
     if arguments.follow && !contacts.is_empty() {
-        let further = follow::question(&contacts);
-        report.followed = Some(asked.look(&further, None, |run| follow::followed(run, &contacts, &known))?);
+        let peers = follow::question(&contacts);
+        let further = asked.look(&peers, None, |run| follow::further(run, &contacts, &known))?;
+        (report.followed, report.touched) = (Some(further.followed), Some(further.touched));
+        report.followed_until = further.until;
     } else if arguments.follow {
-        report.followed = Some(Vec::new());
+        (report.followed, report.touched) = (Some(Vec::new()), Some(Vec::new()));
     }
     Ok(report)
 }

@@ -26,11 +26,22 @@ pub struct Thresholds {
     pub large_transfer: u64,
     /// Conversations in a row that begin at the same interval.
     pub beacon_times: u64,
+    /// Seconds that an interface was seen without what is new then.
+    pub new_after: Seconds,
+    /// New peers, or ports, of one interface; with more it is there for new ones.
+    pub new_most: u64,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { scan_ports: 15, sweep_targets: 10, large_transfer: 100_000_000, beacon_times: 8 }
+        Self {
+            scan_ports: 15,
+            sweep_targets: 10,
+            large_transfer: 100_000_000,
+            beacon_times: 8,
+            new_after: 86_400,
+            new_most: 10,
+        }
     }
 }
 
@@ -39,12 +50,12 @@ const TIMES_USUAL: u64 = 10;
 /// Beacons come at least so many seconds apart.
 const SHORTEST_BEAT: Seconds = 10;
 /// Ports, targets or times that a finding names.
-const MOST_NAMED: usize = 20;
+pub(super) const MOST_NAMED: usize = 20;
 
 /// A technique of MITRE ATT&CK: <https://attack.mitre.org/techniques/>.
-struct Technique {
-    id: &'static str,
-    name: &'static str,
+pub(super) struct Technique {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
 }
 
 const SCAN: Technique = Technique { id: "T1046", name: "Network Service Discovery" };
@@ -52,7 +63,7 @@ const SWEEP: Technique = Technique { id: "T1018", name: "Remote System Discovery
 const FORCED: Technique = Technique { id: "T1110", name: "Brute Force" };
 const EXPLOITED: Technique = Technique { id: "T1190", name: "Exploit Public-Facing Application" };
 const EXFILTRATION: Technique = Technique { id: "T1048", name: "Exfiltration Over Alternative Protocol" };
-const BEACON: Technique = Technique { id: "T1071", name: "Application Layer Protocol" };
+pub(super) const BEACON: Technique = Technique { id: "T1071", name: "Application Layer Protocol" };
 
 /// Ports where people log in.
 const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
@@ -98,18 +109,18 @@ pub fn cut_off(until: Seconds) -> Finding {
     }
 }
 
-struct Pattern {
-    kind: FindingKind,
-    severity: Severity,
+pub(super) struct Pattern {
+    pub(super) kind: FindingKind,
+    pub(super) severity: Severity,
     /// What sets it apart from others of its kind.
-    subject: String,
-    title: String,
-    technique: Technique,
-    recommendation: &'static str,
+    pub(super) subject: String,
+    pub(super) title: String,
+    pub(super) technique: Technique,
+    pub(super) recommendation: &'static str,
 }
 
 impl Pattern {
-    fn finding(self, evidence: Value) -> Finding {
+    pub(super) fn finding(self, evidence: Value) -> Finding {
         let mut figures = Map::new();
         figures.insert("technique".to_owned(), self.technique.id.into());
         figures.insert("technique_name".to_owned(), self.technique.name.into());

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::conversations::{Conversation, Opener};
-use super::follow::Followed;
+use super::firsts::firsts;
+use super::follow::{Followed, Touched};
 use super::patterns::{Thresholds, cut_off, patterns};
 use super::summary::{Summary, summary};
 use crate::attribution::Basis;
@@ -39,6 +40,10 @@ pub struct Investigation {
     pub conversations_until: Option<String>,
     /// Who else spoke with those in contact, afterwards, on the same port (`--follow`). Null: not asked for.
     pub followed: Option<Vec<Followed>>,
+    /// What else those in contact went for (`--follow`). Null: not asked for.
+    pub touched: Option<Vec<Touched>>,
+    /// From this time on not all of what those in contact did was looked at. Null: all of it was.
+    pub followed_until: Option<String>,
     /// What was read, and what was not.
     pub coverage: Coverage,
 }
@@ -112,6 +117,7 @@ pub fn report(
 ) -> Investigation {
     let attachments = Attachments::of(run.timeline, run.tally);
     let mut findings = patterns(conversations, thresholds);
+    findings.extend(firsts(run.tally, sought, conversations, thresholds));
     let cut = run.tally.inquiry.cut();
     findings.extend(cut.map(cut_off));
     findings::sort(&mut findings);
@@ -125,6 +131,8 @@ pub fn report(
         conversations: conversations.par_iter().map(|conversation| row(run, conversation)).collect(),
         conversations_until: text(cut),
         followed: None,
+        touched: None,
+        followed_until: None,
         coverage: coverage(run, &attachments),
     }
 }

@@ -7,9 +7,11 @@ mod blocked;
 mod coverage;
 mod findings;
 mod groups;
+pub mod investigation;
 mod markup;
 mod summary;
 mod time;
+mod timeline;
 mod wider;
 
 use std::io::{self, Write};
@@ -19,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::render::text::figures::window;
-use crate::report::Report;
+use crate::report::{Generator, Report};
 use markup::Escaped;
 use time::Layout;
 
@@ -31,7 +33,7 @@ const SCRIPT: &str = include_str!("html/page.js");
 
 /// Writes the page.
 pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    head(report, out)?;
+    head(&format!("Security groups, {}", window(&report.window)), "findings", &SECTIONS, out)?;
     summary::write(report, out)?;
     findings::write(report, out)?;
     findings::removal(report, out)?;
@@ -41,16 +43,31 @@ pub fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     groups::write(report, &layout, out)?;
     blocked::write(report, out)?;
     coverage::write(report, out)?;
+    foot(&report.generator, out)
+}
+
+/// Sections of the page and what they are called.
+const SECTIONS: [(&str, &str); 8] = [
+    ("summary", "Summary"),
+    ("findings", "Findings"),
+    ("removal", "What can go"),
+    ("wider", "What should shrink"),
+    ("time", "Over time"),
+    ("groups", "Rules by group"),
+    ("blocked", "Blocked"),
+    ("coverage", "What was read"),
+];
+
+fn foot(generator: &Generator, out: &mut dyn Write) -> io::Result<()> {
     write!(
         out,
         "</main>\n<footer>Made by {} {}. The page is one file; it loads nothing.</footer>\n<script>{SCRIPT}</script>\n\
          </body>\n</html>\n",
-        report.generator.name, report.generator.version
+        generator.name, generator.version
     )
 }
 
-fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let title = format!("Security groups, {}", window(&report.window));
+fn head(title: &str, first: &str, sections: &[(&str, &str)], out: &mut dyn Write) -> io::Result<()> {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
         hash(STYLE),
@@ -62,13 +79,14 @@ fn head(report: &Report, out: &mut dyn Write) -> io::Result<()> {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#findings\">To the findings</a>\n<header>\n<h1>{title}</h1>\n\
-         <nav aria-label=\"Sections\"><ul><li><a href=\"#summary\">Summary</a></li><li><a href=\"#findings\">Findings</a></li>\
-         <li><a href=\"#removal\">What can go</a></li><li><a href=\"#wider\">What should shrink</a></li>\
-         <li><a href=\"#time\">Over time</a></li><li><a href=\"#groups\">Rules by group</a></li>\
-         <li><a href=\"#blocked\">Blocked</a></li><li><a href=\"#coverage\">What was read</a></li></ul></nav>\n</header>\n<main>\n",
-        title = Escaped(&title)
-    )
+         <a class=\"skip\" href=\"#{first}\">To the findings</a>\n<header>\n<h1>{title}</h1>\n\
+         <nav aria-label=\"Sections\"><ul>",
+        title = Escaped(title)
+    )?;
+    for (id, name) in sections {
+        write!(out, "<li><a href=\"#{id}\">{name}</a></li>")?;
+    }
+    writeln!(out, "</ul></nav>\n</header>\n<main>")
 }
 
 fn hash(text: &str) -> String {

@@ -193,7 +193,20 @@ fn one_hop_further_is_who_else_spoke_with_those_in_contact() {
             "2026-01-01T00:21:00Z eni-w peer 10.0.0.31:40004 > 10.0.0.6:22 1/0",
         ]
     );
-    assert_eq!(ask(&fixture, &["--address", "10.0.0.5"])["followed"], serde_json::Value::Null);
+    // What else they went for: of what no rule explains nobody can tell who opened it.
+    let touched = answer["touched"].as_array().unwrap();
+    assert_eq!(
+        (touched.len(), &touched[0]["peer"], &touched[0]["distinct_targets"]),
+        (1, &"10.0.0.6".into(), &1.into())
+    );
+    let target = &touched[0]["targets"][0];
+    assert_eq!(
+        (&target["target"], &target["port"], &target["accepted"]),
+        (&"10.0.0.77".into(), &22.into(), &1.into())
+    );
+    assert_eq!(target["first_seen"], "2026-01-01T00:20:00Z");
+    let plain = ask(&fixture, &["--address", "10.0.0.5"]);
+    assert_eq!((&plain["followed"], &plain["touched"]), (&serde_json::Value::Null, &serde_json::Value::Null));
     let run = fixture.run(&["investigate", "-", "--snapshot", "snap", "--port", "22", "--follow"]);
     assert!(run.status == Some(2) && run.stderr.contains("--follow reads the logs twice"), "{}", run.stderr);
 }

@@ -8,6 +8,7 @@ mod fixture;
 
 mod conversations;
 mod filters;
+mod firsts;
 mod patterns;
 mod sample;
 

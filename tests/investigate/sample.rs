@@ -26,7 +26,8 @@ fn a_scan_a_login_a_hop_and_the_data_on_its_way_out() {
         titles(&stranger),
         [
             "198.51.100.77 tried 45 ports of 10.20.1.10",
-            "198.51.100.77 was refused by 10.20.1.10, and then let in on tcp/22"
+            "198.51.100.77 was refused by 10.20.1.10, and then let in on tcp/22",
+            "eni-0e343b027f251d116 let in, for the first time, 198.51.100.77"
         ]
     );
     let login = stranger["conversations"].as_array().unwrap().iter().find(|it| it["accepted"] != 0).unwrap();
@@ -42,10 +43,14 @@ fn a_scan_a_login_a_hop_and_the_data_on_its_way_out() {
     let server = ask(&[&["--address", "10.20.12.27"], &window[..]].concat());
     assert!(titles(&server).contains(&"10.20.12.27 sent 3.8 GB to 203.0.113.200"), "{:?}", titles(&server));
 
-    // The hop shows from the intruder's address too, one step further.
-    let further = ask(&["--address", "198.51.100.77", "--action", "accept", "--follow"]);
+    // Of the bastion in that window, one hop further shows where the hop went on to.
+    let further = ask(&[&["--interface", bastion, "--action", "accept", "--follow"], &window[..]].concat());
     assert_eq!(further["followed"], serde_json::json!([]));
-    let further =
-        ask(&[&["--interface", bastion, "--address", "198.51.100.77", "--follow"], &window[..]].concat());
-    assert_eq!(further["followed"], serde_json::json!([]));
+    let went_for = |it: &Value| {
+        let targets = it["targets"].as_array().unwrap().iter();
+        let targets: Vec<String> = targets.map(|to| format!("{} {}", to["target"], to["port"])).collect();
+        format!("{} {}", it["peer"], targets.join(", "))
+    };
+    let touched: Vec<String> = further["touched"].as_array().unwrap().iter().map(went_for).collect();
+    assert_eq!(touched, [r#""10.20.12.27" "203.0.113.200" 443"#]);
 }

@@ -9,7 +9,7 @@ mod browser;
 mod fixture;
 
 use browser::Browser;
-use fixture::{Fixture, Object, group, interface, row};
+use fixture::{Fixture, Object, T0, group, interface, row, row_at};
 use serde_json::{Value, json};
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)></title><script>alert(1)</script>\"' onload=alert(1)";
@@ -159,4 +159,75 @@ fn nothing_is_wider_than_a_narrow_window() {
         let wide = browser.value("document.documentElement.scrollWidth <= window.innerWidth");
         assert_eq!(wide, json!(true), "{width}");
     }
+}
+
+/// A week of one interface: a scan, one way in, a peer of every day.
+fn investigated() -> Fixture {
+    let fixture = Fixture::new();
+    let objects = [
+        group("sg-a").ingress("tcp", 22, 22, "0.0.0.0/0").ingress("tcp", 443, 443, "10.0.0.0/8"),
+        interface("eni-a", "10.0.0.5", &["sg-a"]).with("Description", HOSTILE),
+    ];
+    fixture.snapshot("snap", &objects);
+    let day = 86_400;
+    let mut rows: Vec<String> = (0..40)
+        .map(|at| row_at(T0 + at, &format!("eni-a 192.0.2.1 10.0.0.5 40000 {} 6 REJECT", 1000 + at)))
+        .collect();
+    rows.push(row_at(T0 + day, "eni-a 192.0.2.1 10.0.0.5 40000 22 6 ACCEPT"));
+    rows.extend((0..7).map(|at| row_at(T0 + at * day, "eni-a 10.0.0.9 10.0.0.5 40000 443 6 ACCEPT")));
+    fixture.log("log", &rows);
+    let run = fixture.run(&[
+        "investigate",
+        "log",
+        "--snapshot",
+        "snap",
+        "--interface",
+        "eni-a",
+        "--follow",
+        "--format",
+        "html",
+        "--output",
+        "page.html",
+    ]);
+    assert_eq!((run.status, run.stderr.as_str()), (Some(0), ""));
+    fixture
+}
+
+#[test]
+fn an_investigation_draws_what_came_when_and_hides_nothing() {
+    let Some(mut browser) = Browser::open() else { return };
+    let fixture = investigated();
+    for width in [1280, 400] {
+        browser.resize(width);
+        assert_eq!(browser.visit(&fixture.path("page.html")), [""; 0], "messages on the console");
+        let narrow = browser.value("document.documentElement.scrollWidth <= window.innerWidth");
+        assert_eq!(narrow, json!(true), "{width}");
+    }
+    assert_eq!(browser.value("document.images.length + document.scripts.length"), json!(1));
+    assert_eq!(browser.value("performance.getEntriesByType('resource').length"), json!(0));
+    browser.resize(1280);
+    browser.visit(&fixture.path("page.html"));
+    let lanes =
+        "Array.from(document.querySelectorAll('#timeline tbody tr'), (row) => row.cells[0].textContent)";
+    assert_eq!(browser.value(lanes), json!(["10.0.0.9", "192.0.2.1"]));
+    // Seven days with a bar each; the scan at the left, and the way in a sixth of the way to the right.
+    let bars = |lane: usize, class: &str| {
+        format!(
+            "(document.querySelectorAll('#timeline tbody tr')[{lane}].querySelector('.{class}')?.getAttribute('d') ?? '')\
+             .split('z').filter(Boolean)"
+        )
+    };
+    assert_eq!(browser.value(&format!("{}.length", bars(0, "t-in"))), json!(7));
+    assert_eq!(browser.value(&format!("{}.length", bars(1, "t-refused"))), json!(40));
+    let into = browser.value(&bars(1, "t-in"));
+    assert!(into[0].as_str().unwrap().starts_with("M166 "), "{into}");
+    let drawn = "(() => { const lane = document.querySelectorAll('#timeline .lane')[1].getBoundingClientRect(); return lane.width > \
+                 300 && lane.height > 10; })()";
+    assert_eq!(browser.value(drawn), json!(true));
+    let findings = browser.value("document.querySelectorAll('#findings tbody tr').length");
+    assert_eq!(findings, json!(2));
+    let shown = "(() => { const pick = document.querySelector('#conversations select'); pick.value = 'refused'; \
+                 pick.dispatchEvent(new Event('input', { bubbles: true })); return \
+                 document.querySelectorAll('#conversations tbody tr:not([hidden])').length; })()";
+    assert_eq!(browser.value(shown), json!(40));
 }

@@ -51,18 +51,13 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-fn severity(severity: Severity) -> Cell {
+pub(super) fn severity(severity: Severity) -> Cell {
     let name = severity.as_str();
     Cell::Markup(format!("<span class=\"{name}\">{name}</span>"))
 }
 
 fn finding(finding: &Finding, names: &BTreeMap<&str, String>) -> Row {
-    let evidence = serde_json::to_string_pretty(&finding.evidence).unwrap_or_default();
-    let title = format!(
-        "{}<details class=\"more\"><summary>Evidence</summary><code>{}</code></details>",
-        Escaped(&finding.headline()),
-        lines(&evidence)
-    );
+    let title = with_evidence(finding);
     Row {
         by: vec![("severity", finding.severity.as_str())],
         cells: vec![
@@ -71,10 +66,20 @@ fn finding(finding: &Finding, names: &BTreeMap<&str, String>) -> Row {
                 .group_id
                 .as_deref()
                 .map_or(Cell::Empty, |id| Cell::Text(names.get(id).map_or(id, String::as_str).to_owned())),
-            Cell::Markup(title),
+            title,
             Cell::Text(finding.recommendation.clone()),
         ],
     }
+}
+
+/// A finding's words, and its figures behind a fold.
+pub(super) fn with_evidence(finding: &Finding) -> Cell {
+    let evidence = serde_json::to_string_pretty(&finding.evidence).unwrap_or_default();
+    Cell::Markup(format!(
+        "{}<details class=\"more\"><summary>Evidence</summary><code>{}</code></details>",
+        Escaped(&finding.headline()),
+        lines(&evidence)
+    ))
 }
 
 /// Lines of our own below each other, whatever each holds.

@@ -55,7 +55,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</section>")
 }
 
-fn card(out: &mut dyn Write, figure: &str, what: &str) -> io::Result<()> {
+pub(super) fn card(out: &mut dyn Write, figure: &str, what: &str) -> io::Result<()> {
     writeln!(out, "<li><b>{figure}</b>{what}</li>")
 }
 

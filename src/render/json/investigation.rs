@@ -17,6 +17,8 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
         conversations,
         conversations_until,
         followed,
+        touched,
+        followed_until,
         coverage,
     } = report;
     write!(out, "{{")?;
@@ -29,6 +31,8 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     list(out, "conversations", conversations)?;
     field(out, ",\n", "conversations_until", conversations_until)?;
     field(out, ",\n", "followed", followed)?;
+    field(out, ",\n", "touched", touched)?;
+    field(out, ",\n", "followed_until", followed_until)?;
     field(out, ",\n", "coverage", coverage)?;
     out.write_all(b"\n}\n")
 }

@@ -32,7 +32,8 @@ pub fn render(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Re
         );
         page.paragraph(out, &text)?;
     }
-    followed(report, page, out)
+    followed(report, page, out)?;
+    touched(report, page, out)
 }
 
 fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -79,7 +80,7 @@ fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-fn question(report: &Investigation) -> String {
+pub(crate) fn question(report: &Investigation) -> String {
     let sought = &report.sought;
     let mut asked: Vec<String> = Vec::new();
     for (name, values) in
@@ -256,6 +257,44 @@ fn followed(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resu
     Ok(())
 }
 
+/// What else those in contact went for.
+fn touched(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
+    let touched = report.touched.as_deref().unwrap_or_default();
+    if !touched.is_empty() {
+        page.heading(out, "What else they went for")?;
+        let mut table = Table::new(&[
+            Column::Number("ACCEPTED"),
+            Column::Number("REJECTED"),
+            Column::Fixed("PEER"),
+            Column::Fixed("TARGET"),
+            Column::Fixed("FIRST SEEN"),
+            Column::Fixed("LAST SEEN"),
+        ]);
+        for (peer, target) in touched.iter().flat_map(|it| it.targets.iter().map(move |target| (it, target)))
+        {
+            table.row(vec![
+                thousands(target.accepted),
+                thousands(target.rejected),
+                peer.peer.clone(),
+                format!("{} {}/{}", target.target, target.protocol, target.port),
+                target.first_seen.as_deref().map(minute).unwrap_or_default(),
+                target.last_seen.as_deref().map(minute).unwrap_or_default(),
+            ]);
+        }
+        table.write(out, page.width, page.limit)?;
+    }
+    match &report.followed_until {
+        None => Ok(()),
+        Some(until) => page.paragraph(
+            out,
+            &format!(
+                "From {} on not all of what they did was looked at, for there is too much of it.",
+                second(until)
+            ),
+        ),
+    }
+}
+
 fn conversations(rows: &[ConversationRow], page: Page, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new(&[
         Column::Fixed("BEGAN"),
@@ -289,7 +328,7 @@ fn conversations(rows: &[ConversationRow], page: Page, out: &mut dyn Write) -> i
 }
 
 /// Who opened it, and whom, at which port; as the records lie where nothing tells.
-fn ends(row: &ConversationRow) -> (String, String) {
+pub(crate) fn ends(row: &ConversationRow) -> (String, String) {
     let at = |address: &str, port: u16| match port {
         0 => format!("{address} {}", row.protocol),
         port => format!("{address} {}/{port}", row.protocol),
