@@ -75,6 +75,9 @@ pub struct NamedFault {
     pub first: (String, Place),
 }
 
+/// Base name, size, time and, of an object, its version.
+pub type Likeness<'a> = (&'a str, u64, i64, Option<&'a str>);
+
 impl Identity {
     /// The identity of the file behind a source, as it is now.
     pub fn of(source: &Source) -> Option<Self> {
@@ -94,15 +97,19 @@ impl Identity {
         })
     }
 
-    /// Name, size and time: what a copy keeps.
-    pub fn likeness(&self) -> (&str, u64, i64) {
+    /// Name, size and time: what a copy keeps. Objects have times of whole seconds, and something better.
+    pub fn likeness(&self) -> Likeness<'_> {
         let name = Path::new(&self.path).file_name().and_then(|name| name.to_str()).unwrap_or(&self.path);
-        (name, self.bytes, self.modified)
+        (name, self.bytes, self.modified, self.etag.as_deref())
     }
 
     /// Whether it was written again since it was looked at as `other`.
     pub fn has_changed(&self, other: &Self) -> bool {
-        (self.bytes, self.modified, &self.etag) != (other.bytes, other.modified, &other.etag)
+        match (&self.etag, &other.etag) {
+            // Its storage may change, and its time with it; what is in it does not.
+            (Some(own), Some(other_etag)) => (self.bytes, own) != (other.bytes, other_etag),
+            _ => (self.bytes, self.modified, &self.etag) != (other.bytes, other.modified, &other.etag),
+        }
     }
 }
 

@@ -84,7 +84,7 @@ pub fn run(
 }
 
 /// So many sources are looked at together: what is far away is fetched for all of them at once.
-const LOOKS: usize = 1024;
+const LOOKS: usize = 256;
 
 struct Plan {
     tasks: Vec<Task>,

@@ -90,8 +90,10 @@ pub(crate) fn find(input: &Input) -> Result<Found, Error> {
     }
     if !far.is_empty() {
         let far: Vec<&str> = far.into_iter().map(String::as_str).collect();
-        let Found { sources, left_out, .. } = bucket::find(&far, &input.access, &choice).map_err(wrong)?;
+        let Found { sources, failures, left_out } =
+            bucket::find(&far, &input.access, &choice).map_err(wrong)?;
         found.sources.extend(sources);
+        found.failures.extend(failures);
         found.left_out.merge(left_out);
         found.sources.sort_by(|a, b| a.name.cmp(&b.name));
         // Addresses may overlap.

@@ -22,24 +22,42 @@ const MOST_SAID: usize = 400;
 
 /// What a store said.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Answer {
+pub(super) struct Answer {
     status: Option<u16>,
     code: String,
     message: String,
 }
 
 /// Why something cannot be had, and the remedy where there is one.
-pub(super) fn explain(asked: Asked, address: &Address, error: &Error) -> String {
-    let text = chain(error);
-    let answer = Answer::of(&text);
-    let Answer { status, code, message } = &answer;
-    let (permission, resource) = permission(asked, address);
+pub(super) fn explain(asked: Asked, address: &Address, partition: &str, error: &Error) -> String {
+    explain_answer(asked, address, partition, &Answer::of(&chain(error)))
+        .unwrap_or_else(|| shortened(&last(error)))
+}
+
+/// Whether the store said nothing at all.
+pub(super) fn is_silence(error: &Error) -> bool {
+    Answer::of(&chain(error)) == Answer::default() && !matches!(error, Error::Precondition { .. })
+}
+
+/// The same of an answer. None: it says nothing.
+pub(super) fn explain_answer(
+    asked: Asked,
+    address: &Address,
+    partition: &str,
+    answer: &Answer,
+) -> Option<String> {
+    let Answer { status, code, message } = answer;
+    let (permission, resource) = permission(asked, address, partition);
     let said = if message.is_empty() { String::new() } else { format!(" ({message})") };
-    match (code.as_str(), *status) {
+    Some(match (code.as_str(), *status) {
         ("AccessDenied" | "AllAccessDisabled", _) | ("", Some(403)) => {
             let kms = asked == Asked::Get && address.scheme == Scheme::S3;
-            let key = if kms { ", and kms:Decrypt on the key if one encrypts the object" } else { "" };
-            format!("access denied: needs {permission} on {resource}{key}{said}")
+            let more = match asked {
+                Asked::Get if kms => ", and kms:Decrypt on the key if one encrypts the object".to_owned(),
+                Asked::List if !address.key.is_empty() => format!(" for the prefix \"{}\"", address.key),
+                _ => String::new(),
+            };
+            format!("access denied: needs {permission} on {resource}{more}{said}")
         }
         (code, _) if code.starts_with("KMS") => {
             format!("the key that encrypts the object cannot be used: needs kms:Decrypt on it{said}")
@@ -68,9 +86,10 @@ pub(super) fn explain(asked: Asked, address: &Address, error: &Error) -> String 
         ("SlowDown" | "RequestLimitExceeded" | "TooManyRequests", _) | ("", Some(429 | 503)) => {
             format!("the store asks to slow down, and did so after several attempts{said}")
         }
-        ("", None) => shortened(&last(error)),
+        ("", None) => return None,
+        ("", Some(status)) => format!("the store answered {status}{said}"),
         (code, _) => format!("{code}{said}"),
-    }
+    })
 }
 
 /// An object that is not the one that was listed is not read on: its first half would be of another time.
@@ -78,10 +97,10 @@ pub(super) const CHANGED: &str =
     "the object has changed while it was read; read it again when nobody writes it";
 
 /// The permission that it takes, and on what.
-fn permission(asked: Asked, address: &Address) -> (String, String) {
+fn permission(asked: Asked, address: &Address, partition: &str) -> (String, String) {
     let (service, prefix) = match address.scheme {
-        Scheme::S3 => ("s3", "arn:aws:s3:::"),
-        Scheme::Oss => ("oss", "acs:oss:*:*:"),
+        Scheme::S3 => ("s3", format!("arn:{partition}:s3:::")),
+        Scheme::Oss => ("oss", "acs:oss:*:*:".to_owned()),
     };
     let bucket = &address.bucket;
     match asked {
@@ -119,11 +138,25 @@ pub(super) fn last(error: &Error) -> String {
     last
 }
 
-fn shortened(text: &str) -> String {
+/// What an error comes from in the end.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    shortened(&innermost.to_string())
+}
+
+pub(super) fn shortened(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(MOST_SAID).collect()
 }
 
 impl Answer {
+    /// The body of an answer with this status.
+    pub(super) fn of_status(status: u16, body: &str) -> Self {
+        Self { status: Some(status), ..Self::of(body) }
+    }
+
     fn of(text: &str) -> Self {
         let between = |open: &str, close: &str| {
             let (_, rest) = text.split_once(open)?;
@@ -157,17 +190,21 @@ mod tests {
         let address = Address::parse("s3://logs/AWSLogs/k.gz").unwrap();
         let denied =
             told(403, "<Error><Code>AccessDenied</Code><Message>no</Message><Secret>x</Secret></Error>");
-        let get = explain(Asked::Get, &address, &denied);
+        let get = explain(Asked::Get, &address, "aws", &denied);
         assert!(
             get.contains("s3:GetObject on arn:aws:s3:::logs/AWSLogs/k.gz") && get.contains("kms:Decrypt"),
             "{get}"
         );
         assert!(get.ends_with("(no)"), "{get}");
-        let list = explain(Asked::List, &address, &denied);
-        assert!(list.contains("s3:ListBucket on arn:aws:s3:::logs (no)"), "{list}");
+        let list = explain(Asked::List, &address, "aws-cn", &denied);
+        assert!(
+            list.contains("s3:ListBucket on arn:aws-cn:s3:::logs for the prefix \"AWSLogs/k.gz\" (no)"),
+            "{list}"
+        );
         let oss = Address { scheme: Scheme::Oss, ..address };
         assert!(
-            explain(Asked::Get, &oss, &denied).contains("oss:GetObject on acs:oss:*:*:logs/AWSLogs/k.gz")
+            explain(Asked::Get, &oss, "aws", &denied)
+                .contains("oss:GetObject on acs:oss:*:*:logs/AWSLogs/k.gz")
         );
     }
 
@@ -190,7 +227,7 @@ mod tests {
             let body = format!(
                 "<Error><Code>{code}</Code><AWSAccessKeyId>AKIASECRET</AWSAccessKeyId><StringToSign>SECRET</StringToSign></Error>"
             );
-            let text = explain(Asked::Get, &address, &told(status, &body));
+            let text = explain(Asked::Get, &address, "aws", &told(status, &body));
             assert!(text.contains(expected) && !text.contains("SECRET"), "{code}: {text}");
         }
     }

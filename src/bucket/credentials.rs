@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -45,12 +45,14 @@ impl Source {
         if any(&["AWS_PROFILE"]) {
             return Self::Cli(None);
         }
-        if any(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
-            || !has_files
-        {
-            return Self::Surroundings;
+        let full = any(&["AWS_CONTAINER_CREDENTIALS_FULL_URI"]);
+        let by_file = any(&["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]);
+        match (any(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]), full) {
+            // CloudShell and some tools have no file with a token; the AWS CLI knows them.
+            (false, true) if !by_file => Self::Cli(None),
+            (false, false) if has_files => Self::Cli(None),
+            _ => Self::Surroundings,
         }
-        Self::Cli(None)
     }
 
     /// Whether the AWS CLI has files of its own here.
@@ -78,8 +80,19 @@ struct Exported {
     expiration: Option<DateTime<Utc>>,
 }
 
-/// Credentials, and when they end.
-type Known = (Arc<AwsCredential>, Option<DateTime<Utc>>);
+/// Credentials.
+struct Known {
+    credential: Arc<AwsCredential>,
+    /// When they end.
+    end: Option<DateTime<Utc>>,
+    /// When they were asked for.
+    since: Instant,
+}
+
+/// Those that end soon anyhow are not asked for again and again.
+const NOT_AGAIN: Duration = Duration::from_secs(30);
+/// How long the AWS CLI may take: somebody may have to sign in.
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// The AWS CLI, asked again whenever what it said ends.
 pub(super) struct Cli {
@@ -102,8 +115,8 @@ impl Cli {
     pub(super) fn ask(&self) -> Result<Arc<AwsCredential>, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let soon = Utc::now() + TOO_SHORT;
-        if let Some((credential, end)) = &*known
-            && end.is_none_or(|end| end > soon)
+        if let Some(Known { credential, end, since }) = &*known
+            && (end.is_none_or(|end| end > soon) || since.elapsed() < NOT_AGAIN)
         {
             return Ok(Arc::clone(credential));
         }
@@ -113,7 +126,7 @@ impl Cli {
             secret_key: secret_access_key,
             token: session_token.filter(|token| !token.is_empty()),
         });
-        *known = Some((Arc::clone(&credential), expiration));
+        *known = Some(Known { credential: Arc::clone(&credential), end: expiration, since: Instant::now() });
         Ok(credential)
     }
 
@@ -164,8 +177,19 @@ impl Cli {
         }
         let what =
             || format!("{}: aws configure {}", self.whose(), arguments.first().copied().unwrap_or_default());
-        let output =
-            command.output().map_err(|error| format!("{}: {error}; is the AWS CLI installed?", what()))?;
+        let missing = |error: std::io::Error| format!("{}: {error}; is the AWS CLI installed?", what());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(missing)?;
+        let since = Instant::now();
+        while child.try_wait().map_err(missing)?.is_none() {
+            if since.elapsed() > ANSWER {
+                // It may have ended by itself just now.
+                let _ = child.kill();
+                return Err(format!("{}: no answer within {} seconds", what(), ANSWER.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output().map_err(missing)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -198,16 +222,22 @@ mod tests {
     #[test]
     fn credentials_are_looked_for_where_the_aws_cli_looks_in_its_order() {
         let cli = |profile: Option<&str>| Source::Cli(profile.map(str::to_owned));
-        let cases: [(Option<&str>, &[&str], bool, Source); 9] = [
+        let cases: [(Option<&str>, &[&str], bool, Source); 10] = [
             (Some("audit"), &["AWS_ACCESS_KEY_ID"], true, cli(Some("audit"))),
             (None, &["AWS_ACCESS_KEY_ID", "AWS_PROFILE"], true, Source::Surroundings),
             (None, &["AWS_WEB_IDENTITY_TOKEN_FILE"], true, Source::Surroundings),
             (None, &["AWS_PROFILE"], false, cli(None)),
             (None, &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"], true, Source::Surroundings),
-            (None, &["AWS_CONTAINER_CREDENTIALS_FULL_URI"], true, Source::Surroundings),
+            (
+                None,
+                &["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"],
+                true,
+                Source::Surroundings,
+            ),
             (None, &[], true, cli(None)),
             (None, &[], false, Source::Surroundings),
             (None, &["AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"], true, cli(None)),
+            (None, &["AWS_CONTAINER_CREDENTIALS_FULL_URI"], false, cli(None)),
         ];
         for (profile, set, has_files, expected) in cases {
             let variable = |name: &str| set.contains(&name).then(|| "x".to_owned());
@@ -223,7 +253,8 @@ mod tests {
             secret_key: "SECRET".to_owned(),
             token: Some("TOKEN".to_owned()),
         };
-        *cli.known.lock().unwrap() = Some((Arc::new(credential), None));
+        *cli.known.lock().unwrap() =
+            Some(Known { credential: Arc::new(credential), end: None, since: Instant::now() });
         assert_eq!(format!("{cli:?}"), r#"Cli { profile: Some("audit"), .. }"#);
         assert_eq!(cli.ask().unwrap().secret_key, "SECRET");
     }

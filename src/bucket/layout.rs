@@ -7,6 +7,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html>.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::flow::Seconds;
@@ -49,6 +50,44 @@ pub(super) enum Verdict {
 /// A file is named by the ends of its records, and holds those of five minutes. They start up to ten minutes before that,
 /// a little more where an interface was slow to tell: so far behind the end of the window files are read, too.
 const EARLIER: Seconds = 3600;
+
+/// Services that deliver something else in the same layout.
+const OTHERS: [&str; 12] = [
+    "CloudTrail",
+    "CloudTrail-Aggregated",
+    "CloudTrail-Digest",
+    "CloudTrail-Insight",
+    "Config",
+    "GuardDuty",
+    "WAFLogs",
+    "elasticloadbalancing",
+    "network-firewall",
+    "s3accesslogs",
+    "vpc-lattice",
+    "vpcdnsquerylogs",
+];
+
+/// A file holds at most so much, whatever its name says.
+const LONGEST_FILE: Seconds = 86_400;
+
+/// Leaves out what ended before a time. Files of a flow log follow each other: a file is over when the next one begins, which in
+/// what AWS delivers is five minutes later, and in what was put together afterwards may be a day.
+pub(super) fn not_over_before<T>(since: Option<Seconds>, all: &mut Vec<T>, path: impl Fn(&T) -> &str) {
+    let Some(since) = since else { return };
+    let mut begins: BTreeMap<(String, String, String), BTreeSet<Seconds>> = BTreeMap::new();
+    let stream = |name: &ObjectName<'_>| {
+        (name.account_id.to_owned(), name.region.to_owned(), name.flow_log_id.to_owned())
+    };
+    for name in all.iter().filter_map(|it| ObjectName::parse(path(it))) {
+        begins.entry(stream(&name)).or_default().insert(name.at);
+    }
+    all.retain(|it| {
+        let Some(name) = ObjectName::parse(path(it)) else { return true };
+        let latest = name.at.saturating_add(LONGEST_FILE);
+        let next = begins.get(&stream(&name)).and_then(|begins| begins.range(name.at + 1..).next());
+        next.copied().unwrap_or(latest).clamp(name.at + 300, latest) > since
+    });
+}
 
 /// What a path tells.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -101,7 +140,11 @@ impl<'a> Told<'a> {
 fn span([year, month, day, hour]: [Option<u32>; 4]) -> Option<Range<Seconds>> {
     let year = year?;
     let at = |year: u32, month: u32, day: u32| time::parse(&format!("{year:04}-{month:02}-{day:02}"));
+    // A folder may be called by any number.
+    let fits = |number: u32, most: u32| (number <= most).then_some(number);
+    let (year, month) = (fits(year, 9998)?, month.map(|month| fits(month, 12)));
     let Some(month) = month else { return Some(at(year, 1, 1)?..at(year + 1, 1, 1)?) };
+    let month = month?;
     let Some(day) = day else {
         let next = if month == 12 { at(year + 1, 1, 1)? } else { at(year, month + 1, 1)? };
         return Some(at(year, month, 1)?..next);
@@ -121,8 +164,7 @@ impl Choice {
     /// What to do with a folder of a bucket, by its path. A folder that tells nothing may hold anything.
     pub(super) fn of_folder(&self, path: &str) -> Verdict {
         let told = Told::of(path);
-        let is_other =
-            self.what == What::FlowLogs && told.service.is_some_and(|service| service != "vpcflowlogs");
+        let is_other = !self.is_of_service(&told);
         let is_out = told.time.as_ref().is_some_and(|time| !self.may_start_in(time));
         if is_other || is_out || !self.is_of(told.account, told.region) {
             return Verdict::LeaveOut;
@@ -134,10 +176,19 @@ impl Choice {
     pub(super) fn takes(&self, path: &str) -> bool {
         if let Some(name) = ObjectName::parse(path) {
             return self.is_of(Some(name.account_id), Some(name.region))
-                && self.may_start_in(&(name.at..name.at + 300));
+                && self.may_start_in(&(name.at..name.at + LONGEST_FILE));
         }
         let told = Told::of(path);
-        self.is_of(told.account, told.region)
+        let in_time = told.time.as_ref().is_none_or(|time| self.may_start_in(time));
+        in_time && self.is_of_service(&told) && self.is_of(told.account, told.region)
+    }
+
+    /// Services share their layout. What nobody knows is looked at.
+    fn is_of_service(&self, told: &Told<'_>) -> bool {
+        match self.what {
+            What::FlowLogs => !told.service.is_some_and(|service| OTHERS.contains(&service)),
+            What::Documents => told.service != Some("vpcflowlogs"),
+        }
     }
 
     /// Whether a file is of the accounts and regions, as far as its path tells.
@@ -241,8 +292,9 @@ mod tests {
             )
         };
         for (time, taken) in [
-            ("20260131T1150Z", false),
-            ("20260131T1155Z", false),
+            ("20260130T1100Z", false),
+            // How long it is, its successor tells.
+            ("20260131T1150Z", true),
             ("20260131T1200Z", true),
             ("20260131T1230Z", true),
             // Records that start before one o'clock and end ten minutes after it.
@@ -254,5 +306,50 @@ mod tests {
         assert!(some.takes("logs/of-my-own.log"));
         assert!(some.is_of_place(&name("20200131T1400Z")));
         assert!(!choice(&[], &["us-east-1"], "", "").is_of_place(&name("20260131T1400Z")));
+    }
+
+    #[test]
+    fn a_file_is_over_when_the_next_one_of_its_flow_log_begins() {
+        let name = |flow_log: &str, time: &str| {
+            format!("111111111111_vpcflowlogs_eu-west-1_{flow_log}_20260131T{time}Z_ab.log.gz")
+        };
+        let since = time::parse("2026-01-31T13:02:00Z");
+        let cases: [(&[&str], &[&str]); 4] = [
+            // As AWS delivers them.
+            (&["1250", "1255", "1300", "1305"], &["1300", "1305"]),
+            // Put together afterwards: half a day each.
+            (&["0000", "1200"], &["1200"]),
+            // Of the last one nobody knows how long it is.
+            (&["1200"], &["1200"]),
+            (&["1200", "1300", "1300"], &["1300", "1300"]),
+        ];
+        for (times, expected) in cases {
+            let mut names: Vec<String> = times.iter().map(|time| name("fl-1", time)).collect();
+            // Other flow logs and other files say nothing of it.
+            names.extend([name("fl-2", "1259"), "mine.log".to_owned()]);
+            not_over_before(since, &mut names, |name| name);
+            let mut kept: Vec<String> = expected.iter().map(|time| name("fl-1", time)).collect();
+            kept.extend([name("fl-2", "1259"), "mine.log".to_owned()]);
+            assert_eq!(names, kept, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn folders_of_any_name_are_no_trouble() {
+        for path in [
+            "AWSLogs/1/vpcflowlogs/r/4294967295/",
+            "AWSLogs/1/vpcflowlogs/r/2026/4294967295/",
+            "AWSLogs/1/vpcflowlogs/r/2026/12/99/",
+        ] {
+            assert_eq!(Told::of(path).time, None, "{path}");
+        }
+        let all = choice(&[], &[], "", "");
+        assert_eq!(all.of_folder("AWSLogs/1/flow-logs/"), Verdict::Descend);
+        assert!(
+            all.takes("AWSLogs/1/flow-logs/x.log") && !all.takes("t/AWSLogs/1/CloudTrail/r/2026/01/01/x.gz")
+        );
+        let documents = Choice::DOCUMENTS;
+        assert_eq!(documents.of_folder("AWSLogs/1/vpcflowlogs/"), Verdict::LeaveOut);
+        assert_eq!(documents.of_folder("AWSLogs/1/CloudTrail/"), Verdict::Descend);
     }
 }

@@ -1,20 +1,19 @@
 //! Addresses → the objects behind them. Folders of a known layout in which nothing can match are not listed.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use glob::{MatchOptions, Pattern};
-use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
-use object_store::{GetOptions, ObjectMeta, ObjectStore as _};
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectStore as _};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::address::{Address, Scheme};
-use super::complaint::{Asked, explain};
 use super::connect::{Bucket, runtime};
-use super::layout::{Choice, Verdict};
+use super::layout::{Choice, Verdict, not_over_before};
+use super::listing::{Depth, Listed, Refusal};
 use super::object::Remote;
+use super::pattern::KeyPattern;
 use crate::cli::Access;
 use crate::ingest::object::Object;
 use crate::ingest::{FileFailure, Found, LeftOut, Source};
@@ -40,39 +39,48 @@ pub(crate) fn find(addresses: &[&str], access: &Access, choice: &Choice) -> Resu
             buckets.insert(name, Arc::clone(&bucket));
             bucket
         };
-        let listed = runtime.block_on(list(&bucket, &address, choice));
-        let Listed { objects, left_out, met } =
-            listed.map_err(|why| FileFailure(format!("{address}: {why}")))?;
+        let all = runtime.block_on(list(&bucket, &address, choice));
+        let All { mut objects, mut left_out, met } =
+            all.map_err(|why| FileFailure(format!("{address}: {why}")))?;
         if !met {
             return Err(FileFailure(format!("{address}: no object is there")));
         }
+        let before = objects.len();
+        not_over_before(choice.window.since, &mut objects, |object| &object.key);
+        left_out.files += (before - objects.len()) as u64;
         found.left_out.merge(left_out);
-        found.sources.extend(objects.into_iter().map(|object| source(&bucket, &runtime, object)));
+        for object in objects {
+            let address = bucket.address.with_key(&object.key).to_string();
+            match source(&bucket, &runtime, address.clone(), object) {
+                Some(source) => found.sources.push(source),
+                None => found.failures.push((address, FileFailure(ODD_KEY.to_owned()))),
+            }
+        }
     }
     Ok(found)
 }
 
-fn source(
-    bucket: &Arc<Bucket>,
-    runtime: &Arc<Runtime>,
-    ObjectMeta { location, last_modified, size, e_tag, .. }: ObjectMeta,
-) -> Source {
-    let address = bucket.address.with_key(location.as_ref()).to_string();
+const ODD_KEY: &str = "the key cannot be asked for: expected names between single slashes, found an empty one, a dot, or a \
+                       character that is none; copy the object to another key";
+
+/// None: the store's client cannot ask for such a key.
+fn source(bucket: &Arc<Bucket>, runtime: &Arc<Runtime>, address: String, object: Listed) -> Option<Source> {
+    let Listed { key, bytes, etag, modified } = object;
+    let path = Path::parse(&key).ok().filter(|path| path.as_ref() == key)?;
     let remote = Remote {
         bucket: Arc::clone(bucket),
         runtime: Arc::clone(runtime),
-        key: location,
-        etag: e_tag.clone(),
+        key: path,
+        etag: etag.clone(),
         pending: std::sync::Mutex::default(),
     };
-    let modified = last_modified.timestamp_nanos_opt().unwrap_or(0);
-    Source::object(address, Object::new(Arc::new(remote), size, e_tag, modified))
+    Some(Source::object(address, Object::new(Arc::new(remote), bytes, etag, modified)))
 }
 
 /// What listing came to.
 #[derive(Default)]
-struct Listed {
-    objects: Vec<ObjectMeta>,
+struct All {
+    objects: Vec<Listed>,
     left_out: LeftOut,
     /// Whether anything is there at all, chosen or not.
     met: bool,
@@ -82,53 +90,54 @@ struct Listed {
 struct Below {
     /// Keys of it begin with this, and behind it nothing or a slash.
     root: String,
-    pattern: Option<Pattern>,
+    pattern: Option<KeyPattern>,
     choice: Choice,
 }
 
-async fn list(bucket: &Arc<Bucket>, address: &Address, choice: &Choice) -> Result<Listed, String> {
+async fn list(bucket: &Arc<Bucket>, address: &Address, choice: &Choice) -> Result<All, String> {
     let (root, is_pattern) = address.literal();
-    let pattern = is_pattern.then(|| Pattern::new(&address.key)).transpose();
-    let pattern = pattern.map_err(|error| format!("expected a pattern: {error}"))?;
+    let pattern = is_pattern.then(|| KeyPattern::new(&address.key)).transpose()?;
     let below = Arc::new(Below { root: root.to_owned(), pattern, choice: choice.clone() });
-    let mut listed = Listed::default();
-    let mut running: JoinSet<Result<Step, String>> = JoinSet::new();
-    let mut waiting = vec![(below.root.clone(), Verdict::Descend)];
+    let mut all = All::default();
+    let mut running: JoinSet<Result<Step, Refusal>> = JoinSet::new();
+    let mut waiting = vec![(below.root.clone(), Depth::Folders)];
     loop {
-        while let Some((prefix, verdict)) = waiting.pop() {
-            running.spawn(step(Arc::clone(bucket), Arc::clone(&below), prefix, verdict));
+        while let Some((prefix, depth)) = waiting.pop() {
+            running.spawn(step(Arc::clone(bucket), Arc::clone(&below), prefix, depth));
         }
         let Some(done) = running.join_next().await else { break };
         match done.map_err(|error| error.to_string())? {
             Ok(Step { objects, folders, left_out, met }) => {
-                listed.objects.extend(objects);
-                listed.left_out.merge(left_out);
-                listed.met |= met;
+                all.objects.extend(objects);
+                all.left_out.merge(left_out);
+                all.met |= met;
                 waiting.extend(folders);
             }
             // Who may read an object need not be allowed to list.
-            Err(why) => match one(bucket, address).await {
-                Some(object) if listed.objects.is_empty() => {
-                    return Ok(Listed { objects: vec![object], met: true, ..Listed::default() });
+            Err(Refusal { why, is_denied }) => match one(bucket, address).await {
+                Some(object) if is_denied && !all.met => {
+                    return Ok(All { objects: vec![object], met: true, ..All::default() });
                 }
                 _ => return Err(why),
             },
         }
     }
-    Ok(listed)
+    Ok(all)
 }
 
-async fn one(bucket: &Bucket, address: &Address) -> Option<ObjectMeta> {
-    let key = object_store::path::Path::parse(&address.key).ok().filter(|key| !key.is_root())?;
+async fn one(bucket: &Bucket, address: &Address) -> Option<Listed> {
+    let key = Path::parse(&address.key).ok().filter(|key| !key.is_root())?;
     let options = GetOptions { head: true, ..GetOptions::default() };
-    Some(bucket.store.get_opts(&key, options).await.ok()?.meta)
+    let meta = bucket.store.get_opts(&key, options).await.ok()?.meta;
+    let modified = meta.last_modified.timestamp_nanos_opt().unwrap_or(0);
+    Some(Listed { key: address.key.clone(), bytes: meta.size, etag: meta.e_tag, modified })
 }
 
 /// What one folder came to.
 #[derive(Default)]
 struct Step {
-    objects: Vec<ObjectMeta>,
-    folders: Vec<(String, Verdict)>,
+    objects: Vec<Listed>,
+    folders: Vec<(String, Depth)>,
     left_out: LeftOut,
     met: bool,
 }
@@ -138,33 +147,24 @@ async fn step(
     bucket: Arc<Bucket>,
     below: Arc<Below>,
     prefix: String,
-    verdict: Verdict,
-) -> Result<Step, String> {
+    mut depth: Depth,
+) -> Result<Step, Refusal> {
     let mut step = Step::default();
     let mut folders = BTreeSet::new();
-    let mut token = None;
+    let mut token: Option<String> = None;
     loop {
-        let options = PaginatedListOptions {
-            delimiter: (verdict == Verdict::Descend).then_some(Cow::Borrowed("/")),
-            page_token: token.take(),
-            ..PaginatedListOptions::default()
-        };
-        let page = {
-            let _permit = bucket.permits.acquire().await;
-            bucket
-                .store
-                .list_paginated(Some(&prefix).filter(|it| !it.is_empty()).map(String::as_str), options)
-                .await
-        };
-        let page = page.map_err(|error| explain(Asked::List, &bucket.address, &error))?;
-        for object in page.result.objects {
+        let page = bucket.page(&prefix, depth, token.as_deref()).await?;
+        for object in page.objects {
             below.add(object, &mut step);
         }
-        folders.extend(page.result.common_prefixes.iter().map(|folder| format!("{folder}/")));
-        if verdict == Verdict::Descend && folders.len() > MOST_FOLDERS && !prefix.contains("AWSLogs/") {
-            return Box::pin(self::step(bucket, below, prefix, Verdict::List)).await;
+        folders.extend(page.folders);
+        token = page.next;
+        if depth == Depth::Folders && folders.len() > MOST_FOLDERS && !prefix.contains("AWSLogs/") {
+            // Once more, all of it.
+            (step, depth, token) = (Step::default(), Depth::All, None);
+            folders.clear();
+            continue;
         }
-        token = page.page_token;
         if token.is_none() {
             break;
         }
@@ -181,15 +181,15 @@ impl Below {
         let Some(rest) = key.strip_prefix(&self.root) else { return false };
         let is_below =
             rest.is_empty() || rest.starts_with('/') || self.root.is_empty() || self.root.ends_with('/');
-        is_below && !rest.split('/').any(|part| part.starts_with('.'))
+        let hidden = |part: &str| part.starts_with('.') && !matches!(part, "." | "..");
+        is_below && !rest.split('/').any(hidden)
     }
 
-    fn add(&self, object: ObjectMeta, step: &mut Step) {
-        let key = object.location.as_ref();
-        let separate = MatchOptions { require_literal_separator: true, ..MatchOptions::default() };
-        let fits = self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(key, separate));
-        // A folder made by hand is an empty object.
-        if object.size == 0 && key.ends_with('/') || !fits || !self.holds(key) {
+    fn add(&self, object: Listed, step: &mut Step) {
+        let key = &object.key;
+        let fits = self.pattern.as_ref().is_none_or(|pattern| pattern.takes(key));
+        // A folder made by hand is an object that ends as a folder does.
+        if key.ends_with('/') || !fits || !self.holds(key) {
             return;
         }
         step.met = true;
@@ -201,8 +201,9 @@ impl Below {
     }
 
     fn look(&self, folder: String, step: &mut Step) {
+        let name = folder.strip_suffix('/').unwrap_or(&folder);
         // The address may be the beginning of a name: "logs" is no folder of "logs-old/".
-        if !self.holds(folder.trim_end_matches('/')) {
+        if !self.holds(name) || !self.pattern.as_ref().is_none_or(|pattern| pattern.may_take_below(name)) {
             return;
         }
         match self.choice.of_folder(&folder) {
@@ -210,7 +211,8 @@ impl Below {
                 step.met = true;
                 step.left_out.folders += 1;
             }
-            verdict => step.folders.push((folder, verdict)),
+            Verdict::Descend => step.folders.push((folder, Depth::Folders)),
+            Verdict::List => step.folders.push((folder, Depth::All)),
         }
     }
 }

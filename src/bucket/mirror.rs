@@ -1,5 +1,6 @@
 //! Documents in a bucket → files of the same names for the loader, for as long as it reads them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,12 @@ impl Mirror {
         if !arguments.iter().any(|argument| is_address(load::split_text(argument).1)) {
             return Ok(None);
         }
-        let folder = tempfile::Builder::new().prefix("flowaudit-").tempdir();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("flowaudit-");
+        // What documents say is for those who asked for it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = builder.tempdir();
         let folder = folder.map_err(|error| format!("a folder for what lies in buckets: {error}"))?;
         let mut mirror = Self { arguments: Vec::new(), names: Vec::new(), folder };
         for (number, argument) in arguments.iter().enumerate() {
@@ -55,7 +61,11 @@ impl Mirror {
         let root = Address::parse(address)?;
         let root = root.with_key(root.literal().0.trim_end_matches('/')).to_string();
         let found = list::find(&[address], access, &Choice::DOCUMENTS).map_err(|why| why.to_string())?;
-        let target = self.folder.path().join(number.to_string());
+        let target = self.folder.path().join(format!("{number:06}"));
+        if let Some((odd, why)) = found.failures.first() {
+            return Err(format!("{odd}: {why}"));
+        }
+        let folders: BTreeSet<&str> = found.sources.iter().flat_map(|it| above(&it.name)).collect();
         let mut next = 0;
         for (at, source) in found.sources.iter().enumerate() {
             while next < found.sources.len().min(at + AHEAD) {
@@ -63,13 +73,18 @@ impl Mirror {
                 next += 1;
             }
             let within = source.name.strip_prefix(&root).unwrap_or(&source.name).trim_start_matches('/');
-            if within.is_empty() {
-                let path = target.join(source.name.rsplit('/').next().unwrap_or_default());
-                write(source, &path).map_err(|error| format!("{}: {error}", source.name))?;
+            let alone = within.is_empty();
+            let within = if alone { source.name.rsplit('/').next().unwrap_or_default() } else { within };
+            // An object may be called as a folder is; a file may not.
+            let is_folder = alone && found.sources.len() > 1 || folders.contains(source.name.as_str());
+            let path = target.join(if is_folder { format!("{within}~") } else { within.to_owned() });
+            write(source, &path).map_err(|error| format!("{}: {error}", source.name))?;
+            if is_folder || alone {
                 self.names.push((path.clone(), source.name.clone()));
+            }
+            if alone && found.sources.len() == 1 {
                 return Ok(path.display().to_string());
             }
-            write(source, &target.join(within)).map_err(|error| format!("{}: {error}", source.name))?;
         }
         self.names.push((target.clone(), root));
         Ok(target.display().to_string())
@@ -81,6 +96,11 @@ impl Mirror {
             |text: String, (path, name): &(PathBuf, String)| text.replace(&path.display().to_string(), name);
         self.names.iter().fold(text.to_owned(), name)
     }
+}
+
+/// The folders that a key is in.
+fn above(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').map(|(at, _)| &name[..at])
 }
 
 fn expect(source: &Source) {

@@ -21,9 +21,13 @@ pub mod layout;
 #[cfg(feature = "s3")]
 mod list;
 #[cfg(feature = "s3")]
+mod listing;
+#[cfg(feature = "s3")]
 mod mirror;
 #[cfg(feature = "s3")]
 mod object;
+#[cfg(feature = "s3")]
+mod pattern;
 
 pub use address::{Address, Scheme, is_address};
 #[cfg(feature = "s3")]

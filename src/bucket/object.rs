@@ -13,7 +13,7 @@ use object_store::{GetOptions, GetRange, ObjectStore as _};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
-use super::complaint::{Asked, CHANGED, explain};
+use super::complaint::{Asked, CHANGED, explain, is_silence};
 use super::connect::Bucket;
 use crate::ingest::object::Fetch;
 
@@ -58,16 +58,26 @@ impl Remote {
 
 async fn get(bucket: &Bucket, key: &Path, etag: Option<String>, range: Range<u64>) -> Result<Bytes> {
     let _permit = bucket.permits.acquire().await;
+    // Thousands of objects are not waited for one after the other.
+    if bucket.is_silent() {
+        return Err(Error::new(ErrorKind::TimedOut, "the store does not answer any more"));
+    }
     let options = GetOptions {
         if_match: etag.clone(),
         range: Some(GetRange::Bounded(range.clone())),
         ..GetOptions::default()
     };
     let explained = |error: object_store::Error| {
+        if is_silence(&error) {
+            bucket.note_silence();
+        } else {
+            bucket.note_answer();
+        }
         let address = bucket.address.with_key(key.as_ref());
-        Error::other(explain(Asked::Get, &address, &error))
+        Error::other(explain(Asked::Get, &address, bucket.partition(), &error))
     };
     let answer = bucket.store.get_opts(key, options).await.map_err(explained)?;
+    bucket.note_answer();
     // Not every store heeds the condition.
     if etag.is_some() && answer.meta.e_tag.is_some() && answer.meta.e_tag != etag {
         return Err(Error::other(CHANGED));

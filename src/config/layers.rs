@@ -36,6 +36,9 @@ const WRITE: [&str; 6] = ["output", "save-state", "state", "remediation", "out",
 /// Options that leave findings out.
 const HIDE: [&str; 2] = ["suppress", "baseline"];
 
+/// Options that say who asks others, and who pays for it.
+const PAY: [&str; 3] = ["profile", "requester-pays", "no-sign-request"];
+
 /// How somebody says that a file in the working folder is theirs.
 const REMEDY: &str = "FLOWAUDIT_CONFIG=flowaudit.toml (or --config)";
 
@@ -387,6 +390,13 @@ impl File {
             _ => None,
         };
         let far = |value: &String| long == "endpoint" || bucket::is_address(load::split_text(value).1);
+        if PAY.contains(&long) && !values.is_empty() {
+            return Err(Error::Usage(format!(
+                "{source}: {}: it says who asks and who pays, and the file was only found in the working folder; if it is \
+                 yours, say so with {REMEDY}",
+                name_of(arg)
+            )));
+        }
         if let Some(value) = values.iter().flatten().find(|value| far(value)) {
             return Err(Error::Usage(format!(
                 "{source}: {}: {value} is on the network, and the file was only found in the working folder; if it is yours, \

@@ -185,14 +185,32 @@ pub fn plan(source: &Source, options: &ReadOptions) -> Result<Vec<Part>, FileFai
         Location::File(path) => std::fs::metadata(path).map_err(|error| unreadable(&error))?.len(),
         Location::Object(_) | Location::StandardInput => source.bytes,
     };
+    let is_cut = stream.packing().is_none() && options.split == Split::Parts && size > options.part_bytes;
+    if let (Location::Object(object), false) =
+        (&source.location, is_cut && matches!(kind, Kind::Text | Kind::JsonLines))
+    {
+        object.forget_head();
+    }
     match kind {
         Kind::Parquet if stream.packing().is_none() => parquet::plan(&source.location),
-        Kind::Text | Kind::JsonLines
-            if stream.packing().is_none() && options.split == Split::Parts && size > options.part_bytes =>
-        {
-            Ok(cut(size, options.part_bytes))
-        }
+        Kind::Text | Kind::JsonLines if is_cut => Ok(cut(size, options.part_bytes)),
         _ => Ok(vec![Part::Whole]),
+    }
+}
+
+/// Whether a name says that it is a table.
+pub(crate) fn is_called_parquet(source: &Source) -> bool {
+    Path::new(&source.name).extension().is_some_and(|it| it.eq_ignore_ascii_case("parquet"))
+}
+
+/// A small object is held while it is read: what it is, and its footer, are looked at first.
+struct Held<'a>(Option<&'a object::Object>);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(object) = self.0 {
+            object.forget_tail();
+        }
     }
 }
 
@@ -245,13 +263,21 @@ pub fn read<S: Sink>(
     options: &ReadOptions,
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
+    let whole = match (&source.location, part) {
+        (location, Part::RowGroup { .. }) => return parquet::read(location, part, options.window, sink),
+        (Location::Object(object), Part::Whole) => {
+            object.hold().map_err(|error| unreadable(&error))?;
+            Held(Some(object))
+        }
+        _ => Held(None),
+    };
     // The rest of it is read from elsewhere.
     let (mut stream, counter) = match part {
         Part::Whole => stream::open(source, options.inflate)?,
         Part::Bytes { .. } | Part::RowGroup { .. } => stream::peek(source)?,
     };
     let kind = sniff::kind(stream.head())?;
-    match kind {
+    let summary = match kind {
         Kind::Parquet => match (&source.location, stream.packing()) {
             (_, Some(packing)) => Err(FileFailure(format!("Parquet inside {packing}: unpack it first"))),
             (location, None) if !source.is_pipe() => {
@@ -279,7 +305,9 @@ pub fn read<S: Sink>(
                 None => text::read(&mut stream, &counter, &head, text::Lines::All, sink),
             }
         }
-    }
+    };
+    drop(whole);
+    summary
 }
 
 fn unreadable(error: &Error) -> FileFailure {

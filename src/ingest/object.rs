@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -37,9 +37,9 @@ pub struct Object {
     pub etag: Option<String>,
     /// When it was last written, in nanoseconds since 1970.
     pub modified: i64,
-    /// Its beginning, once it has been looked at.
-    head: Arc<OnceLock<Bytes>>,
-    /// Its end, while its parts are being read.
+    /// Its beginning, while it is being looked at or its parts read.
+    head: Arc<Mutex<Option<Bytes>>>,
+    /// Its end, while it is being read; of a small one, all of it.
     tail: Arc<Mutex<Option<Bytes>>>,
 }
 
@@ -59,6 +59,8 @@ const AHEAD: usize = 3;
 const STEP: u64 = 64 << 10;
 /// Where the footer of a Parquet file lies, nearly always.
 const TAIL: u64 = 64 << 10;
+/// No footer comes near this size.
+const MOST_TAIL: u64 = 16 << 20;
 
 impl Object {
     /// An object of so many bytes.
@@ -68,11 +70,7 @@ impl Object {
 
     /// The bytes at its beginning that tell what it is.
     pub(super) fn head(&self) -> io::Result<Bytes> {
-        if let Some(head) = self.head.get() {
-            return Ok(head.clone());
-        }
-        let head = self.fetch.range(self.head_range())?;
-        Ok(self.head.get_or_init(|| head).clone())
+        kept(&self.head, || self.fetch.range(self.head_range()))
     }
 
     fn head_range(&self) -> Range<u64> {
@@ -80,29 +78,64 @@ impl Object {
     }
 
     /// Begins to fetch what planning looks at.
-    pub(crate) fn expect_head(&self) {
+    pub(crate) fn expect_look(&self, is_table: bool) {
         self.fetch.expect(self.head_range());
+        if is_table {
+            self.expect_tail();
+        }
+    }
+
+    /// Begins to fetch its end.
+    pub(crate) fn expect_tail(&self) {
+        if lock(&self.tail).is_none() {
+            self.fetch.expect(self.tail_range());
+        }
+    }
+
+    /// Thousands of beginnings would take more room than anything else.
+    pub(super) fn forget_head(&self) {
+        *lock(&self.head) = None;
     }
 
     /// The bytes at its end, which the footer of a Parquet file is in.
     pub(super) fn tail(&self) -> io::Result<Bytes> {
-        let known = self.tail.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(tail) = known {
-            return Ok(tail);
-        }
-        let tail = self.fetch.range(self.tail_range())?;
-        *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = Some(tail.clone());
-        Ok(tail)
+        kept(&self.tail, || {
+            let tail = self.fetch.range(self.tail_range())?;
+            // As many as the last eight bytes say, where that is more.
+            let footer = tail
+                .last_chunk()
+                .map_or(0, |[a, b, c, d, ..]: &[u8; 8]| u32::from_le_bytes([*a, *b, *c, *d]));
+            let needed = u64::from(footer) + 8;
+            if !tail.ends_with(b"PAR1") || needed <= tail.len() as u64 || needed > self.bytes.min(MOST_TAIL) {
+                return Ok(tail);
+            }
+            self.fetch.range(self.bytes - needed..self.bytes)
+        })
     }
 
     /// All of it, where that is fetched in one piece anyway.
-    pub(super) fn tail_range(&self) -> Range<u64> {
-        if self.bytes <= PIECE { 0..self.bytes } else { self.bytes - TAIL..self.bytes }
+    fn tail_range(&self) -> Range<u64> {
+        if self.is_small() { 0..self.bytes } else { self.bytes - TAIL..self.bytes }
+    }
+
+    fn is_small(&self) -> bool {
+        self.bytes <= PIECE
+    }
+
+    /// Fetches a small one whole, to be looked at and read as often as necessary.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub(super) fn hold(&self) -> io::Result<()> {
+        if self.is_small() {
+            self.tail()?;
+        }
+        Ok(())
     }
 
     /// Thousands of ends would take more room than anything else.
     pub(super) fn forget_tail(&self) {
-        *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.tail) = None;
     }
 
     /// What is read first of a part. None: that takes a look at the object.
@@ -126,6 +159,20 @@ impl Object {
     }
 }
 
+fn lock(of: &Mutex<Option<Bytes>>) -> MutexGuard<'_, Option<Bytes>> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is kept, or is from now on.
+fn kept(of: &Mutex<Option<Bytes>>, fetch: impl FnOnce() -> io::Result<Bytes>) -> io::Result<Bytes> {
+    if let Some(known) = lock(of).clone() {
+        return Ok(known);
+    }
+    let bytes = fetch()?;
+    *lock(of) = Some(bytes.clone());
+    Ok(bytes)
+}
+
 /// The range that is fetched for the bytes from here on.
 fn piece(from: u64, until: u64, bytes: u64) -> Range<u64> {
     let end = if from < until { (from + PIECE).min(until) } else { from + STEP };
@@ -147,6 +194,11 @@ pub(crate) struct ObjectReader {
 impl ObjectReader {
     fn new(object: &Object, from: u64, until: u64) -> Self {
         let until = until.min(object.bytes);
+        let held = lock(&object.tail).clone().filter(|held| held.len() as u64 == object.bytes);
+        if let (Some(piece), 0) = (held, from) {
+            let expected = VecDeque::new();
+            return Self { object: object.clone(), until, piece, expected, next: object.bytes };
+        }
         let mut reader = Self {
             object: object.clone(),
             until,

@@ -7,10 +7,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Task;
 use crate::ingest::source::Location;
-use crate::ingest::{self, ReadOptions, Source};
+use crate::ingest::{self, Part, ReadOptions, Source};
 
 /// So many bytes are fetched, or being fetched, before their turn.
 const MOST_BYTES: u64 = 64 << 20;
+/// So many tasks further on, footers are asked for.
+const ENDS: usize = 32;
 /// For so many tasks.
 const MOST_TASKS: usize = 64;
 
@@ -58,10 +60,8 @@ impl<'a> Ahead<'a> {
         }
         std::thread::scope(|scope| {
             scope.spawn(|| self.walk());
-            let result = work(&self.turns);
-            self.turns.lock().over = true;
-            self.turns.changed.notify_all();
-            result
+            let _over = Over(&self.turns);
+            work(&self.turns)
         })
     }
 
@@ -71,7 +71,16 @@ impl<'a> Ahead<'a> {
             .iter()
             .enumerate()
             .flat_map(|(turn, tasks)| tasks.iter().map(move |task| (turn, task)));
-        for (turn, task) in each {
+        let all: Vec<&Task> = self.tasks.iter().copied().flatten().collect();
+        for (at, (turn, task)) in each.enumerate() {
+            // Footers of the next files, so that they come together.
+            let next =
+                all.iter().skip(if at == 0 { 0 } else { at + ENDS }).take(if at == 0 { ENDS + 1 } else { 1 });
+            for task in next.filter(|task| matches!(task.part, Part::RowGroup { index: 0 })) {
+                if let Location::Object(object) = &self.sources[task.file as usize].location {
+                    object.expect_tail();
+                }
+            }
             let source = &self.sources[task.file as usize];
             let Location::Object(object) = &source.location else { continue };
             let Some(free) = self.turns.wait(turn) else { return };
@@ -90,6 +99,16 @@ impl<'a> Ahead<'a> {
                 state.expected.push((turn, bytes));
             }
         }
+    }
+}
+
+/// Ends the walk, whatever ends the work.
+struct Over<'a>(&'a Turns);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.lock().over = true;
+        self.0.changed.notify_all();
     }
 }
 
@@ -133,7 +152,7 @@ impl Turns {
 pub(super) fn expect_looks<'a>(sources: impl Iterator<Item = &'a Source>, options: &ReadOptions) {
     for source in sources.filter(|source| ingest::needs_a_look(source, options)) {
         if let Location::Object(object) = &source.location {
-            object.expect_head();
+            object.expect_look(ingest::is_called_parquet(source));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::snapshots::{self, Beyond, Contradiction, Snapshots};
 use super::{State, Terms};
 use crate::error::Error;
 use crate::flow::Seconds;
-use crate::ledger::{Input, Ledger};
+use crate::ledger::{Input, Ledger, Likeness};
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::flow_logs::FlowLogs;
@@ -105,7 +105,7 @@ pub fn check_terms(name: &str, terms: &Terms, other: &str, others: &Terms) -> Re
 
 fn refuse_same_inputs(parts: &[Part]) -> Result<(), Error> {
     let mut paths: HashMap<&str, (&Part, &Input)> = HashMap::new();
-    let mut copies: HashMap<(&str, u64, i64), (&Part, &Input)> = HashMap::new();
+    let mut copies: HashMap<Likeness<'_>, (&Part, &Input)> = HashMap::new();
     for part in parts {
         let files = part.state.ledger.inputs.iter();
         let known = files.filter_map(|input| Some((input, input.identity.as_ref()?)));

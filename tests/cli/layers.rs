@@ -152,6 +152,7 @@ fn what_is_wrong_with_a_layer_is_said_with_its_name() {
         ("format = \"json=/tmp/x\"\n", "/tmp/x is not below the working folder"),
         ("remediation = \"..\"\n", ".. is not below the working folder"),
         ("endpoint = \"http://elsewhere\"\n", "endpoint: http://elsewhere is on the network"),
+        ("requester_pays = true\n", "requester_pays: it says who asks and who pays"),
         (
             "suppress = \"accepted.toml\"\n",
             "suppress: it hides findings, and the file was only found in the working folder",

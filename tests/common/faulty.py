@@ -4,7 +4,7 @@
 usage: faulty.py FAULT PORT_FILE SERVER
 FAULT: throttle (503 to the first two requests for each path), cut (half of a body, once for each range), change (another
 object in place of "big.log" once its first piece was had), deny (403 for keys with "secret", and for lists below "closed"),
-late (a tenth of a second before each answer)
+late (a tenth of a second before each answer) or hang (lists are answered, and nothing else)
 Writes its port into PORT_FILE. What was asked for is written to PORT_FILE.asked: a line for each request.
 """
 import http.client, http.server, socket, sys, threading, time, urllib.parse
@@ -45,9 +45,11 @@ class Door(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         span = self.headers.get("Range", "")
-        asked.write(f"{self.command} {self.path} {span}\n")
+        asked.write(f"{self.command} {self.path} {span} {self.headers.get('X-Amz-Security-Token', '')}\n")
         # What is asked for again after a cut ends where it did before.
         count = times((self.path, span.rpartition("-")[2] if fault == "cut" else span))
+        if fault == "hang" and span:
+            return self.connection.shutdown(socket.SHUT_RDWR)
         if fault == "late":
             time.sleep(0.1)
         if fault == "throttle" and count <= 2:

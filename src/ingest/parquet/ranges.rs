@@ -24,7 +24,8 @@ pub(crate) struct Ranges {
 impl Ranges {
     /// An object, with the bytes that its footer is in.
     pub(super) fn open(object: &Object) -> io::Result<Self> {
-        let held = vec![(object.tail_range().start, object.tail()?)];
+        let tail = object.tail()?;
+        let held = vec![(object.bytes - tail.len() as u64, tail)];
         Ok(Self { object: object.clone(), held: Arc::new(Mutex::new(held)) })
     }
 
