@@ -225,7 +225,7 @@ fn an_investigation_draws_what_came_when_and_hides_nothing() {
                  300 && lane.height > 10; })()";
     assert_eq!(browser.value(drawn), json!(true));
     let findings = browser.value("document.querySelectorAll('#findings tbody tr').length");
-    assert_eq!(findings, json!(2));
+    assert_eq!(findings, json!(4));
     let shown = "(() => { const pick = document.querySelector('#conversations select'); pick.value = 'refused'; \
                  pick.dispatchEvent(new Event('input', { bubbles: true })); return \
                  document.querySelectorAll('#conversations tbody tr:not([hidden])').length; })()";
