@@ -44,7 +44,9 @@ pub struct Answer {
 pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     let terms = terms(arguments)?;
     require_logs(&arguments.input, "analyze")?;
-    let export = reading::export(arguments.export.as_deref(), &arguments.input)?;
+    let places = arguments.report.files();
+    let others = places.iter().map(PathBuf::as_path).chain(arguments.save_state.as_deref());
+    let export = reading::export(arguments.export.as_deref(), &arguments.input, others)?;
     let mut keeper = keeper(arguments, &terms)?;
     let (snapshots, written) = snapshots(arguments, keeper.as_ref())?;
     let documents = snapshots.documents.clone();
@@ -87,6 +89,9 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     ledger.left_out = found.left_out;
     let known = keeper.as_ref().and_then(|keeper| keeper.known.as_ref()).map(|state| &state.ledger);
     refuse_nothing(&arguments.input, (met, all), &ledger, known)?;
+    if let Some(export) = export {
+        export.commit()?;
+    }
     let (report, timeline) = match keeper {
         None => (conclude(&timeline, &documents, ledger, &terms)?, timeline),
         Some(keeper) => {

@@ -24,8 +24,8 @@ use crate::tally::counter::{Brief, Progress, Services};
 use crate::tally::coverage::{Deliveries, InterfaceTally};
 use crate::tally::flow_logs::FlowLogs;
 use crate::tally::inquiry::{Asking, Sought};
-use crate::tally::roles::Roles;
 use crate::tally::selection::{self, Selection};
+use crate::tally::waiting::Decisions;
 use crate::tally::watch::PortWatch;
 use crate::time::Window;
 
@@ -105,17 +105,27 @@ pub(crate) fn find(input: &Input) -> Result<Found, Error> {
 /// A place for `--export`.
 ///
 /// # Errors
-/// It cannot be written to, or the logs can be read only once.
-pub(crate) fn export(path: Option<&Path>, input: &Input) -> Result<Option<export::Place>, Error> {
+/// It cannot be written to, something else is, or the logs can be read only once.
+pub(crate) fn export<'a>(
+    path: Option<&Path>,
+    input: &Input,
+    others: impl IntoIterator<Item = &'a Path>,
+) -> Result<Option<export::Place>, Error> {
     let Some(path) = path else { return Ok(None) };
     if input.logs.iter().any(|log| log == "-" || is_pipe(Path::new(log))) {
-        return Err(Error::Usage(
-            "--export reads the logs twice, which standard input and pipes cannot be: give files or folders"
-                .to_owned(),
-        ));
+        return Err(Error::Usage(TWICE.to_owned()));
+    }
+    if others.into_iter().any(|other| other == path) {
+        return Err(Error::Usage(format!(
+            "--export {}: something else is to be written there",
+            path.display()
+        )));
     }
     export::Place::open(path).map(Some)
 }
+
+const TWICE: &str =
+    "--export reads the logs twice, which standard input and pipes cannot be: give files or folders";
 
 fn is_pipe(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
@@ -173,6 +183,9 @@ pub(crate) fn read(
     let proposed = proposed.map(|(timeline, index)| Proposed::of(timeline, index, by.timeline));
     let asking = by.sought.map(|sought| Asking::of(sought, timeline, &index));
     let watch = PortWatch::new(terms.settings.profile.services())?;
+    if by.export.is_some() && sources.iter().any(Source::is_pipe) {
+        return Err(Error::Usage(TWICE.to_owned()));
+    }
     let progress = Progress::default();
     let total = sources.iter().map(|source| source.bytes).sum();
     let window = Window { since: input.since, until: input.until };
@@ -198,7 +211,7 @@ pub(crate) fn read(
         read_once_or_twice(&sources, &all, &preferred, known, pass)
     })?;
     if let Some(place) = by.export {
-        let roles = Roles::of(&outcome.tally.waiting);
+        let decisions = Decisions::of(&outcome.tally.waiting);
         let (tally, asking) = (&outcome.tally, asking.as_ref());
         let known = export::Known {
             timeline,
@@ -207,7 +220,8 @@ pub(crate) fn read(
             selection: selection.as_ref().unwrap_or(&all),
             asking,
             tally,
-            roles: &roles,
+            decisions: &decisions,
+            watch: &watch,
         };
         place.write(&sources, &of_source, &options, known)?;
     }

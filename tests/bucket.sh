@@ -254,7 +254,39 @@ printf '[audit]\naws_access_key_id = AKIAMADEUP\naws_secret_access_key = made-up
     ALIBABA_CLOUD_ACCESS_KEY_ID=made-up ALIBABA_CLOUD_ACCESS_KEY_SECRET=made-up-secret "$flowaudit" analyze oss://logs/samples/gz \
         --endpoint "$direct" --snapshot "$samples/snapshot" --quiet >/dev/null
 )
-echo "credentials: by profile, by variables, none"
+# The second version of the AWS CLI, a pod and an instance say who they are.
+python3 "$here/common/identity.py" identity &
+doors+=($!)
+for _ in $(seq 100); do
+    [ -s identity ] && break
+    sleep 0.1
+done
+identity="http://127.0.0.1:$(cat identity)"
+printf token-of-the-pod >pod-token
+mkdir second
+cat >second/aws <<'CLI'
+#!/bin/sh
+[ "$*" = "configure export-credentials --format process --profile sso" ] || exit 1
+echo '{"Version": 1, "AccessKeyId": "AKIAMADEUP", "SecretAccessKey": "made-up-secret", "SessionToken": "of-sso",'
+echo ' "Expiration": "2099-01-01T00:00:00+00:00"}'
+CLI
+chmod +x second/aws
+open_door late
+(
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    export HOME="$work" AWS_SHARED_CREDENTIALS_FILE="$work/none"
+    reads() {
+        : >door-late.asked
+        "$@" "$flowaudit" analyze s3://logs/packed --endpoint "$door" --snapshot "$samples/snapshot" --quiet ${profile:+--profile $profile} >/dev/null
+    }
+    profile=sso reads env PATH="$work/second:$PATH"
+    grep -q 'of-sso' door-late.asked
+    profile= reads env AWS_CONTAINER_CREDENTIALS_FULL_URI="$identity/v1/credentials" AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="$work/pod-token"
+    grep -q 'made-up-token' door-late.asked
+    profile= reads env AWS_METADATA_ENDPOINT="$identity"
+    grep -q 'made-up-token' door-late.asked
+)
+echo "credentials: by profile, by variables, of a pod, of an instance, none"
 
 # A state knows objects by their versions, and does not read them again.
 "$flowaudit" analyze s3://logs/samples/gz --endpoint "$direct" --snapshot "$samples/snapshot" --state rolling.state --quiet >first.txt

@@ -41,7 +41,7 @@ findings() {
         --format sarif="$work/$n.sarif" --format ocsf="$work/$n.ocsf" --format asff="$work/$n.asff" \
         --format ndjson="$work/$n.ndjson" --format json="$work/$n.json"
 }
-n=aws findings sample-logs/text sample-logs/snapshot --account 123456789012 --region eu-central-1
+n=aws findings sample-logs/text sample-logs/snapshot --account 123456789012 --region eu-west-1
 n=alibaba findings sample-logs/alibaba/csv sample-logs/alibaba/snapshot
 
 # Many findings, with names that are as long and as odd as names can be.

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use tempfile::NamedTempFile;
@@ -29,15 +29,16 @@ use crate::pipeline;
 use crate::rules::timeline::Timeline;
 use crate::tally::Tally;
 use crate::tally::inquiry::Asking;
-use crate::tally::roles::Roles;
 use crate::tally::selection::Selection;
+use crate::tally::waiting::Decisions;
+use crate::tally::watch::PortWatch;
 use crate::time::Window;
 pub use columns::{COLUMNS, Kind, ddl};
 use recorder::Recorder;
 use spool::Spool;
 
 /// What marks a file as written by this: no other file is replaced.
-const FORMAT_KEY: &str = "flowaudit.export";
+pub(crate) const FORMAT_KEY: &str = "flowaudit.export";
 const FORMAT: &str = "1";
 
 /// A place for the table. Opened before the work, so that a typo does not cost an hour.
@@ -58,7 +59,8 @@ pub(crate) struct Known<'a> {
     pub(crate) asking: Option<&'a Asking<'a>>,
     /// Not settled yet.
     pub(crate) tally: &'a Tally,
-    pub(crate) roles: &'a Roles,
+    pub(crate) decisions: &'a Decisions,
+    pub(crate) watch: &'a PortWatch,
 }
 
 impl Place {
@@ -67,7 +69,19 @@ impl Place {
     /// # Errors
     /// It cannot be written to, or what is there already is something else.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let unwritable = |source| Error::Write { path: path.display().to_string(), source };
+        // Behind a link, the file is replaced and not the link.
+        let given = path;
+        let unwritable = |source| Error::Write { path: given.display().to_string(), source };
+        let path = &match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_symlink() => path.canonicalize().map_err(unwritable)?,
+            _ => path.to_owned(),
+        };
+        if [given, path].iter().any(|path| path.starts_with("/dev") || path.starts_with("/proc")) {
+            return Err(Error::Usage(format!(
+                "--export {}: expected a file, for a table is written from both ends",
+                given.display()
+            )));
+        }
         if let Ok(metadata) = path.metadata()
             && (!metadata.is_file() || metadata.len() > 0 && !is_export(path))
         {
@@ -97,8 +111,8 @@ impl Place {
         known: Known<'_>,
     ) -> Result<(), Error> {
         let unwritable = |source| Error::Write { path: self.path.display().to_string(), source };
-        let taken = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let Some(mut file) = taken else { return Ok(()) };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = file.as_mut() else { return Ok(()) };
         let mut whole = BTreeSet::new();
         loop {
             let bundles = pipeline::bundles(sources, options, &whole);
@@ -107,6 +121,10 @@ impl Place {
             let spool = Spool::open(BufWriter::new(file.as_file_mut())).map_err(unwritable)?;
             let changed = pipeline::in_order(sources, options, &bundles, |turn, tasks| {
                 let mut changed = BTreeSet::new();
+                // What failed once is not read to its end.
+                if spool.has_failed() {
+                    return changed;
+                }
                 let mut recorder = Recorder::new(known, &spool, turn);
                 for task in tasks {
                     let source = &sources[task.file as usize];
@@ -136,9 +154,21 @@ impl Place {
                     self.path.display()
                 )));
             }
-            file.persist(&self.path).map_err(|error| unwritable(error.error))?;
             return Ok(());
         }
+    }
+
+    /// Puts what was written in its place.
+    ///
+    /// # Errors
+    /// The system does not let it.
+    pub(crate) fn commit(self) -> Result<(), Error> {
+        let Some(file) = self.file.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+            return Ok(());
+        };
+        let unwritable = |source| Error::Write { path: self.path.display().to_string(), source };
+        file.persist(&self.path).map_err(|error| unwritable(error.error))?;
+        Ok(())
     }
 }
 

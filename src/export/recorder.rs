@@ -1,6 +1,7 @@
 //! A worker's part of the second pass: judges each record once more, in the light of all of them.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use ::parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
 use ::parquet::errors::ParquetError;
@@ -15,10 +16,8 @@ use crate::attribution::sets::SetId;
 use crate::flow::{Direction, Entry, Flow, Traffic};
 use crate::ingest::{Misread, Place, Sink};
 use crate::rules::RuleIndex;
-use crate::tally::roles::Told;
+use crate::tally::waiting::WaitingKey;
 
-/// Rows that are packed together.
-const BATCH: usize = 8192;
 /// Rows of a row group: what databases skip, and share out among threads, at once.
 const GROUP: u64 = 131_072;
 
@@ -43,6 +42,24 @@ pub(super) struct Recorder<'a, W: Write + Send> {
     packed: u64,
     log_file: &'a str,
     flow_log: u32,
+    end: End,
+}
+
+/// Whether all of a turn was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    NotYet,
+    Reached,
+}
+
+/// Others wait for this turn: it ends, whatever ends it.
+impl<W: Write + Send> Drop for Recorder<'_, W> {
+    fn drop(&mut self) {
+        if self.end == End::NotYet {
+            self.spool.fail(std::io::Error::other("a thread ended in the middle of its work"));
+            self.spool.done(self.turn);
+        }
+    }
 }
 
 impl<'a, W: Write + Send> Recorder<'a, W> {
@@ -59,6 +76,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
             packed: 0,
             log_file: "",
             flow_log: 0,
+            end: End::NotYet,
         }
     }
 
@@ -72,6 +90,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
         self.pack();
         self.put();
         self.spool.done(self.turn);
+        self.end = End::Reached;
     }
 
     fn record(&mut self, flow: &Flow<'_>, traffic: &Traffic) {
@@ -129,7 +148,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
             denied_by: &denied_by,
             drift: found.drift,
         });
-        if self.rows.count() == BATCH {
+        if self.rows.is_full() {
             self.pack();
             if self.packed >= GROUP {
                 self.put();
@@ -164,7 +183,8 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
                 found.rules = self.either(forward, reply);
             }
             Verdict::Waiting { forward, reply } => {
-                let (role, basis) = self.settled(flow, judgement.direction, (forward, reply), traffic);
+                let (role, basis) =
+                    self.settled(flow, judgement.direction, (forward, reply), (judgement.peer, traffic));
                 explained(&mut found, role, basis);
                 found.rules = match role {
                     Role::Forward => self.judge.sets.rules(forward).to_vec(),
@@ -190,7 +210,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
         flow: &Flow<'_>,
         direction: Option<Direction>,
         (forward, reply): (SetId, SetId),
-        traffic: &Traffic,
+        (peer, traffic): (IpAddr, &Traffic),
     ) -> (Role, Basis) {
         let unknown = (Role::Undecided, Basis::Ambiguous);
         let tally = self.known.tally;
@@ -200,12 +220,8 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
         let (Some(direction), Some(interface)) = (direction, tally.slots.known(flow.interface_id)) else {
             return unknown;
         };
-        let ports = match direction {
-            Direction::Ingress => (traffic.dstport, traffic.srcport),
-            Direction::Egress => (traffic.srcport, traffic.dstport),
-        };
-        let told = Told { interface, protocol: traffic.protocol, direction, sets: (forward, reply) };
-        self.known.roles.role(&told, ports)
+        let key = WaitingKey::of(interface, (forward, reply), direction, (peer, traffic), self.known.watch);
+        self.known.decisions.of_record(&key).unwrap_or(unknown)
     }
 
     fn pack(&mut self) {

@@ -47,6 +47,11 @@ pub(super) struct Row<'a> {
     pub(super) drift: &'a str,
 }
 
+/// Rows that are packed together.
+const MOST_ROWS: usize = 8192;
+/// Or so many bytes of lists: hundreds of rules may let one record through.
+const MOST_LISTED: usize = 4 << 20;
+
 type Words = StringDictionaryBuilder<Int32Type>;
 type Lists = ListBuilder<StringBuilder>;
 
@@ -54,6 +59,8 @@ type Lists = ListBuilder<StringBuilder>;
 pub(super) struct Rows {
     schema: SchemaRef,
     count: usize,
+    /// Bytes of text in lists, which repeat themselves from row to row.
+    listed: usize,
     words: [Words; 10],
     times: [TimestampMillisecondBuilder; 3],
     texts: [StringBuilder; 5],
@@ -68,6 +75,7 @@ impl Rows {
         Self {
             schema,
             count: 0,
+            listed: 0,
             words: std::array::from_fn(|_| Words::new()),
             times: std::array::from_fn(|_| TimestampMillisecondBuilder::new().with_timezone("UTC")),
             texts: std::array::from_fn(|_| StringBuilder::new()),
@@ -79,6 +87,11 @@ impl Rows {
 
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// Whether there is enough to be packed.
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= MOST_ROWS || self.listed >= MOST_LISTED
     }
 
     pub(super) fn push(&mut self, row: &Row<'_>) {
@@ -131,6 +144,8 @@ impl Rows {
         for (builder, number) in self.big.iter_mut().zip([row.packets, row.bytes]) {
             builder.append_value(i64::try_from(number).unwrap_or(i64::MAX));
         }
+        let lengths = row.rules.iter().chain(row.denied_by).map(|key| key.len());
+        self.listed += lengths.chain(row.group_ids.iter().map(String::len)).sum::<usize>();
         row.group_ids.iter().for_each(|id| self.lists[0].values().append_value(id));
         row.rules.iter().for_each(|key| self.lists[1].values().append_value(key));
         row.denied_by.iter().for_each(|key| self.lists[2].values().append_value(key));
@@ -139,7 +154,7 @@ impl Rows {
 
     /// What there is, in the order of the columns; then there is nothing.
     pub(super) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.count = 0;
+        (self.count, self.listed) = (0, 0);
         let mut words = self.words.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
         let mut times = self.times.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
         let mut texts = self.texts.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);

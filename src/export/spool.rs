@@ -99,6 +99,9 @@ impl<W: Write + Send> Spool<W> {
         while turn != state.turn && state.bytes + bytes > MOST_HELD && state.failed.is_none() {
             state = self.turned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        if state.failed.is_some() {
+            return;
+        }
         if turn == state.turn {
             state.write(group);
         } else {
@@ -137,6 +140,11 @@ impl<W: Write + Send> Spool<W> {
         let mut state = self.lock();
         state.failed.get_or_insert(error.into());
         self.turned.notify_all();
+    }
+
+    /// Whether something failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lock().failed.is_some()
     }
 
     /// Ends the file; how many rows it has.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::conversations::{Conversation, conversations};
+use super::patterns::seen_once;
 use super::report::{ConversationRow, row};
 use crate::flow::{Seconds, protocol_name};
 use crate::report::build::Run;
@@ -43,8 +44,8 @@ pub struct Followed {
     pub conversations: Vec<ConversationRow>,
 }
 
-/// Whoever was let through, from either end, first those in contact first.
-pub(super) fn contacts(conversations: &[Conversation]) -> BTreeSet<Contact> {
+/// Whoever was let through, from either end, first those in contact first; and how many are left out.
+pub(super) fn contacts(conversations: &[Conversation]) -> (BTreeSet<Contact>, u64) {
     let mut first: BTreeMap<(IpAddr, u8, u16), Option<Seconds>> = BTreeMap::new();
     for it in conversations.iter().filter(|it| it.is_let_in()) {
         let Some(attempt) = it.attempt() else { continue };
@@ -56,10 +57,11 @@ pub(super) fn contacts(conversations: &[Conversation]) -> BTreeSet<Contact> {
         .into_iter()
         .map(|((peer, protocol, port), since)| Contact { since, peer, protocol, port })
         .collect();
+    let all = contacts.len();
     while contacts.len() > MOST_FOLLOWED {
         contacts.pop_last();
     }
-    contacts
+    (contacts, (all.saturating_sub(MOST_FOLLOWED)) as u64)
 }
 
 /// The question about the peers.
@@ -116,12 +118,12 @@ pub(super) fn further(run: &Run<'_>, contacts: &BTreeSet<Contact>, known: &BTree
     all.retain(|it| !known.contains(&Known::of(it)));
     Further {
         followed: followed(run, contacts, &all),
-        touched: touched(contacts, &all),
+        touched: touched(contacts, &seen_once(&all)),
         until: text(run.tally.inquiry.cut()),
     }
 }
 
-fn touched(contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Touched> {
+fn touched(contacts: &BTreeSet<Contact>, all: &[&Conversation]) -> Vec<Touched> {
     let peers: BTreeSet<IpAddr> = contacts.iter().map(|contact| contact.peer).collect();
     let mut by: BTreeMap<IpAddr, BTreeMap<(IpAddr, u8, u16), Sum>> = BTreeMap::new();
     for it in all {
@@ -141,7 +143,7 @@ fn touched(contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Touched> {
     rows.collect()
 }
 
-/// What came to one port. Where interfaces at both ends saw it, each saw it once.
+/// What came to one port.
 #[derive(Default)]
 struct Sum {
     accepted: u64,

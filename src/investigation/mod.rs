@@ -27,6 +27,7 @@ use crate::config;
 use crate::error::Error;
 use crate::export::Place;
 use crate::flow::Action;
+use crate::ingest::Source;
 use crate::progress::Show;
 use crate::reading::{
     self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
@@ -50,6 +51,8 @@ struct Asked<'a> {
     timeline: Timeline,
 }
 
+const FOLLOWS: &str = "--follow reads the logs twice, which standard input cannot be: give files or folders";
+
 /// Investigates, on the threads of the pool it is called in.
 ///
 /// # Errors
@@ -60,11 +63,9 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     require_logs(input, "investigate")?;
     require_snapshots(input)?;
     if arguments.follow && input.logs.iter().any(|log| log == "-") {
-        return Err(Error::Usage(
-            "--follow reads the logs twice, which standard input cannot be: give files or folders".to_owned(),
-        ));
+        return Err(Error::Usage(FOLLOWS.to_owned()));
     }
-    let export = reading::export(arguments.export.as_deref(), input)?;
+    let export = reading::export(arguments.export.as_deref(), input, arguments.output.as_deref())?;
     let terms = reading::terms(input, config::default_settings());
     let snapshots = Snapshots::of(reading::documents(&input.snapshot, &input.access)?);
     refuse_empty_snapshots(input, &snapshots)?;
@@ -78,7 +79,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         new_after: arguments.new_after,
         new_most: arguments.new_most,
     };
-    let (mut report, contacts, known) = asked.look(&sought, export.as_ref(), |run| {
+    let (mut report, (contacts, left_out), known) = asked.look(&sought, export, |run| {
         let conversations = conversations::conversations(&run.tally.inquiry, &run.tally.slots.names());
         let known: BTreeSet<Known> = conversations.iter().map(Known::of).collect();
         let report = report::report(run, &sought, &conversations, thresholds);
@@ -88,7 +89,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         let peers = follow::question(&contacts);
         let further = asked.look(&peers, None, |run| follow::further(run, &contacts, &known))?;
         (report.followed, report.touched) = (Some(further.followed), Some(further.touched));
-        report.followed_until = further.until;
+        (report.followed_until, report.contacts_left_out) = (further.until, left_out);
     } else if arguments.follow {
         (report.followed, report.touched) = (Some(Vec::new()), Some(Vec::new()));
     }
@@ -100,7 +101,7 @@ impl Asked<'_> {
     fn look<T>(
         &self,
         sought: &Sought,
-        export: Option<&Place>,
+        export: Option<Place>,
         make: impl FnOnce(&Run<'_>) -> T,
     ) -> Result<T, Error> {
         let Self { arguments, terms, documents, timeline } = self;
@@ -112,14 +113,20 @@ impl Asked<'_> {
         let met = found.sources.len();
         leave_out(&mut found.sources, own);
         let all = found.sources.len();
+        if arguments.follow && found.sources.iter().any(Source::is_pipe) {
+            return Err(Error::Usage(FOLLOWS.to_owned()));
+        }
         let identities = found.sources.iter().map(|_| None).collect();
         let news = News { sources: found.sources, identities };
         let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-        let by = By { terms, timeline, proposed: None, sought: Some(sought), export, show };
+        let by = By { terms, timeline, proposed: None, sought: Some(sought), export: export.as_ref(), show };
         let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
         ledger.failures.extend(found.failures.into_iter().map(failure));
         ledger.left_out = found.left_out;
         refuse_nothing(input, (met, all), &ledger, None)?;
+        if let Some(export) = export {
+            export.commit()?;
+        }
         conclude_with(timeline, documents, ledger, terms, make)
     }
 }

@@ -66,7 +66,7 @@ const EXFILTRATION: Technique = Technique { id: "T1048", name: "Exfiltration Ove
 pub(super) const BEACON: Technique = Technique { id: "T1071", name: "Application Layer Protocol" };
 
 /// Ports where people log in.
-const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
+pub(super) const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
 /// Every pattern, worst first.
 pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<Finding> {
@@ -81,7 +81,7 @@ pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<F
 }
 
 /// Of conversations that interfaces at both ends saw, what the target's saw: there it shows whether the source was let in.
-fn seen_once(conversations: &[Conversation]) -> Vec<&Conversation> {
+pub(super) fn seen_once(conversations: &[Conversation]) -> Vec<&Conversation> {
     let at_target: BTreeSet<Known> =
         conversations.iter().filter(|it| it.opened_by == Some(Opener::Peer)).map(Known::of).collect();
     let twice =

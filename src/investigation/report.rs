@@ -44,6 +44,8 @@ pub struct Investigation {
     pub touched: Option<Vec<Touched>>,
     /// From this time on not all of what those in contact did was looked at. Null: all of it was.
     pub followed_until: Option<String>,
+    /// Contacts that were not followed, for there are too many: the later ones.
+    pub contacts_left_out: u64,
     /// What was read, and what was not.
     pub coverage: Coverage,
 }
@@ -133,6 +135,7 @@ pub fn report(
         followed: None,
         touched: None,
         followed_until: None,
+        contacts_left_out: 0,
         coverage: coverage(run, &attachments),
     }
 }

@@ -282,7 +282,7 @@ impl Changes {
         let rows = std::mem::take(&mut self.waiting);
         let exact = rows.rung == 0;
         for ((key, local, remote), row) in unordered(rows.rows) {
-            let role = if exact { told.role(&key.told(), (local, remote)).0 } else { Role::Undecided };
+            let role = if exact { told.role(&key.told(), (local, remote)) } else { Role::Undecided };
             let (forward, reply) = key.lost;
             let (local_port, remote_port) = match key.direction {
                 Direction::Ingress => (local, remote),

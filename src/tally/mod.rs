@@ -19,7 +19,7 @@ pub mod flow_logs;
 pub mod hours;
 pub mod inquiry;
 pub mod peers;
-pub(crate) mod roles;
+mod roles;
 pub mod scope;
 pub mod selection;
 pub mod tracks;

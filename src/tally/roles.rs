@@ -3,39 +3,35 @@
 use hashbrown::HashMap;
 
 use super::waiting::{Ports, Waiting};
-use crate::attribution::Basis;
 use crate::attribution::judge::Role;
 use crate::attribution::sets::SetId;
 use crate::flow::Direction;
 
 /// What tells the role of records that waited, but for their ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Told {
+pub(super) struct Told {
     /// Interface slot.
-    pub(crate) interface: u32,
+    pub(super) interface: u32,
     /// 6 or 17.
-    pub(crate) protocol: u8,
+    pub(super) protocol: u8,
     /// Of the records.
-    pub(crate) direction: Direction,
+    pub(super) direction: Direction,
     /// Rules of both readings.
-    pub(crate) sets: (SetId, SetId),
+    pub(super) sets: (SetId, SetId),
 }
 
 /// The roles of records that waited.
-#[derive(Debug, Default)]
-pub(crate) struct Roles {
-    exact: HashMap<(Told, u16, u16), (Role, Basis)>,
+#[derive(Default)]
+pub(super) struct Roles {
+    exact: HashMap<(Told, u16, u16), Role>,
     /// With the ports of either end.
-    ranges: HashMap<Told, Vec<Range>>,
+    ranges: HashMap<Told, Vec<(Ports, Ports, Role)>>,
 }
 
-/// Ports of the interface, ports of the peers, and the role of records with them.
-type Range = (Ports, Ports, (Role, Basis));
-
 impl Roles {
-    pub(crate) fn of(waiting: &Waiting) -> Self {
+    pub(super) fn of(waiting: &Waiting) -> Self {
         let mut roles = Self::default();
-        waiting.settle(|row, role, basis| {
+        waiting.settle(|row, role, _| {
             let key = &row.key;
             let told = Told {
                 interface: key.interface,
@@ -45,9 +41,9 @@ impl Roles {
             };
             match (row.local.single(), row.remote.single()) {
                 (Some(local), Some(remote)) if row.bounds.1 == 0 => {
-                    roles.exact.insert((told, local, remote), (role, basis));
+                    roles.exact.insert((told, local, remote), role);
                 }
-                _ => roles.ranges.entry(told).or_default().push((row.local, row.remote, (role, basis))),
+                _ => roles.ranges.entry(told).or_default().push((row.local, row.remote, role)),
             }
         });
         roles
@@ -55,7 +51,7 @@ impl Roles {
 
     /// The role of records with these ports, the interface's first. Where several ranges hold the ports and say different
     /// things, nothing is told.
-    pub(crate) fn role(&self, told: &Told, (local, remote): (u16, u16)) -> (Role, Basis) {
+    pub(super) fn role(&self, told: &Told, (local, remote): (u16, u16)) -> Role {
         if let Some(role) = self.exact.get(&(*told, local, remote)) {
             return *role;
         }
@@ -63,8 +59,7 @@ impl Roles {
         let ranges = self.ranges.get(told).into_iter().flatten();
         let mut roles =
             ranges.filter(|(a, b, _)| within(*a, local) && within(*b, remote)).map(|(.., role)| *role);
-        let unknown = (Role::Undecided, Basis::Ambiguous);
-        let first = roles.next().unwrap_or(unknown);
-        if roles.all(|(role, _)| role == first.0) { first } else { unknown }
+        let first = roles.next().unwrap_or(Role::Undecided);
+        if roles.all(|role| role == first) { first } else { Role::Undecided }
     }
 }

@@ -6,17 +6,20 @@
 mod ports;
 mod settle;
 
+use std::net::IpAddr;
+
 pub use super::bounds::Bound;
 pub use ports::Ports;
 
-use super::bounds::{Sum, Tables};
+use super::bounds::{Sum, Table, Tables};
 use super::credit::Credit;
-use super::watch::Exposure;
+use super::watch::{Exposure, PortWatch};
 use super::{Tally, UsageKey};
 use crate::attribution::Basis;
 use crate::attribution::judge::Role;
 use crate::attribution::sets::SetId;
-use crate::flow::{Direction, TCP, UDP};
+use crate::flow::{Direction, TCP, Traffic, UDP};
+use hashbrown::HashMap;
 use ports::{Row, RowKey, ServiceRange, Shown};
 use settle::Evidence;
 
@@ -80,6 +83,33 @@ pub struct WaitingKey {
     pub reply: SetId,
     /// Whether the peer is on the internet, as the exposure at each end's port: (local, remote).
     pub exposure: (Exposure, Exposure),
+}
+
+impl WaitingKey {
+    /// The key of a record, seen from its interface.
+    pub(crate) fn of(
+        interface: u32,
+        (forward, reply): (SetId, SetId),
+        direction: Direction,
+        (peer, traffic): (IpAddr, &Traffic),
+        watch: &PortWatch,
+    ) -> Self {
+        let (local, remote) = match direction {
+            Direction::Ingress => (traffic.dstport, traffic.srcport),
+            Direction::Egress => (traffic.srcport, traffic.dstport),
+        };
+        let exposure = |port| watch.exposure(peer, traffic.protocol, port);
+        Self {
+            interface,
+            protocol: traffic.protocol,
+            direction,
+            local,
+            remote,
+            forward,
+            reply,
+            exposure: (exposure(local), exposure(remote)),
+        }
+    }
 }
 
 /// Where the table of an interface and protocol is. None: the protocol has no ports, and its records do not wait.
@@ -232,6 +262,33 @@ impl Waiting {
                 settled(&row.named(key, (interface, protocol), bounds), role, basis);
             }
         }
+    }
+}
+
+/// By row of a table: its role, and why it has it.
+type Roles = HashMap<RowKey, (Role, Basis)>;
+
+/// What was decided of records that waited.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    /// By place: the rung of its table, and by its rows.
+    tables: HashMap<usize, (u8, Roles)>,
+}
+
+impl Decisions {
+    pub(crate) fn of(waiting: &Waiting) -> Self {
+        let table = |(place, table): (usize, &Table<RowKey, Row>)| {
+            let evidence = Evidence::of(table, waiting.services.get(place));
+            let rows = table.iter().map(|(key, row)| (*key, evidence.decide(key, row)));
+            (place, (table.rung(), rows.collect()))
+        };
+        Self { tables: waiting.rows.iter().map(table).collect() }
+    }
+
+    /// The role of a record, and why it has it. None: no such record waited.
+    pub(crate) fn of_record(&self, key: &WaitingKey) -> Option<(Role, Basis)> {
+        let (rung, rows) = self.tables.get(&place(key.interface, key.protocol)?)?;
+        rows.get(&RowKey::of(key, *rung)).copied()
     }
 }
 

@@ -286,6 +286,76 @@ fn what_is_no_export_is_not_replaced_and_what_can_be_read_once_is_refused() {
     }
 }
 
+#[test]
+fn a_run_that_fails_leaves_the_last_export_and_an_export_is_no_log() {
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &objects());
+    fixture.log("log", &everything());
+    fixture.write("broken", "dear diary\n");
+    fixture.analyze(&["log", "--snapshot", "snap", "--export", "good.parquet"]).exit(0);
+    let before = std::fs::read(fixture.path("good.parquet")).unwrap();
+    let run = fixture.run(&["analyze", "broken", "--snapshot", "snap", "--export", "good.parquet"]);
+    assert_eq!((run.status, std::fs::read(fixture.path("good.parquet")).unwrap() == before), (Some(2), true));
+    let run = fixture.analyze(&["log", "good.parquet", "--snapshot", "snap"]).exit(3);
+    assert_eq!(run.at("/coverage/files/read"), 1);
+    let why = run.at("/coverage/files/failures/0/error").as_str().unwrap();
+    assert!(why.contains("an export of flowaudit, not a flow log"), "{why}");
+    for other in ["--output", "--save-state"] {
+        let run = fixture.run(&[
+            "analyze",
+            "log",
+            "--snapshot",
+            "snap",
+            "--export",
+            "x.parquet",
+            other,
+            "x.parquet",
+        ]);
+        assert_eq!(run.status, Some(2));
+        assert!(run.stderr.contains("something else is to be written there"), "{}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn behind_a_link_the_file_is_replaced_and_a_device_is_no_place() {
+    let fixture = Fixture::new();
+    fixture.snapshot("snap", &objects());
+    fixture.log("log", &everything());
+    fixture.analyze(&["log", "--snapshot", "snap", "--export", "good.parquet"]).exit(0);
+    std::os::unix::fs::symlink(fixture.path("good.parquet"), fixture.path("link")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", fixture.path("null")).unwrap();
+    let since = flowaudit::time::format(T0 + 90 * 20);
+    fixture.analyze(&["log", "--snapshot", "snap", "--since", &since, "--export", "link"]).exit(0);
+    assert!(fixture.path("link").is_symlink());
+    assert_eq!(read(&fixture.path("good.parquet")).len(), 20);
+    for place in ["null", "/dev/null"] {
+        let run = fixture.run(&["analyze", "log", "--snapshot", "snap", "--export", place]);
+        assert_eq!(run.status, Some(2));
+        assert!(run.stderr.contains("expected a file"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn more_that_waits_than_is_kept_apart_and_hundreds_of_rules_add_up_too() {
+    let fixture = Fixture::new();
+    let mut wide = group("sg-a").egress("tcp", 0, 65535, "0.0.0.0/0");
+    for n in 0..300 {
+        wide = wide.ingress("tcp", 0, 65535, &format!("10.{}.0.0/{}", n % 4 * 64, 8 + n % 3));
+    }
+    fixture.snapshot("snap", &[wide, interface("eni-a", "10.0.0.5", &["sg-a"])]);
+    // Pairs of ports of which no two are alike, both above 512: more than each interface has room for.
+    let rows: Vec<String> = (0..70_000_i64)
+        .map(|n| {
+            let (a, b) = (1024 + n % 60_000, 1024 + (n * 7919) % 60_000);
+            row_at(T0 + n % 3000, &format!("eni-a 10.0.{}.9 10.0.0.5 {a} {b} 6 ACCEPT", n % 3))
+        })
+        .collect();
+    fixture.log("log", &rows);
+    let run = fixture.analyze(&["log", "--snapshot", "snap", "--export", "out.parquet"]).exit(0);
+    holds(&read(&fixture.path("out.parquet")), &run);
+}
+
 /// Some Parquet file of the samples.
 fn samples_file() -> std::path::PathBuf {
     let files = glob::glob(&samples("parquet/**/*.parquet")).unwrap();

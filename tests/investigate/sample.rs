@@ -27,7 +27,7 @@ fn a_scan_a_login_a_hop_and_the_data_on_its_way_out() {
         [
             "198.51.100.77 tried 45 ports of 10.20.1.10",
             "198.51.100.77 was refused by 10.20.1.10, and then let in on tcp/22",
-            "eni-0e343b027f251d116 let in, for the first time, 198.51.100.77"
+            "eni-0e343b027f251d116 let in on tcp/22, for the first time, 198.51.100.77"
         ]
     );
     let login = stranger["conversations"].as_array().unwrap().iter().find(|it| it["accepted"] != 0).unwrap();

@@ -45,6 +45,7 @@ use super::cells;
 use super::layout::Layout;
 use super::source::Location;
 use super::{FileFailure, Part, Place, ReadSummary, Sink};
+use crate::export;
 use crate::flow::Field;
 use crate::flow::field::FIELDS;
 use crate::time::Window;
@@ -247,6 +248,12 @@ impl Table {
             }
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
+        let pairs = metadata.metadata().file_metadata().key_value_metadata();
+        if pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == export::FORMAT_KEY)) {
+            return Err(FileFailure(
+                "an export of flowaudit, not a flow log: its records would be counted twice".to_owned(),
+            ));
+        }
         let columns = columns(metadata.parquet_schema())?;
         let table = Self { file: Arc::new(file), size, metadata, columns, spaces: RefCell::default() };
         for group in 0..table.metadata.metadata().num_row_groups() {

@@ -9,7 +9,7 @@ use super::{foot, head, timeline};
 use crate::investigation::bytes::bytes;
 use crate::investigation::report::{ConversationRow, Investigation};
 use crate::render::text::figures::{count, thousands, window};
-use crate::render::text::investigation::{ends, question};
+use crate::render::text::investigation::{ends, not_shown, question};
 
 const SECTIONS: [(&str, &str); 6] = [
     ("summary", "Summary"),
@@ -264,6 +264,9 @@ fn followed(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     });
     let count = touched.iter().map(|it| it.targets.len()).sum();
     table(out, "What else they went for", &columns, count, rows)?;
+    for (number, what) in not_shown(report) {
+        writeln!(out, "<p class=\"soft\">{} {what}</p>", thousands(number))?;
+    }
     if let Some(until) = &report.followed_until {
         writeln!(
             out,

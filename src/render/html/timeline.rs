@@ -1,13 +1,16 @@
 //! Conversations as bars over one axis of time: a lane for each peer, those in contact first on top.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::markup::{Cell, Column, Escaped, Row, begin_table, end_table, left_out, row};
 use crate::flow::Seconds;
 use crate::investigation::report::{ConversationRow, Investigation};
-use crate::render::text::figures::minute;
+use crate::render::text::figures::{count, minute};
 use crate::time;
 
 /// Lanes, at most.
@@ -39,7 +42,8 @@ struct Axis {
 
 impl Axis {
     fn at(self, time: Seconds) -> i64 {
-        let steps = i128::from(time - self.first) * i128::from(WIDTH) / i128::from(self.length.max(1));
+        let steps =
+            (i128::from(time) - i128::from(self.first)) * i128::from(WIDTH) / i128::from(self.length.max(1));
         i64::try_from(steps).unwrap_or(0).clamp(0, WIDTH)
     }
 
@@ -52,6 +56,49 @@ impl Axis {
     }
 }
 
+/// The end of a conversation that was not asked for, and whether the interface at that end saw it.
+fn other_end<'a>(report: &Investigation, it: &'a ConversationRow) -> (&'a str, bool) {
+    let asked = |address: &str| {
+        let address: Option<IpAddr> = address.parse().ok();
+        let mut nets = report.sought.addresses.iter().filter_map(|net| net.parse::<IpNet>().ok());
+        address.is_some_and(|address| nets.any(|net| net.contains(&address)))
+    };
+    if asked(&it.peer) && !asked(&it.address) { (&it.address, true) } else { (&it.peer, false) }
+}
+
+/// Both ends, whoever saw it.
+fn ends(it: &ConversationRow) -> [(&str, u16); 2] {
+    let mut ends = [(it.address.as_str(), it.local_port), (it.peer.as_str(), it.peer_port)];
+    ends.sort_unstable();
+    ends
+}
+
+/// Connections that the interface of whoever was asked for saw.
+fn own_views(report: &Investigation) -> BTreeSet<[(&str, u16); 2]> {
+    report.conversations.iter().filter(|it| !other_end(report, it).1).map(ends).collect()
+}
+
+/// From when to when the axis goes, and how much lies outside: a forged time must not press all others together.
+fn axis_of(times: &[(Seconds, Seconds)]) -> Option<(Seconds, Seconds, u64)> {
+    let mut starts: Vec<Seconds> = times.iter().map(|(began, _)| *began).collect();
+    starts.sort_unstable();
+    let (first, last) = (*starts.first()?, times.iter().map(|(_, ended)| *ended).max()?);
+    // Among a few nobody can tell which of them is forged.
+    let few = starts.len() / 100 + 1;
+    let inner = starts.get(few).zip(starts.len().checked_sub(few + 1).and_then(|at| starts.get(at)));
+    let Some((low, high)) = inner.filter(|_| starts.len() >= 20).map(|(low, high)| (*low, (*high).max(*low)))
+    else {
+        return Some((first, last, 0));
+    };
+    let margin = (high - low).max(3600);
+    if last.saturating_sub(first) <= margin.saturating_mul(20) {
+        return Some((first, last, 0));
+    }
+    let (first, last) = (low - margin / 10, high + margin / 10);
+    let outside = times.iter().filter(|(began, ended)| *ended < first || *began > last).count() as u64;
+    Some((first, last, outside))
+}
+
 fn moment(text: Option<&String>) -> Option<Seconds> {
     text.and_then(|text| time::parse(text))
 }
@@ -59,18 +106,24 @@ fn moment(text: Option<&String>) -> Option<Seconds> {
 pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section id=\"timeline\"><h2>In time</h2>")?;
     let mut lanes: BTreeMap<&str, Lane<'_>> = BTreeMap::new();
-    let (mut first, mut last) = (Seconds::MAX, Seconds::MIN);
+    let mut times = Vec::new();
+    let own = own_views(report);
     for it in &report.conversations {
-        let lane = lanes.entry(&it.peer).or_default();
+        let (other, is_far) = other_end(report, it);
+        // Where both ends are ours, one of the two views is enough.
+        if is_far && own.contains(&ends(it)) {
+            continue;
+        }
+        let lane = lanes.entry(other).or_default();
         lane.of.push(it);
         if let (Some(began), Some(ended)) = (moment(it.first_seen.as_ref()), moment(it.last_seen.as_ref())) {
             lane.first = lane.first.into_iter().chain([began]).min();
-            (first, last) = (first.min(began), last.max(ended));
+            times.push((began, ended));
         }
     }
-    if first > last {
+    let Some((first, last, outside)) = axis_of(&times) else {
         return writeln!(out, "<p>No record says when it was.</p></section>");
-    }
+    };
     let axis = Axis { first, length: last - first };
     let mut lanes: Vec<(&str, Lane<'_>)> = lanes.into_iter().collect();
     let all = lanes.len();
@@ -92,6 +145,13 @@ pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<(
         Column::Number("Let through"),
         Column::Number("Refused"),
     ];
+    if outside > 0 {
+        writeln!(
+            out,
+            "<p class=\"soft\">{} at far other times are drawn at the edges.</p>",
+            count(outside, "conversation")
+        )?;
+    }
     begin_table(out, "Conversations over time, by peer", &columns)?;
     for (peer, lane) in &lanes {
         row(out, &columns, &cells(peer, lane, axis))?;
@@ -157,5 +217,23 @@ mod tests {
         let mut path = String::new();
         Axis { first: 5, length: 0 }.bar(5, 5, &mut path);
         assert_eq!(path, "M0 1h3v8h-3z");
+    }
+
+    #[test]
+    fn a_forged_time_does_not_press_the_others_together() {
+        let day: Vec<(Seconds, Seconds)> =
+            (0..200).map(|at| (86_400 * 9 + at * 400, 86_400 * 9 + at * 400 + 60)).collect();
+        let (first, last, outside) = axis_of(&day).unwrap();
+        assert_eq!((first, last, outside), (777_600, 777_600 + 199 * 400 + 60, 0));
+        for forged in [-5_000_000_000, 253_402_300_799] {
+            let mut times = day.clone();
+            times.push((forged, forged));
+            let (low, high, outside) = axis_of(&times).unwrap();
+            assert!(low <= first && last <= high && high - low < 2 * 86_400, "{low} {high}");
+            assert_eq!(outside, 1);
+        }
+        assert_eq!(axis_of(&[]), None);
+        assert_eq!(axis_of(&[(5, 9)]), Some((5, 9, 0)));
+        assert_eq!(axis_of(&[(5, 9), (4_000_000, 4_000_001)]), Some((5, 4_000_001, 0)));
     }
 }

@@ -19,6 +19,7 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
         followed,
         touched,
         followed_until,
+        contacts_left_out,
         coverage,
     } = report;
     write!(out, "{{")?;
@@ -33,6 +34,7 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     field(out, ",\n", "followed", followed)?;
     field(out, ",\n", "touched", touched)?;
     field(out, ",\n", "followed_until", followed_until)?;
+    field(out, ",\n", "contacts_left_out", contacts_left_out)?;
     field(out, ",\n", "coverage", coverage)?;
     out.write_all(b"\n}\n")
 }

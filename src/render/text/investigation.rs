@@ -257,6 +257,17 @@ fn followed(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resu
     Ok(())
 }
 
+/// What of one hop further is not in the answer.
+pub(crate) fn not_shown(report: &Investigation) -> impl Iterator<Item = (u64, &'static str)> {
+    let touched = report.touched.as_deref().unwrap_or_default();
+    let targets = touched.iter().map(|it| it.distinct_targets - it.targets.len() as u64).sum();
+    let all = [
+        (targets, "more ports that they went for are not listed."),
+        (report.contacts_left_out, "more contacts, the later ones, were not followed: ask for less."),
+    ];
+    all.into_iter().filter(|(number, _)| *number > 0)
+}
+
 /// What else those in contact went for.
 fn touched(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
     let touched = report.touched.as_deref().unwrap_or_default();
@@ -282,6 +293,9 @@ fn touched(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
             ]);
         }
         table.write(out, page.width, page.limit)?;
+    }
+    for (number, what) in not_shown(report) {
+        page.paragraph(out, &format!("{} {what}", thousands(number)))?;
     }
     match &report.followed_until {
         None => Ok(()),

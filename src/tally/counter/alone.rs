@@ -171,21 +171,7 @@ impl Counter<'_> {
         peer: IpAddr,
         traffic: &Traffic,
     ) -> WaitingKey {
-        let (local, remote) = match direction {
-            Direction::Ingress => (traffic.dstport, traffic.srcport),
-            Direction::Egress => (traffic.srcport, traffic.dstport),
-        };
-        let exposure = |port| self.brief.watch.exposure(peer, traffic.protocol, port);
-        WaitingKey {
-            interface,
-            protocol: traffic.protocol,
-            direction,
-            local,
-            remote,
-            forward,
-            reply,
-            exposure: (exposure(local), exposure(remote)),
-        }
+        WaitingKey::of(interface, (forward, reply), direction, (peer, traffic), self.brief.watch)
     }
 
     /// Where an interface that no snapshot knows may be, for the rules whose use it may hide.

@@ -111,7 +111,7 @@ pub(super) fn settled(ending: Ending, connection: &Connection, roles: &Roles) ->
         direction,
         sets: (forward, reply),
     };
-    admitted(ending, roles.role(&told, (connection.local_port, connection.peer_port)).0)
+    admitted(ending, roles.role(&told, (connection.local_port, connection.peer_port)))
 }
 
 /// What waited, in this role; anything else as it is.
