@@ -296,7 +296,7 @@ grep -q 'not read again: ' complaint
 # Two objects of one name, size and second are two; one that was put again is the same.
 sed '1s/eni-0/eni-1/' small/1.log >other.log
 cp small/1.log one.log
-! cmp -s one.log other.log
+if cmp -s one.log other.log; then exit 1; fi
 s3 s3 cp one.log s3://logs/twins/01/flow.log
 s3 s3 cp other.log s3://logs/twins/02/flow.log
 for day in 01 02; do
