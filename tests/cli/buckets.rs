@@ -74,3 +74,20 @@ fn an_address_that_is_none_and_a_store_that_nobody_named_are_refused_at_once() {
         assert!(!run.stderr.is_empty());
     }
 }
+
+#[test]
+fn the_help_has_them_under_a_heading_of_their_own_and_nothing_else() {
+    let fixture = Fixture::new();
+    for command in [&["analyze"][..], &["investigate"], &["replay"], &["snapshot", "check"]] {
+        let run = fixture.run(&[command, &["-h"]].concat());
+        let help = String::from_utf8(run.stdout.clone()).unwrap();
+        let (_, buckets) = help.split_once("Buckets (s3://, oss://):\n").unwrap();
+        let section = buckets.split("\n\n").next().unwrap();
+        let options: Vec<&str> = section.split_whitespace().filter(|word| word.starts_with("--")).collect();
+        assert_eq!(
+            options,
+            ["--profile", "--endpoint", "--requester-pays", "--no-sign-request"],
+            "{command:?}"
+        );
+    }
+}
