@@ -46,7 +46,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
     require_logs(&arguments.input, "analyze")?;
     let places = arguments.report.files();
     let others = places.iter().map(PathBuf::as_path).chain(arguments.save_state.as_deref());
-    let export = reading::export(arguments.export.as_deref(), &arguments.input, others)?;
+    let export = reading::export(arguments.export.as_deref(), others)?;
     let mut keeper = keeper(arguments, &terms)?;
     let (snapshots, written) = snapshots(arguments, keeper.as_ref())?;
     let documents = snapshots.documents.clone();

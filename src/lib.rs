@@ -33,6 +33,7 @@
 
 pub mod analyze;
 pub mod attribution;
+pub mod beside;
 pub mod bucket;
 pub mod capture;
 pub mod cli;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flowaudit::error::Error;
 use flowaudit::remediation::{self, Remediation};
 use flowaudit::report::Report;
-use flowaudit::{render, time};
+use flowaudit::{beside, render, time};
 use tempfile::NamedTempFile;
 
 /// A place that something is written to.
@@ -32,8 +32,7 @@ impl Output {
             let writer = Box::new(File::options().write(true).open(path).map_err(unwritable)?);
             return Ok(Self::Stream { name, writer });
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = builder().tempfile_in(folder).map_err(unwritable)?;
+        let file = beside::open(path).map_err(unwritable)?;
         Ok(Self::File { path: path.to_owned(), file })
     }
 
@@ -95,13 +94,4 @@ fn write_all(writer: impl Write, render: impl FnOnce(&mut dyn Write) -> io::Resu
     let mut writer = BufWriter::with_capacity(1 << 16, writer);
     render(&mut writer)?;
     writer.flush()
-}
-
-/// Temporary files are for their owner alone; a report is a file like any other.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".flowaudit");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }

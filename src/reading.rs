@@ -85,7 +85,9 @@ pub(crate) fn find(input: &Input) -> Result<Found, Error> {
         let near: Vec<String> = near.into_iter().cloned().collect();
         found = ingest::find(&near).map_err(wrong)?;
         let met = found.sources.len();
-        found.sources.retain(|source| choice.is_of_place(&source.name));
+        // Times are told by the records: what lies here is read anyway.
+        let place = Choice { window: Window::ALL, ..choice.clone() };
+        found.sources.retain(|source| place.takes(&source.name));
         found.left_out.files += (met - found.sources.len()) as u64;
     }
     if !far.is_empty() {
@@ -105,16 +107,12 @@ pub(crate) fn find(input: &Input) -> Result<Found, Error> {
 /// A place for `--export`.
 ///
 /// # Errors
-/// It cannot be written to, something else is, or the logs can be read only once.
+/// It cannot be written to, or something else is.
 pub(crate) fn export<'a>(
     path: Option<&Path>,
-    input: &Input,
     others: impl IntoIterator<Item = &'a Path>,
 ) -> Result<Option<export::Place>, Error> {
     let Some(path) = path else { return Ok(None) };
-    if input.logs.iter().any(|log| log == "-" || is_pipe(Path::new(log))) {
-        return Err(Error::Usage(TWICE.to_owned()));
-    }
     if others.into_iter().any(|other| other == path) {
         return Err(Error::Usage(format!(
             "--export {}: something else is to be written there",
@@ -126,10 +124,6 @@ pub(crate) fn export<'a>(
 
 const TWICE: &str =
     "--export reads the logs twice, which standard input and pipes cannot be: give files or folders";
-
-fn is_pipe(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-}
 
 /// The documents of these arguments, `[TIME=]PATH` each, on this machine and in buckets.
 ///

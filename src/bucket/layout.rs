@@ -173,7 +173,7 @@ impl Choice {
     }
 
     /// Whether an object or a file is chosen, by its path.
-    pub(super) fn takes(&self, path: &str) -> bool {
+    pub(crate) fn takes(&self, path: &str) -> bool {
         if let Some(name) = ObjectName::parse(path) {
             return self.is_of(Some(name.account_id), Some(name.region))
                 && self.may_start_in(&(name.at..name.at + LONGEST_FILE));
@@ -189,11 +189,6 @@ impl Choice {
             What::FlowLogs => !told.service.is_some_and(|service| OTHERS.contains(&service)),
             What::Documents => told.service != Some("vpcflowlogs"),
         }
-    }
-
-    /// Whether a file is of the accounts and regions, as far as its path tells.
-    pub fn is_of_place(&self, path: &str) -> bool {
-        Self { window: Window::ALL, ..self.clone() }.takes(path)
     }
 
     fn is_of(&self, account: Option<&str>, region: Option<&str>) -> bool {
@@ -304,8 +299,8 @@ mod tests {
             assert_eq!(some.takes(&name(time)), taken, "{time}");
         }
         assert!(some.takes("logs/of-my-own.log"));
-        assert!(some.is_of_place(&name("20200131T1400Z")));
-        assert!(!choice(&[], &["us-east-1"], "", "").is_of_place(&name("20260131T1400Z")));
+        assert!(Choice { window: Window::ALL, ..some.clone() }.takes(&name("20200131T1400Z")));
+        assert!(!choice(&[], &["us-east-1"], "", "").takes(&name("20260131T1400Z")));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chrono::DateTime;
 use object_store::aws::AwsAuthorizer;
 use object_store::client::HttpRequestBody;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::complaint::{Answer, Asked, explain_answer};
+use super::complaint::{Answer, Asked, explain_answer, innermost, last};
 use super::connect::Bucket;
 
 /// An object of a list.
@@ -88,20 +89,18 @@ impl Bucket {
         token: Option<&str>,
     ) -> Result<Page, Refusal> {
         let _permit = self.permits.acquire().await;
-        let mut wait = Duration::from_millis(100);
-        for attempt in 1.. {
+        let (mut attempts, mut wait) = (1, Duration::from_millis(100));
+        loop {
             // A store that never answered is not waited for as one that does.
-            let last = attempt >= if self.has_answered() { ATTEMPTS } else { 3 };
+            let most = if self.has_answered() { ATTEMPTS } else { 3 };
             match self.ask(prefix, depth, token).await {
                 Ok(page) => return Ok(page),
-                Err((refusal, Again::No)) => return Err(refusal),
-                Err((refusal, Again::Later)) if last => return Err(refusal),
-                Err((_, Again::Later)) => {}
+                Err((_, Again::Later)) if attempts < most => {}
+                Err((refusal, _)) => return Err(refusal),
             }
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(5));
+            (attempts, wait) = (attempts + 1, (wait * 2).min(Duration::from_secs(5)));
         }
-        Err(Refusal { why: String::new(), is_denied: false })
     }
 
     async fn ask(&self, prefix: &str, depth: Depth, token: Option<&str>) -> Result<Page, (Refusal, Again)> {
@@ -127,17 +126,16 @@ impl Bucket {
         *request.uri_mut() = url.parse().map_err(|error| failed(format!("{url}: {error}"), Again::No))?;
         if let Some(credentials) = &self.credentials {
             let credential = credentials.get_credential().await;
-            let credential =
-                credential.map_err(|error| failed(super::complaint::last(&error), Again::Later))?;
+            let credential = credential.map_err(|error| failed(last(&error), Again::Later))?;
             AwsAuthorizer::new(&credential, "s3", &self.region)
                 .with_request_payer(self.requester_pays)
                 .try_authorize(&mut request, None)
-                .map_err(|error| failed(super::complaint::last(&error), Again::No))?;
+                .map_err(|error| failed(last(&error), Again::No))?;
         }
         let asked = self.http.get(url).headers(request.headers().clone()).send().await;
         let unreachable = |error: &reqwest::Error| {
             let host = self.url.host_str().unwrap_or_default();
-            failed(format!("{host}: {}", super::complaint::innermost(error)), Again::Later)
+            failed(format!("{host}: {}", innermost(error)), Again::Later)
         };
         let answer = asked.map_err(|error| unreachable(&error))?;
         let status = answer.status();
@@ -168,7 +166,6 @@ enum Again {
 fn read(text: &str) -> Result<Page, String> {
     let expected = |error: quick_xml::DeError| format!("expected a list of objects from the store: {error}");
     let answered: Answered = quick_xml::de::from_str(text).map_err(expected)?;
-    let decoded = |key: &str| percent_decoded(key);
     let objects = answered.contents.into_iter().map(|content| Listed {
         key: decoded(&content.key),
         bytes: content.size,
@@ -186,23 +183,8 @@ fn read(text: &str) -> Result<Page, String> {
 }
 
 /// `a%2Fb+c` → `a/b c`: keys are told so, for XML cannot hold every character.
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (byte, hex) {
-            (b'%', Some(byte)) => {
-                decoded.push(byte);
-                at += 2;
-            }
-            (b'+', _) => decoded.push(b' '),
-            (byte, _) => decoded.push(*byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+fn decoded(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -15,14 +15,15 @@ mod spool;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use ::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use ::parquet::file::metadata::ParquetMetaData;
 use tempfile::NamedTempFile;
 
 use crate::attribution::index::Index;
+use crate::beside;
 use crate::error::Error;
 use crate::ingest::{self, Part, ReadOptions, Source, guarded};
 use crate::pipeline;
@@ -38,14 +39,14 @@ use recorder::Recorder;
 use spool::Spool;
 
 /// What marks a file as written by this: no other file is replaced.
-pub(crate) const FORMAT_KEY: &str = "flowaudit.export";
+const FORMAT_KEY: &str = "flowaudit.export";
 const FORMAT: &str = "1";
 
 /// A place for the table. Opened before the work, so that a typo does not cost an hour.
 #[derive(Debug)]
 pub(crate) struct Place {
     path: PathBuf,
-    file: Mutex<Option<NamedTempFile>>,
+    file: NamedTempFile,
 }
 
 /// What records are judged by, and what a first pass found.
@@ -90,13 +91,8 @@ impl Place {
                 path.display()
             )));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".flowaudit");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(unwritable)?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(Some(file)) })
+        let file = beside::open(path).map_err(unwritable)?;
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Reads the logs once more and writes the table.
@@ -111,14 +107,13 @@ impl Place {
         known: Known<'_>,
     ) -> Result<(), Error> {
         let unwritable = |source| Error::Write { path: self.path.display().to_string(), source };
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(file) = file.as_mut() else { return Ok(()) };
+        let mut file = self.file.as_file();
         let mut whole = BTreeSet::new();
         loop {
             let bundles = pipeline::bundles(sources, options, &whole);
-            file.as_file_mut().set_len(0).map_err(unwritable)?;
-            std::io::Seek::rewind(file.as_file_mut()).map_err(unwritable)?;
-            let spool = Spool::open(BufWriter::new(file.as_file_mut())).map_err(unwritable)?;
+            file.set_len(0).map_err(unwritable)?;
+            file.rewind().map_err(unwritable)?;
+            let spool = Spool::open(BufWriter::new(file)).map_err(unwritable)?;
             let changed = pipeline::in_order(sources, options, &bundles, |turn, tasks| {
                 let mut changed = BTreeSet::new();
                 // What failed once is not read to its end.
@@ -163,11 +158,8 @@ impl Place {
     /// # Errors
     /// The system does not let it.
     pub(crate) fn commit(self) -> Result<(), Error> {
-        let Some(file) = self.file.into_inner().unwrap_or_else(PoisonError::into_inner) else {
-            return Ok(());
-        };
         let unwritable = |source| Error::Write { path: self.path.display().to_string(), source };
-        file.persist(&self.path).map_err(|error| unwritable(error.error))?;
+        self.file.persist(&self.path).map_err(|error| unwritable(error.error))?;
         Ok(())
     }
 }
@@ -179,6 +171,11 @@ fn is_export(path: &Path) -> bool {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         ArrowReaderMetadata::load(&file, options)
     });
-    let pairs = metadata.ok().and_then(|it| it.metadata().file_metadata().key_value_metadata().cloned());
+    metadata.is_ok_and(|metadata| is_marked(metadata.metadata()))
+}
+
+/// Whether a table is one of these.
+pub(crate) fn is_marked(metadata: &ParquetMetaData) -> bool {
+    let pairs = metadata.file_metadata().key_value_metadata();
     pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == FORMAT_KEY))
 }

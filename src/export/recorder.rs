@@ -21,20 +21,14 @@ use crate::tally::waiting::WaitingKey;
 /// Rows of a row group: what databases skip, and share out among threads, at once.
 const GROUP: u64 = 131_072;
 
-/// What is known of a worker's sets of rules.
-#[derive(Default)]
-struct Sets {
-    /// By number: the number that the first pass gave them, where it met them.
-    first: HashMap<SetId, Option<SetId>>,
-}
-
 /// Records of one bundle of logs, in order.
 pub(super) struct Recorder<'a, W: Write + Send> {
     known: Known<'a>,
     spool: &'a Spool<W>,
     turn: usize,
     judge: Judge<'a>,
-    sets: Sets,
+    /// By number of a set of rules here: the number that the first pass gave it, where it met it.
+    first: HashMap<SetId, Option<SetId>>,
     /// By rule.
     keys: Vec<Option<String>>,
     rows: Rows,
@@ -69,7 +63,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
             spool,
             turn,
             judge: Judge::new(known.timeline, known.index),
-            sets: Sets::default(),
+            first: HashMap::new(),
             keys: vec![None; known.timeline.rules.len()],
             rows: Rows::new(spool.schema().clone()),
             packing: Vec::new(),
@@ -215,7 +209,7 @@ impl<'a, W: Write + Send> Recorder<'a, W> {
         let unknown = (Role::Undecided, Basis::Ambiguous);
         let tally = self.known.tally;
         let sets = &self.judge.sets;
-        let mut first = |set| *self.sets.first.entry(set).or_insert_with(|| tally.sets.find(sets.rules(set)));
+        let mut first = |set| *self.first.entry(set).or_insert_with(|| tally.sets.find(sets.rules(set)));
         let (Some(forward), Some(reply)) = (first(forward), first(reply)) else { return unknown };
         let (Some(direction), Some(interface)) = (direction, tally.slots.known(flow.interface_id)) else {
             return unknown;

@@ -12,7 +12,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::columns::item;
+use super::columns::{COLUMNS, Kind, item};
 use crate::flow::{Action, Seconds};
 
 /// One record and what was found of it. Empty text: nothing is known.
@@ -161,15 +161,13 @@ impl Rows {
         let mut ints = self.ints.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
         let mut big = self.big.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
         let mut lists = self.lists.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
-        // By the first letter of the builders above: the order of the columns.
-        let order = "wwwttxxxxiiibbwitlwxwwwlwlw";
-        let columns = order.chars().filter_map(|kind| match kind {
-            'w' => words.next(),
-            't' => times.next(),
-            'x' => texts.next(),
-            'i' => ints.next(),
-            'b' => big.next(),
-            _ => lists.next(),
+        let columns = COLUMNS.iter().filter_map(|column| match column.kind {
+            Kind::Word => words.next(),
+            Kind::Timestamp => times.next(),
+            Kind::Text => texts.next(),
+            Kind::Int => ints.next(),
+            Kind::BigInt => big.next(),
+            Kind::Words => lists.next(),
         });
         RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
     }

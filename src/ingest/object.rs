@@ -77,12 +77,9 @@ impl Object {
         0..(PEEK as u64).min(self.bytes)
     }
 
-    /// Begins to fetch what planning looks at.
-    pub(crate) fn expect_look(&self, is_table: bool) {
+    /// Begins to fetch its beginning.
+    pub(crate) fn expect_head(&self) {
         self.fetch.expect(self.head_range());
-        if is_table {
-            self.expect_tail();
-        }
     }
 
     /// Begins to fetch its end.

@@ -62,10 +62,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     let sought = sought(arguments)?;
     require_logs(input, "investigate")?;
     require_snapshots(input)?;
-    if arguments.follow && input.logs.iter().any(|log| log == "-") {
-        return Err(Error::Usage(FOLLOWS.to_owned()));
-    }
-    let export = reading::export(arguments.export.as_deref(), input, arguments.output.as_deref())?;
+    let export = reading::export(arguments.export.as_deref(), arguments.output.as_deref())?;
     let terms = reading::terms(input, config::default_settings());
     let snapshots = Snapshots::of(reading::documents(&input.snapshot, &input.access)?);
     refuse_empty_snapshots(input, &snapshots)?;

@@ -66,25 +66,24 @@ impl<'a> Ahead<'a> {
     }
 
     fn walk(&self) {
-        let each = self
-            .tasks
-            .iter()
-            .enumerate()
-            .flat_map(|(turn, tasks)| tasks.iter().map(move |task| (turn, task)));
-        let all: Vec<&Task> = self.tasks.iter().copied().flatten().collect();
-        for (at, (turn, task)) in each.enumerate() {
+        let tasks = self.tasks.iter().enumerate();
+        let all: Vec<(usize, &Task)> =
+            tasks.flat_map(|(turn, tasks)| tasks.iter().map(move |task| (turn, task))).collect();
+        let mut looked = 0;
+        for (at, (turn, task)) in all.iter().enumerate() {
             // Footers of the next files, so that they come together.
-            let next =
-                all.iter().skip(if at == 0 { 0 } else { at + ENDS }).take(if at == 0 { ENDS + 1 } else { 1 });
-            for task in next.filter(|task| matches!(task.part, Part::RowGroup { index: 0 })) {
+            let next = &all[looked..all.len().min(at + ENDS + 1)];
+            looked += next.len();
+            for (_, task) in next.iter().filter(|(_, task)| matches!(task.part, Part::RowGroup { index: 0 }))
+            {
                 if let Location::Object(object) = &self.sources[task.file as usize].location {
                     object.expect_tail();
                 }
             }
             let source = &self.sources[task.file as usize];
             let Location::Object(object) = &source.location else { continue };
-            let Some(free) = self.turns.wait(turn) else { return };
-            if turn < free.taken {
+            let Some(free) = self.turns.wait(*turn) else { return };
+            if *turn < free.taken {
                 continue;
             }
             drop(free);
@@ -92,11 +91,11 @@ impl<'a> Ahead<'a> {
             let ranges = ingest::ahead(source, &task.part, self.options);
             let bytes = ranges.iter().map(|range| range.end - range.start).sum();
             let mut state = self.turns.lock();
-            if turn >= state.taken {
+            if *turn >= state.taken {
                 for range in ranges {
                     object.fetch.expect(range);
                 }
-                state.expected.push((turn, bytes));
+                state.expected.push((*turn, bytes));
             }
         }
     }
@@ -152,7 +151,10 @@ impl Turns {
 pub(super) fn expect_looks<'a>(sources: impl Iterator<Item = &'a Source>, options: &ReadOptions) {
     for source in sources.filter(|source| ingest::needs_a_look(source, options)) {
         if let Location::Object(object) = &source.location {
-            object.expect_look(ingest::is_called_parquet(source));
+            object.expect_head();
+            if ingest::is_called_parquet(source) {
+                object.expect_tail();
+            }
         }
     }
 }

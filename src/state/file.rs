@@ -17,6 +17,7 @@ use super::columns::{Budget, Rows, Sheet, schema};
 use super::tables::{self, Loading};
 use super::terms::Terms;
 use super::{FORMAT, State};
+use crate::beside::{self, folder};
 use crate::error::Error;
 use crate::findings::ports::PortProfile;
 use crate::ingest::{Finite, guarded};
@@ -172,13 +173,7 @@ impl Pending {
             }
             Err(_) => None,
         };
-        let folder = folder(&path);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".flowaudit");
-        // Temporary files are for their owner alone; a state is a file like any other.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(|source| unwritable(&path, source))?;
+        let file = beside::open(&path).map_err(|source| unwritable(&path, source))?;
         Ok(Self { path, before, file })
     }
 
@@ -208,10 +203,6 @@ fn unwritable(path: &Path, source: io::Error) -> Error {
 
 fn written(metadata: &Metadata) -> (u64, SystemTime) {
     (metadata.len(), metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH))
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A lock on a folder, where there are locks on folders. It ends with the process, too.

@@ -248,8 +248,7 @@ impl Table {
             }
         })
         .map_err(|FileFailure(why)| FileFailure(format!("{why} (is the footer missing or damaged?)")))?;
-        let pairs = metadata.metadata().file_metadata().key_value_metadata();
-        if pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == export::FORMAT_KEY)) {
+        if export::is_marked(metadata.metadata()) {
             return Err(FileFailure(
                 "an export of flowaudit, not a flow log: its records would be counted twice".to_owned(),
             ));

@@ -56,14 +56,18 @@ impl Axis {
     }
 }
 
+/// Addresses that were asked for.
+fn asked(report: &Investigation) -> Vec<IpNet> {
+    report.sought.addresses.iter().filter_map(|net| net.parse().ok()).collect()
+}
+
 /// The end of a conversation that was not asked for, and whether the interface at that end saw it.
-fn other_end<'a>(report: &Investigation, it: &'a ConversationRow) -> (&'a str, bool) {
-    let asked = |address: &str| {
+fn other_end<'a>(asked: &[IpNet], it: &'a ConversationRow) -> (&'a str, bool) {
+    let is_asked = |address: &str| {
         let address: Option<IpAddr> = address.parse().ok();
-        let mut nets = report.sought.addresses.iter().filter_map(|net| net.parse::<IpNet>().ok());
-        address.is_some_and(|address| nets.any(|net| net.contains(&address)))
+        address.is_some_and(|address| asked.iter().any(|net| net.contains(&address)))
     };
-    if asked(&it.peer) && !asked(&it.address) { (&it.address, true) } else { (&it.peer, false) }
+    if is_asked(&it.peer) && !is_asked(&it.address) { (&it.address, true) } else { (&it.peer, false) }
 }
 
 /// Both ends, whoever saw it.
@@ -71,11 +75,6 @@ fn ends(it: &ConversationRow) -> [(&str, u16); 2] {
     let mut ends = [(it.address.as_str(), it.local_port), (it.peer.as_str(), it.peer_port)];
     ends.sort_unstable();
     ends
-}
-
-/// Connections that the interface of whoever was asked for saw.
-fn own_views(report: &Investigation) -> BTreeSet<[(&str, u16); 2]> {
-    report.conversations.iter().filter(|it| !other_end(report, it).1).map(ends).collect()
 }
 
 /// From when to when the axis goes, and how much lies outside: a forged time must not press all others together.
@@ -107,9 +106,10 @@ pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<(
     writeln!(out, "<section id=\"timeline\"><h2>In time</h2>")?;
     let mut lanes: BTreeMap<&str, Lane<'_>> = BTreeMap::new();
     let mut times = Vec::new();
-    let own = own_views(report);
-    for it in &report.conversations {
-        let (other, is_far) = other_end(report, it);
+    let asked = asked(report);
+    let views: Vec<_> = report.conversations.iter().map(|it| (it, other_end(&asked, it))).collect();
+    let own: BTreeSet<_> = views.iter().filter(|(_, (_, is_far))| !is_far).map(|(it, _)| ends(it)).collect();
+    for (it, (other, is_far)) in views {
         // Where both ends are ours, one of the two views is enough.
         if is_far && own.contains(&ends(it)) {
             continue;
