@@ -30,6 +30,10 @@ use flowaudit::{
 };
 use output::{Commands, Folder, Output};
 
+/// Why not the system's is in Cargo.toml.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a run came to; see `flowaudit analyze --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Status {
@@ -322,7 +326,10 @@ fn run_investigate(arguments: &Investigate) -> Result<Status, Error> {
     })?;
     let level = arguments.fail_on.map(Severity::from);
     let found = level.is_some_and(|level| report.findings.iter().any(|finding| finding.severity >= level));
-    Ok(status(&report.coverage, found))
+    let status = status(&report.coverage, found);
+    // What is not needed any more is freed with the process.
+    std::mem::forget(report);
+    Ok(status)
 }
 
 /// A file or a pipe gets the width that most terminals and reviews have room for.

@@ -24,6 +24,10 @@ use flowaudit::tally::selection::Selection;
 use flowaudit::tally::watch::PortWatch;
 use flowaudit::time::Window;
 
+/// That of the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const FORMS: [&str; 3] = ["flows.log", "flows.log.gz", "flows.parquet"];
 
 /// Keeps what it is given.

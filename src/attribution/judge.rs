@@ -148,6 +148,22 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What explains an accepted record in a situation: see [`Index::situate`].
+    pub fn accept(
+        &mut self,
+        number: InterfaceNumber,
+        at: usize,
+        direction: Direction,
+        start: Seconds,
+        traffic: &Traffic,
+    ) -> Verdict {
+        self.near.clear();
+        let state = &self.index.states[at];
+        let profile = &*self.index.placed(at, number).profile;
+        let case = Case { state, profile, direction, peer: peer(direction, traffic), traffic };
+        self.acceptance(&case, number, at, Some(start))
+    }
+
     /// Judges one record of an interface (None: no snapshot knows it).
     pub fn judge(
         &mut self,

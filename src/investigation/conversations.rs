@@ -127,47 +127,84 @@ pub fn conversations(inquiry: &Inquiry, names: &[String]) -> Vec<Conversation> {
         places[slot] = place;
     }
     let place = |interface: u32| places.get(interface as usize).copied().unwrap_or(usize::MAX);
-    let times = |piece: &Piece| (piece.span().first(), piece.span().last());
-    let mut pieces: Vec<(&Connection, &Piece)> = inquiry.pieces().collect();
-    pieces.par_sort_unstable_by(|(a, one), (b, other)| (a, times(one)).cmp(&(b, times(other))));
-    let of_one = pieces.par_chunk_by(|(a, _), (b, _)| a == b);
-    let mut conversations: Vec<Conversation> = of_one
-        .flat_map_iter(|same| {
-            let (mut own, mut open): (Vec<Piece>, Option<Piece>) = (Vec::new(), None);
-            for (_, piece) in same {
-                match &mut open {
-                    Some(last) if goes_on(last, piece) => last.merge(piece),
-                    _ => own.extend(open.replace((*piece).clone())),
-                }
-            }
-            own.extend(open);
-            same.first().map(|(connection, _)| opened(**connection, own)).into_iter().flatten()
-        })
-        .collect();
-    let key = |it: &Conversation| {
+    let pieces: Vec<(&Connection, &Piece)> = inquiry.pieces().collect();
+    let timed = |(connection, piece): (&Connection, _)| (*connection, times(piece), piece);
+    let mut pieces: Vec<Timed<'_>> = pieces.into_par_iter().map(timed).collect();
+    pieces.par_sort_unstable_by(|(a, one, _), (b, other, _)| (a, one).cmp(&(b, other)));
+    let of_one = pieces.par_chunk_by(|(a, ..), (b, ..)| a == b);
+    let key = |it: &Course<'_>| {
         let Connection { protocol, address, local_port, peer, peer_port, interface } = it.connection;
-        (it.first(), address, local_port, peer, peer_port, protocol, place(interface), it.last())
+        let (first, last) = it.times;
+        (first, address, local_port, peer, peer_port, protocol, place(interface), last)
     };
-    conversations.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-    conversations
+    // Conversations are large: they are put in order first, and put together then.
+    let mut courses: Vec<Course<'_>> = of_one.flat_map_iter(courses).collect();
+    courses.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    courses.par_iter().map(Course::conversation).collect()
 }
 
-/// What came later on the same connection, and was only refused, belongs to what was open before: it opened nothing itself.
-fn opened(connection: Connection, pieces: Vec<Piece>) -> impl Iterator<Item = Conversation> {
-    let mut last = None;
-    pieces.into_iter().map(move |piece| {
-        let only_refused = piece.rejected == piece.records() && piece.opening == (0, 0);
-        let opened_by = match (last, opener(&piece)) {
-            (Some(before), _) if only_refused => Some(before),
-            (_, own) => own,
+type Times = (Option<Seconds>, Option<Seconds>);
+
+/// A piece with its connection and its times.
+type Timed<'a> = (Connection, Times, &'a Piece);
+
+fn times(piece: &Piece) -> Times {
+    let span = piece.span();
+    (span.first(), span.last())
+}
+
+/// The pieces of a conversation, and what is told of them together.
+struct Course<'a> {
+    connection: Connection,
+    times: Times,
+    opened_by: Option<Opener>,
+    pieces: &'a [Timed<'a>],
+}
+
+impl Course<'_> {
+    fn conversation(&self) -> Conversation {
+        let Self { connection, opened_by, pieces, .. } = *self;
+        Conversation { connection, opened_by, piece: together(pieces) }
+    }
+}
+
+fn together(pieces: &[Timed<'_>]) -> Piece {
+    let mut all = pieces.iter().map(|(.., piece)| *piece);
+    let mut sum = all.next().cloned().unwrap_or_default();
+    all.for_each(|piece| sum.merge(piece));
+    sum
+}
+
+/// The conversations of one connection, whose pieces are in order of time. What came later, and was only refused, belongs to what
+/// was open before: it opened nothing itself.
+fn courses<'a>(pieces: &'a [Timed<'a>]) -> impl Iterator<Item = Course<'a>> {
+    let (mut rest, mut before) = (pieces, None);
+    std::iter::from_fn(move || {
+        let (&(connection, (mut first, mut last), piece), later) = rest.split_first()?;
+        let mut len = 1;
+        for (_, next, _) in later {
+            if !goes_on(last, next.0) {
+                break;
+            }
+            // Those without a beginning come first.
+            (first, last, len) = (first.or(next.0), last.max(next.1), len + 1);
+        }
+        let (own, later) = rest.split_at(len);
+        rest = later;
+        let told = |piece: &Piece| {
+            let only_refused = piece.rejected == piece.records() && piece.opening == (0, 0);
+            (only_refused, opener(piece))
         };
-        last = opened_by.or(last);
-        Conversation { connection, opened_by, piece }
+        let (only_refused, own_opener) = if len == 1 { told(piece) } else { told(&together(own)) };
+        let opened_by = if only_refused && before.is_some() { before } else { own_opener };
+        before = opened_by.or(before);
+        Some(Course { connection, times: (first, last), opened_by, pieces: own })
     })
 }
 
-fn goes_on(last: &Piece, next: &Piece) -> bool {
-    match (last.span().last(), next.span().first()) {
+/// Whether what begins then is part of what ended at another time.
+fn goes_on(last: Option<Seconds>, next: Option<Seconds>) -> bool {
+    match (last, next) {
         (Some(last), Some(next)) => next.saturating_sub(last) <= IDLE,
         (None, None) => true,
         _ => false,

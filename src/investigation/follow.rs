@@ -195,7 +195,7 @@ fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -
 }
 
 /// The ends of a conversation that was asked for, whichever interface saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Known {
     protocol: u8,
     ends: [(IpAddr, u16); 2],

@@ -78,9 +78,11 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
     };
     let (mut report, (contacts, left_out), known) = asked.look(&sought, export, |run| {
         let conversations = conversations::conversations(&run.tally.inquiry, &run.tally.slots.names());
-        let known: BTreeSet<Known> = conversations.iter().map(Known::of).collect();
         let report = report::report(run, &sought, &conversations, thresholds);
-        (report, follow::contacts(&conversations), known)
+        // Whom to follow is asked only where it is wanted.
+        let opened = if arguments.follow { conversations.as_slice() } else { &[] };
+        let known: BTreeSet<Known> = opened.iter().map(Known::of).collect();
+        (report, follow::contacts(opened), known)
     })?;
     if arguments.follow && !contacts.is_empty() {
         let peers = follow::question(&contacts);

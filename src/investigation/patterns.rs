@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use hashbrown::HashSet;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::bytes::bytes;
@@ -70,19 +72,27 @@ pub(super) const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
 /// Every pattern, worst first.
 pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<Finding> {
-    let once = seen_once(conversations);
-    let mut findings = scans(&once, thresholds.scan_ports);
-    findings.extend(sweeps(&once, thresholds.sweep_targets));
-    findings.extend(let_in_at_last(&once));
-    findings.extend(transfers(conversations, thresholds.large_transfer));
-    findings.extend(beacons(conversations, thresholds.beacon_times));
+    let of_once = || {
+        let once = seen_once(conversations);
+        let of_pairs = || {
+            let pairs = by_pair(&once);
+            rayon::join(|| scans(&pairs, thresholds.scan_ports), || let_in_at_last(&pairs))
+        };
+        rayon::join(of_pairs, || sweeps(&once, thresholds.sweep_targets))
+    };
+    let of_all = || {
+        let transfers = || transfers(conversations, thresholds.large_transfer);
+        rayon::join(transfers, || beacons(conversations, thresholds.beacon_times))
+    };
+    let (((scans, let_in), sweeps), (transfers, beacons)) = rayon::join(of_once, of_all);
+    let mut findings = [scans, sweeps, let_in, transfers, beacons].concat();
     crate::findings::sort(&mut findings);
     findings
 }
 
 /// Of conversations that interfaces at both ends saw, what the target's saw: there it shows whether the source was let in.
 pub(super) fn seen_once(conversations: &[Conversation]) -> Vec<&Conversation> {
-    let at_target: BTreeSet<Known> =
+    let at_target: HashSet<Known> =
         conversations.iter().filter(|it| it.opened_by == Some(Opener::Peer)).map(Known::of).collect();
     let twice =
         |it: &&Conversation| it.opened_by == Some(Opener::Interface) && at_target.contains(&Known::of(it));
@@ -152,29 +162,36 @@ fn span<'a>(of: impl Iterator<Item = &'a Conversation> + Clone) -> (Option<Strin
     (first.map(time::format), of.filter_map(Conversation::last).max().map(time::format))
 }
 
-/// By source, and what else sets them apart: the conversations that the source opened.
-fn opened<'a, K: Ord>(
+/// Conversations that one source opened and that have more in common, in order of time.
+type Opened<'a, K> = Vec<(K, Vec<&'a Conversation>)>;
+
+/// By source, and what else sets them apart, in order: the conversations that the source opened.
+fn opened<'a, K: Ord + Copy + Send>(
     conversations: impl IntoIterator<Item = &'a Conversation>,
     key: impl Fn(&Conversation, super::conversations::Attempt) -> Option<K>,
-) -> BTreeMap<K, Vec<&'a Conversation>> {
-    let mut by: BTreeMap<K, Vec<&Conversation>> = BTreeMap::new();
-    for conversation in conversations {
-        if let Some(key) = conversation.attempt().and_then(|attempt| key(conversation, attempt)) {
-            by.entry(key).or_default().push(conversation);
-        }
-    }
-    by
+) -> Opened<'a, K> {
+    let keyed = conversations.into_iter().filter_map(|it| Some((key(it, it.attempt()?)?, it)));
+    let mut all: Vec<(K, &Conversation)> = keyed.collect();
+    // They stay in order of time.
+    all.par_sort_by(|(a, _), (b, _)| a.cmp(b));
+    let of_one = all.chunk_by(|(a, _), (b, _)| a == b);
+    of_one.filter_map(|same| Some((same.first()?.0, same.iter().map(|(_, it)| *it).collect()))).collect()
 }
 
-fn scans(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
-    let pairs = opened(conversations.iter().copied(), |it, attempt| {
+/// By source and target, where there are ports.
+fn by_pair<'a>(conversations: &[&'a Conversation]) -> Opened<'a, (IpAddr, IpAddr)> {
+    opened(conversations.iter().copied(), |it, attempt| {
         has_ports(it.connection.protocol).then_some((attempt.source, attempt.target))
-    });
-    let found = pairs.into_iter().filter_map(|((source, target), tried)| {
+    })
+}
+
+fn scans(pairs: &Opened<'_, (IpAddr, IpAddr)>, enough: u64) -> Vec<Finding> {
+    let many = pairs.iter().filter(|(_, tried)| tried.len() as u64 >= enough);
+    let found = many.filter_map(|((source, target), tried)| {
         let ports: BTreeSet<u16> = tried.iter().filter_map(|it| Some(it.attempt()?.port)).collect();
         let closed: BTreeSet<u16> =
             tried.iter().filter(|it| it.refused() > 0).filter_map(|it| Some(it.attempt()?.port)).collect();
-        let refused = total(&tried, Conversation::refused);
+        let refused = total(tried, Conversation::refused);
         // Who is let in nearly everywhere is a client of many services.
         (ports.len() as u64 >= enough && closed.len() * 3 >= ports.len()).then(|| {
             let open: BTreeSet<u16> = tried
@@ -205,7 +222,8 @@ fn sweeps(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
         let protocol = it.connection.protocol;
         has_ports(protocol).then_some((attempt.source, protocol, attempt.port))
     });
-    let found = tried.into_iter().filter_map(|((source, protocol, port), tried)| {
+    let many = tried.into_iter().filter(|(_, tried)| tried.len() as u64 >= enough);
+    let found = many.filter_map(|((source, protocol, port), tried)| {
         let targets: BTreeSet<IpAddr> = tried.iter().filter_map(|it| Some(it.attempt()?.target)).collect();
         let closed: BTreeSet<IpAddr> =
             tried.iter().filter(|it| it.refused() > 0).filter_map(|it| Some(it.attempt()?.target)).collect();
@@ -237,18 +255,20 @@ fn sweeps(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
 const MANY_REFUSALS: u64 = 5;
 
 /// Sources that were refused, and later let in: on the same port, or after they were refused again and again.
-fn let_in_at_last(conversations: &[&Conversation]) -> Vec<Finding> {
-    let pairs = opened(conversations.iter().copied(), |it, attempt| {
-        has_ports(it.connection.protocol).then_some((attempt.source, attempt.target))
-    });
-    let found = pairs.into_iter().filter_map(|((source, target), tried)| {
-        let refused = |it: &Conversation| it.piece.first_attempt_refused;
+fn let_in_at_last(pairs: &Opened<'_, (IpAddr, IpAddr)>) -> Vec<Finding> {
+    let found = pairs.iter().filter_map(|((source, target), tried)| {
         let service = |it: &Conversation| Some((it.connection.protocol, it.attempt()?.port));
-        let first_refused = tried.iter().filter_map(|it| refused(it)).min()?;
-        let all = total(&tried, Conversation::refused);
+        let mut refused: BTreeMap<_, Seconds> = BTreeMap::new();
+        for it in tried {
+            if let Some(at) = it.piece.first_attempt_refused {
+                let first = refused.entry(service(it)).or_insert(at);
+                *first = at.min(*first);
+            }
+        }
+        let first_refused = *refused.values().min()?;
+        let all = total(tried, Conversation::refused);
         let earned = |it: &&Conversation| {
-            let mut same = tried.iter().filter(|other| service(other) == service(it));
-            let here = same.any(|other| refused(other).is_some_and(|at| it.first() > Some(at)));
+            let here = refused.get(&service(it)).is_some_and(|at| it.first() > Some(*at));
             it.is_let_in() && it.first() > Some(first_refused) && (here || all >= MANY_REFUSALS)
         };
         let let_in: Vec<&Conversation> = tried.iter().copied().filter(earned).collect();
@@ -336,7 +356,8 @@ fn beacons(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
         let own = it.opened_by == Some(Opener::Interface) && it.accepted() > 0;
         own.then_some((attempt.source, attempt.target, it.connection.protocol, attempt.port))
     });
-    let found = calls.into_iter().filter_map(|((source, target, protocol, port), calls)| {
+    let many = calls.into_iter().filter(|(_, calls)| calls.len() as u64 >= enough);
+    let found = many.filter_map(|((source, target, protocol, port), calls)| {
         let mut times: Vec<Seconds> = calls.iter().filter_map(|it| it.first()).collect();
         times.sort_unstable();
         // A call may be several connections.

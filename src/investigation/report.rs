@@ -118,8 +118,18 @@ pub fn report(
     thresholds: Thresholds,
 ) -> Investigation {
     let attachments = Attachments::of(run.timeline, run.tally);
-    let mut findings = patterns(conversations, thresholds);
-    findings.extend(firsts(run.tally, sought, conversations, thresholds));
+    let found = || {
+        rayon::join(
+            || patterns(conversations, thresholds),
+            || firsts(run.tally, sought, conversations, thresholds),
+        )
+    };
+    let told = || {
+        let rows = || conversations.par_iter().map(|conversation| row(run, conversation)).collect();
+        rayon::join(|| summary(run, sought, conversations), rows)
+    };
+    let ((mut findings, firsts), (summary, rows)) = rayon::join(found, told);
+    findings.extend(firsts);
     let cut = run.tally.inquiry.cut();
     findings.extend(cut.map(cut_off));
     findings::sort(&mut findings);
@@ -128,9 +138,9 @@ pub fn report(
         generator: Generator::OURS,
         window: Window::of(run.tally.window),
         sought: question(sought),
-        summary: summary(run, sought, conversations),
+        summary,
         findings,
-        conversations: conversations.par_iter().map(|conversation| row(run, conversation)).collect(),
+        conversations: rows,
         conversations_until: text(cut),
         followed: None,
         touched: None,

@@ -18,7 +18,7 @@ use super::changes::Proposed;
 use super::coverage::{Delivery, FaultCount, InterfaceTally, add_fault};
 use super::credit::Span;
 use super::hours::RecentHours;
-use super::inquiry::Asking;
+use super::inquiry::{Asking, EndingNumber};
 use super::selection::Selection;
 use super::tracks::Recent;
 use super::watch::{Exposure, PortWatch};
@@ -163,6 +163,8 @@ pub struct Counter<'a> {
     waiting: Vec<Waiting>,
     /// Tracks of situations that are undecided: see [`TrackWord`].
     undecided: Vec<TrackPair>,
+    /// By place in `known`: how the records end, of which an investigation asked for some.
+    endings: Vec<Option<EndingNumber>>,
     cells: Cells,
     now: Now,
     today: Today,
@@ -199,6 +201,7 @@ impl<'a> Counter<'a> {
             known: Vec::new(),
             waiting: Vec::new(),
             undecided: Vec::new(),
+            endings: Vec::new(),
             cells: Cells::of(brief.index.runs()),
             now: Now::NEVER,
             today: Today::NEVER,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use ipnet::IpNet;
 
 use super::super::address::AddressHistory;
@@ -41,6 +41,8 @@ pub(super) struct Compiler<'a> {
     runs: Vec<Run>,
     /// By interface number: its runs by the state that they begin with.
     spans: Vec<Vec<Span>>,
+    /// By interface number: the number of its profile now. All are looked through for every state, so they stand together.
+    profile_of: Vec<usize>,
     last: Option<Last>,
 }
 
@@ -90,6 +92,7 @@ impl<'a> Compiler<'a> {
             profiles: Vec::new(),
             runs: Vec::new(),
             spans: vec![Vec::new(); lives.len()],
+            profile_of: vec![usize::MAX; lives.len()],
             last: None,
         }
     }
@@ -144,6 +147,7 @@ impl<'a> Compiler<'a> {
 
     /// The number of the run that an interface is in from a state on: an earlier one where a change is taken back.
     fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
+        self.profile_of[number] = placed.profile.number;
         let spans = &mut self.spans[number];
         let is_same = |span: &&Span| self.runs[span.run as usize].placed.is_same(&placed);
         let known = spans.iter().rev().take(MOST_LOOKED_BACK).find(is_same).map(|span| span.run);
@@ -177,13 +181,11 @@ impl<'a> Compiler<'a> {
                         .peers()
                         .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
         };
-        let mut old = HashSet::new();
+        let mut old = vec![false; self.profiles.len()];
         for by_groups in &mut self.by_groups {
             by_groups.retain(|_, profile| {
                 let is_old = is_old(profile);
-                if is_old {
-                    old.insert(profile.number);
-                }
+                old[profile.number] |= is_old;
                 !is_old
             });
         }
@@ -194,10 +196,9 @@ impl<'a> Compiler<'a> {
         let moved = changed(&before.interfaces, &state.interfaces);
         let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
         if !groups.is_empty() || told_otherwise {
-            let runs = last.draft.runs.iter().enumerate();
-            let profile = |run: u32| self.runs[run as usize].placed.profile.number;
-            let old = runs.filter(|(_, run)| old.contains(&profile(**run)));
-            again.extend(old.map(|(number, _)| number));
+            let numbers = self.profile_of.iter().enumerate();
+            let is_old = |profile: usize| old.get(profile).copied().unwrap_or_default();
+            again.extend(numbers.filter(|(_, profile)| is_old(**profile)).map(|(number, _)| number));
         }
         again
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::replay::{self, Asked, Case, Pair};
 use super::{Counter, Known, Now, Seen, Waiting};
 use crate::attribution::index::{InterfaceNumber, Origin};
-use crate::attribution::judge::{Judgement, Role, Verdict};
+use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
 use crate::flow::{Action, Seconds, V4Flow, V4Record};
@@ -100,6 +100,7 @@ impl Counter<'_> {
             self.known.clear();
             self.waiting.clear();
             self.undecided.clear();
+            self.endings.clear();
         }
         if self.cells.are_full() {
             self.empty_cells();
@@ -133,7 +134,7 @@ impl Counter<'_> {
             self.replay_together(records, &situated);
         }
         if let Some(asking) = self.brief.asking {
-            self.inquire_together(asking, records, &situated);
+            self.inquire_together(asking, records, &situated, &found);
         }
     }
 
@@ -201,7 +202,7 @@ impl Counter<'_> {
     }
 
     #[inline(always)]
-    fn place(&self, situation: Situation) -> Option<u32> {
+    pub(super) fn place(&self, situation: Situation) -> Option<u32> {
         self.situations.get(situation.word(), |place| self.known[place as usize].0 == situation)
     }
 
@@ -299,8 +300,9 @@ impl Counter<'_> {
                 Known::Refused(self.judge.refuse(number, self.now.state, situated.direction, &traffic))
             }
             Action::Accept => {
-                let judgement = self.judge.judge(Some(number), &flow.flow(), &traffic);
-                self.remember(number, &judgement, flow)
+                let (state, direction) = (self.now.state, situated.direction);
+                let verdict = self.judge.accept(number, state, direction, flow.start, &traffic);
+                self.remember(number, verdict, situated.peer, flow)
             }
         };
         self.situations.insert(situation.word(), u32::try_from(self.known.len()).unwrap_or(u32::MAX));
@@ -308,8 +310,7 @@ impl Counter<'_> {
         known
     }
 
-    fn remember(&mut self, number: InterfaceNumber, judgement: &Judgement, flow: &V4Flow) -> Known {
-        let verdict = judgement.verdict;
+    fn remember(&mut self, number: InterfaceNumber, verdict: Verdict, peer: u32, flow: &V4Flow) -> Known {
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
             Verdict::Waiting { forward, reply } => {
@@ -326,7 +327,7 @@ impl Counter<'_> {
                     Verdict::Decided { role, .. } => role,
                     _ => Role::Undecided,
                 };
-                let scope = scope::of(judgement.peer);
+                let scope = scope::of(IpAddr::V4(peer.into()));
                 let ports = (flow.srcport, flow.dstport);
                 let exposure = self.brief.watch.exposure_of(scope, role, flow.protocol, ports);
                 let exposed = scope == PeerScope::Internet && role != Role::Undecided;

@@ -2,50 +2,65 @@
 
 use std::net::IpAddr;
 
-use super::{Counter, replay};
+use super::{Counter, Known, replay};
 use crate::attribution::index::InterfaceNumber;
-use crate::attribution::judge::{Judgement, Verdict};
+use crate::attribution::judge::Judgement;
 use crate::attribution::refusal::Packet;
 use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
-use crate::flow::{Flow, Traffic, V4Record};
-use crate::tally::inquiry::{Asked, Asking};
+use crate::flow::{Flow, Traffic, V4Flow, V4Record};
+use crate::tally::inquiry::{Asked, AskedV4, Asking, Ending, EndingNumber};
 
 impl Counter<'_> {
     /// Those of some records that were credited by their situations, as these were judged; the others come by
-    /// [`Counter::inquire`].
+    /// [`Counter::inquire`]. `found` are the places of situations that were known before.
     pub(super) fn inquire_together(
         &mut self,
         asking: &Asking<'_>,
         records: &[V4Record],
         situated: &[Situated; SIDE_BY_SIDE],
+        found: &[Option<u32>; SIDE_BY_SIDE],
     ) {
-        for (V4Record { interface, flow }, situated) in records.iter().zip(situated) {
+        for ((V4Record { interface, flow }, situated), found) in records.iter().zip(situated).zip(found) {
             let number = InterfaceNumber::of(*interface);
             if situated.situation == Situation::NONE || !asking.wants_v4(number, flow) {
                 continue;
             }
-            let Some(judged) = self.judged(situated.situation, number) else { continue };
-            let (direction, peer) = (situated.direction, IpAddr::V4(situated.peer.into()));
-            let traffic = flow.traffic();
-            let verdict = match judged {
-                replay::Now::Verdict(verdict) => verdict,
-                replay::Now::Refused(refusal) => {
-                    let Traffic { protocol, srcport, dstport, tcp_flags, .. } = traffic;
-                    let packet = (protocol, dstport);
-                    let acl = self.brief.index.ask_acl(self.now.state, number, direction, peer, packet);
-                    Verdict::Refused(refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags }))
-                }
-            };
-            let asked = Asked {
-                interface: self.seen[number.index()].slot,
-                direction: Some(direction),
-                peer,
-                verdict,
-                flow: &flow.flow(),
-                traffic: &traffic,
-            };
-            self.tally.inquiry.add(asking, &asked);
+            let Some(place) = found.or_else(|| self.place(situated.situation)) else { continue };
+            let Some(ending) = self.ending(place as usize, number, situated, flow) else { continue };
+            let Situated { direction, peer, .. } = *situated;
+            let asked = AskedV4 { interface: self.seen[number.index()].slot, direction, peer, flow };
+            self.tally.inquiry.add_v4(asking, ending, &asked);
         }
+    }
+
+    /// How a record in a known situation ended. None: those are judged one by one.
+    #[inline]
+    fn ending(
+        &mut self,
+        place: usize,
+        number: InterfaceNumber,
+        situated: &Situated,
+        flow: &V4Flow,
+    ) -> Option<EndingNumber> {
+        let direction = situated.direction;
+        let (_, known) = self.known[place];
+        if let Known::Refused(refusal) = known {
+            let V4Flow { protocol, srcport, dstport, tcp_flags, .. } = *flow;
+            let peer = IpAddr::V4(situated.peer.into());
+            let acl = self.brief.index.ask_acl(self.now.state, number, direction, peer, (protocol, dstport));
+            let cause = refusal.cause(acl, Packet { protocol, srcport, dstport, tcp_flags });
+            return Some(self.tally.inquiry.refusal(direction, cause));
+        }
+        if let Some(Some(ending)) = self.endings.get(place) {
+            return Some(*ending);
+        }
+        let replay::Now::Verdict(verdict) = self.judged(situated.situation, number)? else { return None };
+        let ending = self.tally.inquiry.number(Ending::of(Some(direction), verdict));
+        if self.endings.len() <= place {
+            self.endings.resize(self.known.len(), None);
+        }
+        self.endings[place] = Some(ending);
+        Some(ending)
     }
 
     /// A record that was judged by itself.

@@ -11,150 +11,38 @@
 
 mod ending;
 mod peer;
+mod piece;
+mod quick;
 mod sought;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use ipnet::IpNet;
+use rayon::prelude::*;
 
 use super::bounds::{Sum, Tables};
-use super::credit::{Credit, Span};
+use super::credit::Credit;
 use super::roles::Roles;
 use super::unordered;
 use super::waiting::Waiting;
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
-use crate::flow::{Action, Direction, Flow, SYN, SYN_ACK, Seconds, Traffic};
+use crate::flow::{Action, Direction, Flow, Seconds, Traffic};
 pub use ending::{Admitted, Ending, Endings, is_attempt};
 use ending::{admitted, renumbered, settled};
 pub use peer::PeerSum;
 use peer::{PEERS, PeerKey};
+pub use piece::{Connection, Piece};
+use piece::{PIECE, Rank, rank};
+use quick::Counted;
+pub(super) use quick::{AskedV4, EndingNumber};
 pub use sought::{Asking, Sought};
-
-/// Seconds of a piece: no record lasts longer.
-const PIECE: Seconds = 600;
 
 /// So many pieces are kept: twenty megabytes or so.
 pub const MOST_PIECES: usize = 65_536;
-
-/// One connection, as the interface sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Connection {
-    /// Interface slot.
-    pub interface: u32,
-    /// IANA number.
-    pub protocol: u8,
-    /// The interface's address in its packets.
-    pub address: IpAddr,
-    /// The interface's port.
-    pub local_port: u16,
-    /// The far side.
-    pub peer: IpAddr,
-    /// Its port.
-    pub peer_port: u16,
-}
-
-/// Two words instead of six fields, where both ends are IPv4.
-impl std::hash::Hash for Connection {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let small = u64::from(self.interface) << 8 | u64::from(self.protocol);
-        let ports = u64::from(self.local_port) << 16 | u64::from(self.peer_port);
-        match (self.address, self.peer) {
-            (IpAddr::V4(address), IpAddr::V4(peer)) => {
-                state.write_u64(u64::from(u32::from(address)) << 32 | u64::from(u32::from(peer)));
-                state.write_u64(ports << 32 ^ small);
-            }
-            (address, peer) => {
-                address.hash(state);
-                peer.hash(state);
-                state.write_u64(ports << 32 ^ small);
-            }
-        }
-    }
-}
-
-/// What is kept of one connection in ten minutes.
-#[derive(Debug, Clone, Default)]
-pub struct Piece {
-    /// What came in.
-    pub ingress: Credit,
-    /// What went out.
-    pub egress: Credit,
-    /// What crossed in a way that is not known.
-    pub unknown: Credit,
-    /// REJECTs among all these.
-    pub rejected: u64,
-    /// When the first REJECT of an attempt began (what is refused late, or may be a reply, is none).
-    pub first_attempt_refused: Option<Seconds>,
-    /// TCP flags of all records.
-    pub tcp_flags: u8,
-    /// Records with SYN and without ACK, that came in and that went out: whoever sends one opens.
-    pub opening: (u64, u64),
-    /// How its records ended.
-    pub endings: Endings,
-}
-
-impl Piece {
-    fn way(&mut self, direction: Option<Direction>) -> &mut Credit {
-        match direction {
-            Some(Direction::Ingress) => &mut self.ingress,
-            Some(Direction::Egress) => &mut self.egress,
-            None => &mut self.unknown,
-        }
-    }
-
-    fn add(&mut self, asked: &Asked<'_>, ending: Ending) {
-        let Asked { direction, flow, traffic, .. } = *asked;
-        self.way(direction).add(flow, traffic);
-        self.rejected += u64::from(traffic.action == Action::Reject);
-        if matches!(ending, Ending::Refused(_, cause) if is_attempt(cause)) {
-            self.first_attempt_refused = self.first_attempt_refused.into_iter().chain(flow.start).min();
-        }
-        let flags = traffic.tcp_flags.unwrap_or(0);
-        self.tcp_flags |= flags;
-        if flags & SYN_ACK == SYN {
-            match direction {
-                Some(Direction::Ingress) => self.opening.0 += 1,
-                Some(Direction::Egress) => self.opening.1 += 1,
-                None => {}
-            }
-        }
-        self.endings.add(ending, 1);
-    }
-
-    /// When.
-    pub fn span(&self) -> Span {
-        let mut span = self.ingress.span;
-        span.merge(self.egress.span);
-        span.merge(self.unknown.span);
-        span
-    }
-
-    /// Records of all ways.
-    pub fn records(&self) -> u64 {
-        self.ingress.records + self.egress.records + self.unknown.records
-    }
-
-    /// Takes in another piece.
-    pub fn merge(&mut self, other: &Self) {
-        self.ingress.merge(&other.ingress);
-        self.egress.merge(&other.egress);
-        self.unknown.merge(&other.unknown);
-        self.rejected += other.rejected;
-        self.tcp_flags |= other.tcp_flags;
-        self.opening.0 += other.opening.0;
-        self.opening.1 += other.opening.1;
-        self.first_attempt_refused = match (self.first_attempt_refused, other.first_attempt_refused) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        for (ending, records) in other.endings.iter() {
-            self.endings.add(*ending, records);
-        }
-    }
-}
 
 /// What is kept of the records asked for.
 #[derive(Debug, Clone)]
@@ -163,23 +51,20 @@ pub struct Inquiry {
     pub records: Sums,
     /// How they ended.
     pub endings: HashMap<Ending, u64>,
+    counted: Counted,
     peers: Tables<PeerKey, PeerSum>,
     /// By the number of ten minutes since 1970; None: records without a time.
-    pieces: BTreeMap<Option<i64>, HashMap<Connection, Piece>>,
+    pieces: BTreeMap<Option<i64>, Pieces>,
     kept: usize,
     /// Pieces from here on are not kept.
     cut: Option<Rank>,
+    /// Nor those of this time or later, which is asked first.
+    late: Seconds,
     most: usize,
 }
 
-/// Where a piece stands among all: its ten minutes, and its connection, but for the interface, whose number differs from worker to
-/// worker.
-type Rank = (Option<i64>, IpAddr, u16, IpAddr, u16, u8);
-
-fn rank(at: Option<i64>, connection: &Connection) -> Rank {
-    let Connection { protocol, address, local_port, peer, peer_port, .. } = *connection;
-    (at, address, local_port, peer, peer_port, protocol)
-}
+/// They are large: tables that grow move where they are, and not them.
+type Pieces = HashMap<Connection, Box<Piece>>;
 
 /// Sums over all records asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -238,28 +123,34 @@ impl Asked<'_> {
     }
 
     fn ending(&self) -> Ending {
-        let direction = self.direction;
+        Ending::of(self.direction, self.verdict)
+    }
+}
+
+impl Ending {
+    /// How a record of this verdict ended.
+    pub(super) fn of(direction: Option<Direction>, verdict: Verdict) -> Self {
         let admitted = |role, forward, reply| Admitted { direction, role, forward, reply };
-        match self.verdict {
+        match verdict {
             Verdict::Decided { role: Role::Reply, set, basis } => {
-                Ending::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
+                Self::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
             }
             Verdict::Decided { role, set, basis } => {
-                Ending::Admitted(admitted(role, set, SetId::EMPTY), Some(basis))
+                Self::Admitted(admitted(role, set, SetId::EMPTY), Some(basis))
             }
             Verdict::Undecided { forward, reply, basis } => {
-                Ending::Admitted(admitted(Role::Undecided, forward, reply), basis)
+                Self::Admitted(admitted(Role::Undecided, forward, reply), basis)
             }
             Verdict::Waiting { forward, reply } => {
                 // Only records with a direction wait.
-                Ending::Waiting(direction.unwrap_or(Direction::Ingress), forward, reply)
+                Self::Waiting(direction.unwrap_or(Direction::Ingress), forward, reply)
             }
-            Verdict::Unexplained(drift) => Ending::Unexplained(drift),
-            Verdict::Refused(cause) => Ending::Refused(direction, cause),
+            Verdict::Unexplained(drift) => Self::Unexplained(drift),
+            Verdict::Refused(cause) => Self::Refused(direction, cause),
             Verdict::UnknownInterface
             | Verdict::NoGroup
             | Verdict::UnknownDirection
-            | Verdict::UnknownGroup => Ending::Unknown,
+            | Verdict::UnknownGroup => Self::Unknown,
         }
     }
 }
@@ -270,10 +161,12 @@ impl Inquiry {
         Self {
             records: Sums::default(),
             endings: HashMap::new(),
+            counted: Counted::default(),
             peers: Tables::new(PEERS),
             pieces: BTreeMap::new(),
             kept: 0,
             cut: None,
+            late: quick::late(None),
             most,
         }
     }
@@ -310,22 +203,21 @@ impl Inquiry {
         }
         self.peers.add(0, |rung| PeerKey::of(peer, rung), |peer| peer.merge(&sum));
 
-        self.keep(asked, connection, ending);
+        self.keep(connection, flow.start, |piece| piece.add(direction, flow, traffic, ending));
     }
 
     /// Adds a record to its piece, unless that comes too late.
-    fn keep(&mut self, asked: &Asked<'_>, connection: Connection, ending: Ending) {
-        let at = asked.flow.start.map(|start| start.div_euclid(PIECE));
+    fn keep(&mut self, connection: Connection, start: Option<Seconds>, add: impl FnOnce(&mut Piece)) {
+        let at = start.map(|start| start.div_euclid(PIECE));
         if self.cut.is_some_and(|cut| at > cut.0 || (at == cut.0 && rank(at, &connection) >= cut)) {
             return;
         }
         let pieces = self.pieces.entry(at).or_default();
         let before = pieces.len();
-        let piece = pieces.entry(connection).or_default();
-        piece.add(asked, ending);
+        add(pieces.entry(connection).or_default());
         self.kept += pieces.len() - before;
-        // Now and then, for it takes a look at all of them.
-        if self.kept > 2 * self.most {
+        // Now and then, for it takes a look at many of them.
+        if self.kept > self.most + self.most / 4 {
             self.fit();
         }
     }
@@ -341,7 +233,7 @@ impl Inquiry {
             ranks.sort_unstable();
             let Some(first) = ranks.get(room) else { continue };
             // Both ends of a connection have one rank: they go together.
-            self.cut = Some(self.cut.map_or(*first, |cut| cut.min(*first)));
+            self.cut_at(*first);
             pieces.retain(|connection, _| rank(at, connection) < *first);
             if !pieces.is_empty() {
                 self.kept += pieces.len();
@@ -351,8 +243,14 @@ impl Inquiry {
         }
     }
 
+    fn cut_at(&mut self, rank: Rank) {
+        let cut = self.cut.map_or(rank, |cut| cut.min(rank));
+        (self.cut, self.late) = (Some(cut), quick::late(Some(cut)));
+    }
+
     /// Takes in what another worker was asked; `slots` and `sets` say what its numbers are here.
-    pub(super) fn merge(&mut self, other: Self, slots: &[u32], sets: &[SetId]) {
+    pub(super) fn merge(&mut self, mut other: Self, slots: &[u32], sets: &[SetId]) {
+        other.count_numbered();
         let Self { records, endings, peers, pieces, cut, .. } = other;
         self.records.accepted += records.accepted;
         self.records.rejected += records.rejected;
@@ -364,30 +262,61 @@ impl Inquiry {
             *self.endings.entry(renumbered(ending, sets)).or_default() += count;
         }
         self.peers.merge(peers, Some, |key| key);
-        for (at, theirs) in pieces {
-            let ours = self.pieces.entry(at).or_default();
-            let before = ours.len();
-            for (connection, mut piece) in unordered(theirs) {
-                let endings = std::mem::take(&mut piece.endings);
-                piece.endings = endings.with(|ending| renumbered(ending, sets));
-                let interface = slots[connection.interface as usize];
-                ours.entry(Connection { interface, ..connection }).or_default().merge(&piece);
-            }
-            self.kept += ours.len() - before;
+        if let Some(cut) = cut {
+            self.cut_at(cut);
         }
-        self.cut = self.cut.into_iter().chain(cut).min();
-        if let Some(cut) = self.cut {
-            for (at, pieces) in &mut self.pieces {
-                pieces.retain(|connection, _| rank(*at, connection) < cut);
-            }
-            self.pieces.retain(|_, pieces| !pieces.is_empty());
-            self.kept = self.pieces.values().map(HashMap::len).sum();
-        }
+        let renumbered = |connection: Connection, piece: &mut Piece| {
+            let endings = std::mem::take(&mut piece.endings);
+            piece.endings = endings.with(|ending| renumbered(ending, sets));
+            Connection { interface: slots[connection.interface as usize], ..connection }
+        };
+        self.merge_pieces(pieces, renumbered);
         self.fit();
+    }
+
+    /// Takes in other pieces, the first ones first; those that come when there are too many already are let go unseen.
+    fn merge_pieces(
+        &mut self,
+        mut theirs: BTreeMap<Option<i64>, Pieces>,
+        renumbered: impl Fn(Connection, &mut Piece) -> Connection + Sync,
+    ) {
+        let mut ours = std::mem::take(&mut self.pieces);
+        let times: BTreeSet<Option<i64>> = ours.keys().chain(theirs.keys()).copied().collect();
+        let (mut both, mut least) = (Vec::new(), 0);
+        for at in times {
+            if least > self.most {
+                break;
+            }
+            let pair = (ours.remove(&at).unwrap_or_default(), theirs.remove(&at).unwrap_or_default());
+            let is_kept = |connection: &Connection| self.cut.is_none_or(|cut| rank(at, connection) < cut);
+            let kept = |pieces: &Pieces| match self.cut {
+                Some(cut) if at >= cut.0 => pieces.keys().filter(|connection| is_kept(connection)).count(),
+                _ => pieces.len(),
+            };
+            least += kept(&pair.0).max(kept(&pair.1));
+            both.push((at, pair));
+        }
+        let merged = both.into_par_iter().map(|(at, (mut ours, theirs))| {
+            ours.reserve(theirs.len());
+            for (connection, mut piece) in unordered(theirs) {
+                let connection = renumbered(connection, &mut piece);
+                match ours.entry(connection) {
+                    Entry::Occupied(mut known) => known.get_mut().merge(&piece),
+                    Entry::Vacant(place) => _ = place.insert(piece),
+                }
+            }
+            if let Some(cut) = self.cut.filter(|cut| at >= cut.0) {
+                ours.retain(|connection, _| rank(at, connection) < cut);
+            }
+            (at, ours)
+        });
+        self.pieces = merged.filter(|(_, pieces)| !pieces.is_empty()).collect();
+        self.kept = self.pieces.values().map(HashMap::len).sum();
     }
 
     /// Holds the bound.
     pub(super) fn finish(&mut self) {
+        self.count_numbered();
         self.fit();
     }
 
@@ -418,7 +347,7 @@ impl Inquiry {
 
     /// Every piece with its connection, in no order.
     pub fn pieces(&self) -> impl Iterator<Item = (&Connection, &Piece)> {
-        self.pieces.values().flatten()
+        self.pieces.values().flatten().map(|(connection, piece)| (connection, piece.as_ref()))
     }
 
     /// From this time on not all pieces are there. None: all are. A cut among records without a time is at the beginning.

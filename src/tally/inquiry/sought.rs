@@ -102,6 +102,17 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// The same between IPv4 addresses.
+    #[inline]
+    pub(super) fn seen_from_v4(&self, own: u32, peer: u32) -> SeenFrom {
+        let asked = |address: u32| self.v4.iter().any(|(first, last)| (*first..=*last).contains(&address));
+        if asked(peer) && !asked(own) && self.index.is_own(IpAddr::V4(peer.into())) {
+            SeenFrom::FarEnd
+        } else {
+            SeenFrom::OwnEnd
+        }
+    }
+
     fn has_port(ports: &[RangeInclusive<u16>], (one, other): (u16, u16)) -> bool {
         ports.iter().any(|range| range.contains(&one) || range.contains(&other))
     }
