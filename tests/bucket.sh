@@ -18,7 +18,9 @@ unset AWS_ENDPOINT_URL
 s3() { aws --endpoint-url "$direct" "$@" >/dev/null; }
 
 doors=()
+task_address=
 close() {
+    [ -z "$task_address" ] || ip addr del "$task_address" dev lo || true
     [ ${#doors[@]} = 0 ] || kill "${doors[@]}" 2>/dev/null || true
     finish
 }
@@ -262,6 +264,24 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 identity="http://127.0.0.1:$(cat identity)"
+# So does who holds a token, by TLS, and a task, at an address of its own: where the machine lets us make them.
+more=
+if openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null; then
+    python3 "$here/common/identity.py" by-token --tls certificate.pem key.pem &
+    doors+=($!)
+    more+=", by a token"
+fi
+if ip addr add 169.254.170.2/32 dev lo 2>/dev/null; then
+    task_address=169.254.170.2/32
+    python3 "$here/common/identity.py" of-a-task 169.254.170.2 80 &
+    doors+=($!)
+    more+=", of a task"
+fi
+for _ in $(seq 50); do
+    { [[ $more != *token* ]] || [ -s by-token ]; } && { [[ $more != *task* ]] || [ -s of-a-task ]; } && break
+    sleep 0.1
+done
 printf token-of-the-pod >pod-token
 mkdir second
 cat >second/aws <<'CLI'
@@ -285,8 +305,25 @@ open_door late
     grep -q 'made-up-token' door-late.asked
     profile= reads env AWS_METADATA_ENDPOINT="$identity"
     grep -q 'made-up-token' door-late.asked
+    if [[ $more == *token* ]]; then
+        printf token-of-the-service >service-token
+        token() {
+            env SSL_CERT_FILE="$work/certificate.pem" AWS_ENDPOINT_URL_STS="https://localhost:$(cat by-token)" \
+                AWS_WEB_IDENTITY_TOKEN_FILE="$work/service-token" AWS_ROLE_ARN="arn:aws:iam::111122223333:role/$1" "${@:2}"
+        }
+        profile= reads token audit
+        grep -q 'made-up-token' door-late.asked
+        status=0
+        profile= reads token other 2>complaint || status=$?
+        [ $status = 2 ] && grep -q 'no credentials found' complaint
+        ! grep -q 'token-of-the-service' complaint
+    fi
+    if [[ $more == *task* ]]; then
+        profile= reads env AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/task
+        grep -q 'made-up-token' door-late.asked
+    fi
 )
-echo "credentials: by profile, by variables, of a pod, of an instance, none"
+echo "credentials: by profile, by variables, of a pod, of an instance$more, none"
 
 # A state knows objects by their versions, and does not read them again.
 "$flowaudit" analyze s3://logs/samples/gz --endpoint "$direct" --snapshot "$samples/snapshot" --state rolling.state --quiet >first.txt

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashSet;
 use serde_json::{Value, json};
 
 use super::conversations::{Conversation, Opener};
@@ -85,7 +86,7 @@ pub(super) fn firsts(
     let mut watched = Watched { tally, of_groups: !sought.groups.is_empty(), first: BTreeMap::new() };
     let mut peers: Firsts<'_> = Firsts::new();
     let mut ports: Firsts<'_> = Firsts::new();
-    let (mut met, mut used) = (BTreeSet::new(), BTreeSet::new());
+    let (mut met, mut used) = (HashSet::new(), HashSet::new());
     // They come in order of time. Whatever was let through is a sighting, told who opened it or not.
     for it in conversations.iter().filter(|it| it.accepted() > 0) {
         let slot = it.connection.interface;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::conversations::{Conversation, conversations};
 use super::patterns::seen_once;
-use super::report::{ConversationRow, row};
+use super::report::{ConversationRow, Keys, row};
 use crate::flow::{Seconds, protocol_name};
 use crate::report::build::Run;
 use crate::report::rows::text;
@@ -174,6 +174,7 @@ impl Sum {
 }
 
 fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Followed> {
+    let keys = Keys::of(run.timeline);
     let follow = |contact: &Contact| {
         let with = |it: &&Conversation| {
             let connection = &it.connection;
@@ -182,7 +183,8 @@ fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -
                 && it.attempt().is_some_and(|attempt| attempt.port == contact.port);
             is_of && same && it.first() >= contact.since
         };
-        let conversations: Vec<ConversationRow> = all.iter().filter(with).map(|it| row(run, it)).collect();
+        let conversations: Vec<ConversationRow> =
+            all.iter().filter(with).map(|it| row(run, &keys, it)).collect();
         (!conversations.is_empty()).then(|| Followed {
             peer: contact.peer.to_string(),
             protocol: protocol_name(contact.protocol),

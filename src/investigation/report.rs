@@ -1,6 +1,7 @@
 //! An investigation as a value: what `investigate --format json` writes, key by key.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -17,6 +18,8 @@ use crate::flow::{Action, protocol_name};
 use crate::report::build::{Run, coverage};
 use crate::report::rows::text;
 use crate::report::{Coverage, Generator, Window};
+use crate::rules::timeline::Timeline;
+use crate::rules::{Rule, RuleIndex};
 use crate::tally::inquiry::Sought;
 
 /// The whole answer.
@@ -125,7 +128,8 @@ pub fn report(
         )
     };
     let told = || {
-        let rows = || conversations.par_iter().map(|conversation| row(run, conversation)).collect();
+        let keys = Keys::of(run.timeline);
+        let rows = || conversations.par_iter().map(|conversation| row(run, &keys, conversation)).collect();
         rayon::join(|| summary(run, sought, conversations), rows)
     };
     let ((mut findings, firsts), (summary, rows)) = rayon::join(found, told);
@@ -163,7 +167,24 @@ fn question(sought: &Sought) -> Question {
     }
 }
 
-pub(super) fn row(run: &Run<'_>, it: &Conversation) -> ConversationRow {
+/// The keys of rules, each written once: many conversations have the same ones.
+pub(super) struct Keys<'a> {
+    rules: &'a [Rule],
+    keys: Vec<OnceLock<String>>,
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn of(timeline: &'a Timeline) -> Self {
+        let rules = timeline.rules.as_slice();
+        Self { rules, keys: rules.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    fn key(&self, rule: RuleIndex) -> String {
+        self.keys[rule.index()].get_or_init(|| self.rules[rule.index()].key()).clone()
+    }
+}
+
+pub(super) fn row(run: &Run<'_>, keys: &Keys<'_>, it: &Conversation) -> ConversationRow {
     let connection = &it.connection;
     let (first, last) = (it.first(), it.last());
     ConversationRow {
@@ -185,7 +206,7 @@ pub(super) fn row(run: &Run<'_>, it: &Conversation) -> ConversationRow {
         bytes_out: it.piece.egress.bytes,
         tcp_flags: it.piece.tcp_flags,
         basis: it.bases(),
-        rules: it.rules(&run.tally.sets).iter().map(|rule| run.timeline.rules[rule.index()].key()).collect(),
+        rules: it.rules(&run.tally.sets).into_iter().map(|rule| keys.key(rule)).collect(),
         causes: it.causes().iter().map(|cause| cause.as_str()).collect(),
     }
 }
