@@ -214,14 +214,17 @@ impl Tally {
             self.usage.entry(key).or_default().merge(&credit);
         }
         self.waiting.merge(other.waiting, &slots, &sets);
-        self.tracks.merge(other.tracks, &sets);
         self.changes.merge(other.changes, &slots, &sets);
-        self.inquiry.merge(other.inquiry, &slots, &sets);
         for (rule, records) in unordered(other.near) {
             *self.near.entry(rule).or_default() += records;
         }
-        self.blocked.merge(other.blocked, &slots);
-        self.blocked.fit();
+        // What is large, side by side.
+        let blocked = || {
+            self.blocked.merge(other.blocked, &slots);
+            self.blocked.fit();
+        };
+        let tracks = || self.tracks.merge(other.tracks, &sets);
+        rayon::join(|| self.inquiry.merge(other.inquiry, &slots, &sets), || rayon::join(blocked, tracks));
     }
 }
 
