@@ -1,7 +1,7 @@
 //! How records that are asked for ended.
 
 use super::Connection;
-use crate::attribution::judge::Role;
+use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::sets::SetId;
 use crate::attribution::{Basis, Cause, Drift};
 use crate::flow::Direction;
@@ -36,6 +36,32 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// How a record of this verdict ended.
+    pub(in crate::tally) fn of(direction: Option<Direction>, verdict: Verdict) -> Self {
+        let admitted = |role, forward, reply| Admitted { direction, role, forward, reply };
+        match verdict {
+            Verdict::Decided { role: Role::Reply, set, basis } => {
+                Self::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
+            }
+            Verdict::Decided { role, set, basis } => {
+                Self::Admitted(admitted(role, set, SetId::EMPTY), Some(basis))
+            }
+            Verdict::Undecided { forward, reply, basis } => {
+                Self::Admitted(admitted(Role::Undecided, forward, reply), basis)
+            }
+            Verdict::Waiting { forward, reply } => {
+                // Only records with a direction wait.
+                Self::Waiting(direction.unwrap_or(Direction::Ingress), forward, reply)
+            }
+            Verdict::Unexplained(drift) => Self::Unexplained(drift),
+            Verdict::Refused(cause) => Self::Refused(direction, cause),
+            Verdict::UnknownInterface
+            | Verdict::NoGroup
+            | Verdict::UnknownDirection
+            | Verdict::UnknownGroup => Self::Unknown,
+        }
+    }
+
     /// Rules that let the records through, or may have, by either reading.
     pub fn sets(&self) -> [SetId; 2] {
         match self {

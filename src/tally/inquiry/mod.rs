@@ -121,38 +121,6 @@ impl Asked<'_> {
         let peer = if self.direction.is_some() { self.peer } else { peer };
         Connection { interface: self.interface, protocol, address, local_port, peer, peer_port }
     }
-
-    fn ending(&self) -> Ending {
-        Ending::of(self.direction, self.verdict)
-    }
-}
-
-impl Ending {
-    /// How a record of this verdict ended.
-    pub(super) fn of(direction: Option<Direction>, verdict: Verdict) -> Self {
-        let admitted = |role, forward, reply| Admitted { direction, role, forward, reply };
-        match verdict {
-            Verdict::Decided { role: Role::Reply, set, basis } => {
-                Self::Admitted(admitted(Role::Reply, SetId::EMPTY, set), Some(basis))
-            }
-            Verdict::Decided { role, set, basis } => {
-                Self::Admitted(admitted(role, set, SetId::EMPTY), Some(basis))
-            }
-            Verdict::Undecided { forward, reply, basis } => {
-                Self::Admitted(admitted(Role::Undecided, forward, reply), basis)
-            }
-            Verdict::Waiting { forward, reply } => {
-                // Only records with a direction wait.
-                Self::Waiting(direction.unwrap_or(Direction::Ingress), forward, reply)
-            }
-            Verdict::Unexplained(drift) => Self::Unexplained(drift),
-            Verdict::Refused(cause) => Self::Refused(direction, cause),
-            Verdict::UnknownInterface
-            | Verdict::NoGroup
-            | Verdict::UnknownDirection
-            | Verdict::UnknownGroup => Self::Unknown,
-        }
-    }
 }
 
 impl Inquiry {
@@ -178,8 +146,8 @@ impl Inquiry {
     }
 
     fn add_seen_from(&mut self, seen_from: SeenFrom, connection: Connection, asked: &Asked<'_>) {
-        let Asked { direction, flow, traffic, .. } = *asked;
-        let ending = asked.ending();
+        let Asked { direction, verdict, flow, traffic, .. } = *asked;
+        let ending = Ending::of(direction, verdict);
         // Seen from the far end, what goes out there comes in here.
         let (way, peer) = match (seen_from, direction) {
             (SeenFrom::OwnEnd, _) | (_, None) => (direction, connection.peer),
@@ -284,16 +252,11 @@ impl Inquiry {
         let times: BTreeSet<Option<i64>> = ours.keys().chain(theirs.keys()).copied().collect();
         let (mut both, mut least) = (Vec::new(), 0);
         for at in times {
-            if least > self.most {
+            if least > self.most || self.cut.is_some_and(|cut| at > cut.0) {
                 break;
             }
             let pair = (ours.remove(&at).unwrap_or_default(), theirs.remove(&at).unwrap_or_default());
-            let is_kept = |connection: &Connection| self.cut.is_none_or(|cut| rank(at, connection) < cut);
-            let kept = |pieces: &Pieces| match self.cut {
-                Some(cut) if at >= cut.0 => pieces.keys().filter(|connection| is_kept(connection)).count(),
-                _ => pieces.len(),
-            };
-            least += kept(&pair.0).max(kept(&pair.1));
+            least += pair.0.len().max(pair.1.len());
             both.push((at, pair));
         }
         let merged = both.into_par_iter().map(|(at, (mut ours, theirs))| {
@@ -305,7 +268,7 @@ impl Inquiry {
                     Entry::Vacant(place) => _ = place.insert(piece),
                 }
             }
-            if let Some(cut) = self.cut.filter(|cut| at >= cut.0) {
+            if let Some(cut) = self.cut.filter(|cut| at == cut.0) {
                 ours.retain(|connection, _| rank(at, connection) < cut);
             }
             (at, ours)

@@ -72,12 +72,12 @@ impl Inquiry {
     /// The number of a refusal.
     #[inline]
     pub(in crate::tally) fn refusal(&mut self, direction: Direction, cause: Cause) -> EndingNumber {
-        let Counted { refusals, .. } = &self.counted;
-        if let Some(number) = refusals[refusal(direction, cause) % REFUSALS] {
+        let place = refusal(direction, cause) % REFUSALS;
+        if let Some(number) = self.counted.refusals[place] {
             return number;
         }
         let number = self.counted.number(Ending::Refused(Some(direction), cause));
-        self.counted.refusals[refusal(direction, cause) % REFUSALS] = Some(number);
+        self.counted.refusals[place] = Some(number);
         number
     }
 

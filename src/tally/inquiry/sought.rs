@@ -63,7 +63,7 @@ impl<'a> Asking<'a> {
     #[inline]
     pub(crate) fn wants_v4(&self, number: InterfaceNumber, flow: &V4Flow) -> bool {
         let Sought { addresses, interfaces, groups, ports, action } = self.sought;
-        let within = |address: u32| self.v4.iter().any(|(first, last)| (*first..=*last).contains(&address));
+        let within = |address| self.names_v4(address);
         let ends = [Some(flow.srcaddr), Some(flow.dstaddr), flow.pkt_srcaddr, flow.pkt_dstaddr];
         (addresses.is_empty() || ends.into_iter().flatten().any(within))
             && (ports.is_empty() || Self::has_port(ports, (flow.srcport, flow.dstport)))
@@ -105,12 +105,16 @@ impl<'a> Asking<'a> {
     /// The same between IPv4 addresses.
     #[inline]
     pub(super) fn seen_from_v4(&self, own: u32, peer: u32) -> SeenFrom {
-        let asked = |address: u32| self.v4.iter().any(|(first, last)| (*first..=*last).contains(&address));
-        if asked(peer) && !asked(own) && self.index.is_own(IpAddr::V4(peer.into())) {
+        if self.names_v4(peer) && !self.names_v4(own) && self.index.is_own(IpAddr::V4(peer.into())) {
             SeenFrom::FarEnd
         } else {
             SeenFrom::OwnEnd
         }
+    }
+
+    #[inline]
+    fn names_v4(&self, address: u32) -> bool {
+        self.v4.iter().any(|(first, last)| (*first..=*last).contains(&address))
     }
 
     fn has_port(ports: &[RangeInclusive<u16>], (one, other): (u16, u16)) -> bool {

@@ -1,8 +1,8 @@
 //! What is kept depends on the set of records alone.
 
-use proptest::prelude::*;
-
 use std::sync::Arc;
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::attribution::index::Index;
