@@ -6,6 +6,7 @@ mod account;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use account::{WHOSE, Whose, estate};
 use flowaudit::attribution::index::Index;
@@ -14,7 +15,8 @@ use flowaudit::attribution::{BASES, DRIFTS};
 use flowaudit::flow::{Action, Direction, Entry, OwnedFlow, Traffic};
 use flowaudit::ingest::Sink;
 use flowaudit::rules::RuleIndex;
-use flowaudit::rules::timeline::Timeline;
+use flowaudit::rules::aws::Objects;
+use flowaudit::rules::timeline::{Snapshot, Timeline};
 use flowaudit::tally::Tally;
 use flowaudit::tally::counter::{Brief, Counter, Progress, Services};
 use flowaudit::tally::selection::Selection;
@@ -256,6 +258,43 @@ fn a_scan_of_every_port_ends_in_the_same_rows_whoever_counted_it() {
             assert_same(&figures(&timeline, &tally(&timeline, &flows, workers, |at| at / 700)), &whole);
         }
     }
+}
+
+/// So many interfaces that their credits are summed up again and again in between.
+#[test]
+fn credits_of_thousands_of_interfaces_are_those_of_the_definition() {
+    const INTERFACES: u32 = 5_000;
+    let own = |number: u32| Ipv4Addr::from(0x0a00_0000 + number);
+    let interfaces: Vec<_> = (0..INTERFACES)
+        .map(|number| {
+            serde_json::json!({
+                "NetworkInterfaceId": format!("eni-{number}"), "PrivateIpAddress": own(number),
+                "Groups": [{ "GroupId": "sg-1" }],
+            })
+        })
+        .collect();
+    let open = |from: u16| {
+        serde_json::json!({
+            "IpProtocol": "tcp", "FromPort": from, "ToPort": from, "IpRanges": [{ "CidrIp": "0.0.0.0/0" }],
+        })
+    };
+    let groups = serde_json::json!([{ "GroupId": "sg-1", "IpPermissions": [open(443), open(8443)], "IpPermissionsEgress": [] }]);
+    let mut objects = Objects::default();
+    objects.add(&serde_json::json!({ "NetworkInterfaces": interfaces }), None).unwrap();
+    objects.add(&serde_json::json!({ "SecurityGroups": groups }), None).unwrap();
+    let timeline = Timeline::build(vec![Snapshot { at: None, objects: Arc::new(objects) }]);
+    let accepted = |at: u32| {
+        let number = at % INTERFACES;
+        let mut flow = refused(if at.is_multiple_of(3) { 443 } else { 8443 }, 0x0100_0000 + at % 7);
+        flow.interface_id = format!("eni-{number}").into_bytes();
+        if let Entry::Traffic(traffic) = &mut flow.entry {
+            (traffic.action, traffic.dstaddr) = (Action::Accept, own(number).into());
+        }
+        flow
+    };
+    let flows: Vec<OwnedFlow> = (0..INTERFACES * 8).map(accepted).collect();
+    let fast = figures(&timeline, &tally(&timeline, &flows, 1, |_| 0));
+    assert_same(&fast, &expected(&timeline, &attribute(&timeline, &flows)));
 }
 
 /// A seed, and where its estate lies.

@@ -134,15 +134,15 @@ pub(super) struct PortSets {
 }
 
 impl PortSets {
-    /// The number of what these port ranges tell apart. None: too much.
-    pub(super) fn number(&mut self, ranges: &[(u16, u16)]) -> Option<usize> {
-        let intervals = Intervals::of(ranges)?;
-        let next = self.all.len();
-        let number = *self.known.entry(intervals.clone()).or_insert(next);
-        if number == next {
-            self.all.push(intervals);
+    /// The number of these classes.
+    pub(super) fn number(&mut self, intervals: Intervals) -> usize {
+        if let Some(number) = self.known.get(&intervals) {
+            return *number;
         }
-        Some(number)
+        let number = self.all.len();
+        self.known.insert(intervals.clone(), number);
+        self.all.push(intervals);
+        number
     }
 
     /// Their trees, and where the tree of each number is.
@@ -205,8 +205,9 @@ mod tests {
     #[test]
     fn a_set_is_kept_once() {
         let mut sets = PortSets::default();
-        let numbers = [&[(22, 22)][..], &[(443, 443)], &[(22, 22)]].map(|ranges| sets.number(ranges));
-        assert_eq!(numbers, [Some(0), Some(1), Some(0)]);
+        let numbers = [&[(22, 22)][..], &[(443, 443)], &[(22, 22)]]
+            .map(|ranges| sets.number(Intervals::of(ranges).unwrap()));
+        assert_eq!(numbers, [0, 1, 0]);
         assert_eq!(sets.build().1.len(), 2);
     }
 

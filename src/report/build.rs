@@ -68,29 +68,36 @@ pub fn report(run: &Run<'_>) -> Report {
     let each = |(at, uses)| bench.judge(RuleIndex(u32::try_from(at).unwrap_or(u32::MAX)), uses);
     let judged: Vec<Judged> = uses.par_iter().enumerate().map(each).collect();
     let tracks = RuleTracks::of(tally, &timeline.rules);
-    let (found, (blocked_rows, (blocked_summary, owners))) = rayon::join(
+    let blocked = || {
+        rayon::join(
+            || super::blocked::rows(tally),
+            || (super::blocked::summary(tally, &run.settings.profile), Owners::of(timeline)),
+        )
+    };
+    let figures = || {
+        rayon::join(
+            || rows::rules(timeline, tally, &uses, &judged),
+            || (coverage(run, &attachments), super::series::time_series(timeline, tally, &tracks)),
+        )
+    };
+    let (found, ((blocked_rows, (blocked_summary, owners)), (rules, (coverage, time_series)))) = rayon::join(
         || findings(run, &uses, &judged, &bench, &attachments, &tracks),
-        || {
-            rayon::join(
-                || super::blocked::rows(tally),
-                || (super::blocked::summary(tally, &run.settings.profile), Owners::of(timeline)),
-            )
-        },
+        || rayon::join(blocked, figures),
     );
     let Found { findings, removal_set, narrower } = found;
     Report {
         schema_version: "1",
         generator: Generator::OURS,
         window: Window::of(tally.window),
-        coverage: coverage(run, &attachments),
-        rules: rows::rules(timeline, tally, &uses, &judged),
+        coverage,
+        rules,
         blocked: blocked_rows,
         blocked_summary,
         findings,
         removal_set: rows::removal_set(timeline, &removal_set),
         narrower,
         owners,
-        time_series: super::series::time_series(timeline, tally, &tracks),
+        time_series,
         suppressed: Vec::new(),
         known: Vec::new(),
     }

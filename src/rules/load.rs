@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::flow::Seconds;
 use crate::time;
 pub use contents::{Contents, Origin};
-use document::{Buffer, Document, Text, text_of, without_mark};
+use document::{Buffer, Buffers, Document, Text, text_of, without_mark};
 use pieces::Pieces;
 
 /// One file of a snapshot and whether it was understood.
@@ -221,6 +221,7 @@ impl Found {
         let mut loaded = Loaded::default();
         let mut namesakes = Namesakes::new();
         let mut last: Option<Shared> = None;
+        let buffers = Buffers::default();
         let mut folders = self.folders.as_slice();
         // The first one alone, so that the next ones have namesakes.
         let mut step = 1;
@@ -233,8 +234,11 @@ impl Found {
                 (0..).zip(now).flat_map(|(at, it)| it.files.iter().map(move |file| (at, file))).collect();
             let read: Vec<FileRead> = files
                 .into_par_iter()
-                .map_init(Buffer::default, |buffer, (at, file)| {
-                    read_file(file, &namesakes, is_last(at), buffer)
+                .map(|(at, file)| {
+                    let mut buffer = buffers.take();
+                    let read = read_file(file, &namesakes, is_last(at), &mut buffer);
+                    buffers.put(buffer);
+                    read
                 })
                 .collect::<Result<_, Error>>()?;
             let mut read = read.into_iter();

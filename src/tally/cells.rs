@@ -116,8 +116,12 @@ struct Kinds {
     all: Vec<Kind>,
 }
 
-/// So many cells are kept, at most, and as many again for a short time.
+/// So many cells are kept, at first: those of runs that are over would only push the others out of the caches.
+const FEW_CELLS: usize = 1 << 14;
+/// So many, at most, and as many again for a short time.
 const MOST_CELLS: usize = 1 << 20;
+/// So many records for each cell, and it costs little to empty it; where there were fewer, more are kept from then on.
+const WORTH_IT: u64 = 8;
 /// The fewest cells of an interface.
 const FIRST_CELLS: u32 = 4;
 
@@ -129,6 +133,8 @@ pub(super) struct Cells {
     /// By run of an interface.
     blocks: Vec<Block>,
     dense: Vec<Cell>,
+    /// How many are too many.
+    most: usize,
     /// What cells could not hold. Forged counts may come with every record, so it is summed as cells are.
     spilled: HashMap<(RunNumber, KindNumber), Credit>,
 }
@@ -161,12 +167,12 @@ impl Cells {
 
     /// Whether they should be emptied before more are opened.
     pub(super) fn are_full(&self) -> bool {
-        self.dense.len() >= MOST_CELLS
+        self.dense.len() >= self.most
     }
 
-    /// No cells yet, of so many runs.
-    pub(super) fn of(runs: usize) -> Self {
-        Self { blocks: vec![Block::default(); runs], ..Self::default() }
+    /// No cells yet.
+    pub(super) fn of(index: &Index) -> Self {
+        Self { blocks: vec![Block::default(); index.runs()], most: FEW_CELLS, ..Self::default() }
     }
 
     /// The cell of a kind. None: there is no room for it yet.
@@ -188,10 +194,12 @@ impl Cells {
     /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
-    pub(super) fn grow(&mut self, run: RunNumber, kind: KindNumber) -> CellPlace {
+    pub(super) fn grow(&mut self, index: &Index, run: RunNumber, kind: KindNumber) -> CellPlace {
+        // Interfaces of one profile mostly come to the same kinds.
+        let kinds = self.kinds[index.profile_of(run)].all.len();
         let block = &mut self.blocks[run.index()];
         let (old, before) = (block.from as usize, block.len as usize);
-        let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
+        let len = u32::try_from(kinds).unwrap_or(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
         self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
         let (used, fresh) = self.dense.split_at_mut(block.from as usize);
@@ -223,6 +231,7 @@ impl Cells {
         for ((run, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
             credited(run, self.kinds[index.profile_of(run)].all[number.0 as usize], credit);
         }
+        let mut records = 0;
         for (block, run) in self.blocks.iter_mut().zip(index.all_runs()) {
             let Block { from, len } = std::mem::take(block);
             if len == 0 {
@@ -231,8 +240,12 @@ impl Cells {
             let cells = &self.dense[from as usize..(from + len) as usize];
             let kinds = &self.kinds[index.profile_of(run)].all;
             for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
+                records += u64::from(cell.records);
                 credited(run, *kind, cell.credit(*kind));
             }
+        }
+        if records / WORTH_IT < self.dense.len() as u64 {
+            self.most = (self.most * 2).min(MOST_CELLS);
         }
         self.dense.clear();
     }

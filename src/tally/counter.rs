@@ -202,7 +202,7 @@ impl<'a> Counter<'a> {
             waiting: Vec::new(),
             undecided: Vec::new(),
             endings: Vec::new(),
-            cells: Cells::of(brief.index.runs()),
+            cells: Cells::of(brief.index),
             now: Now::NEVER,
             today: Today::NEVER,
             recent: Recent::default(),

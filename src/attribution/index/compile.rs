@@ -26,8 +26,9 @@ const MOST_LOOKED_BACK: usize = 8;
 pub(super) struct Compiler<'a> {
     timeline: &'a Timeline,
     lives: &'a Lives<'a>,
-    keepers: &'a BTreeSet<&'a str>,
     peers: Peers<'a>,
+    /// By number of the rule: as it is where its peer is resolved.
+    rules: Vec<CompiledRule>,
     /// The profiles of the last state by cloud and by their groups.
     by_groups: [HashMap<Vec<String>, Arc<Profile>>; 2],
     /// By number, where a profile was met in this state: the one of the same groups now.
@@ -80,11 +81,13 @@ impl<'a> Compiler<'a> {
         keepers: &'a BTreeSet<&'a str>,
         own: Vec<IpNet>,
     ) -> Self {
+        let peers = Peers::of(timeline, own);
+        let rules = timeline.rules.iter().zip(0..);
         Self {
             timeline,
             lives,
-            keepers,
-            peers: Peers::of(timeline, own),
+            rules: rules.map(|(rule, at)| compile_rule(RuleIndex(at), rule, &peers, keepers)).collect(),
+            peers,
             by_groups: [HashMap::new(), HashMap::new()],
             after: HashMap::new(),
             by_content: HashTable::new(),
@@ -164,13 +167,7 @@ impl<'a> Compiler<'a> {
 
     /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
     /// of the state any more.
-    fn affected(
-        &mut self,
-        before: &State,
-        state: &State,
-        last: &Last,
-        unresolved: &[bool],
-    ) -> BTreeSet<usize> {
+    fn affected(&mut self, before: &State, state: &State, last: &Last, unresolved: &[bool]) -> Vec<usize> {
         let groups: BTreeSet<&str> =
             changed(&before.groups, &state.groups).map(|(id, _)| id.as_str()).collect();
         let told_otherwise = last.unresolved != unresolved;
@@ -194,12 +191,14 @@ impl<'a> Compiler<'a> {
             return (0..self.lives.len()).collect();
         }
         let moved = changed(&before.interfaces, &state.interfaces);
-        let mut again: BTreeSet<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
+        let mut again: Vec<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
         if !groups.is_empty() || told_otherwise {
             let numbers = self.profile_of.iter().enumerate();
             let is_old = |profile: usize| old.get(profile).copied().unwrap_or_default();
             again.extend(numbers.filter(|(_, profile)| is_old(**profile)).map(|(number, _)| number));
         }
+        again.sort_unstable();
+        again.dedup();
         again
     }
 
@@ -280,21 +279,17 @@ impl<'a> Compiler<'a> {
                 if !group.takes(rule) {
                     continue;
                 }
-                let compiled = self.compile_rule(index, rule, unresolved);
+                let mut compiled = self.rules[index.index()];
+                compiled.proof.unresolved = unresolved[compiled.peer as usize];
                 let side = match rule.direction {
                     Direction::Ingress => &mut profile.ingress,
                     Direction::Egress => &mut profile.egress,
                 };
                 if rule.ranked.is_some() {
                     side.extend(variants(rule, compiled));
-                    continue;
+                } else {
+                    side.push(compiled);
                 }
-                let (from, to) = if rule.protocol.tests_ports() { rule.ports() } else { (0, u16::MAX) };
-                let protocols = match &rule.protocol {
-                    RuleProtocol::Number(number) => Protocols::One(*number),
-                    _ => compiled.protocols,
-                };
-                side.push(CompiledRule { protocols, from, to, ..compiled });
             }
         }
         // Matched rules come out ascending, which is how sets of rules are compared.
@@ -302,28 +297,36 @@ impl<'a> Compiler<'a> {
         profile.egress.sort_unstable_by_key(|rule| rule.rule);
         profile
     }
+}
 
-    fn compile_rule(&self, index: RuleIndex, rule: &Rule, unresolved: &[bool]) -> CompiledRule {
-        let peer = self.peers.index(&rule.peer);
-        let doubt = match &rule.peer {
-            // What nobody wrote needs no proof.
-            _ if rule.is_default() => Doubt::Nobody,
-            Peer::Cidr(_) | Peer::BadCidr(_) => Doubt::Nobody,
-            Peer::PrefixList(_) => Doubt::Anybody,
-            Peer::Group(group) if self.keepers.contains(group.as_str()) => Doubt::Anybody,
-            Peer::Group(_) => Doubt::Strangers,
-        };
-        CompiledRule {
-            protocols: if rule.protocol == RuleProtocol::All { Protocols::All } else { Protocols::None },
-            from: 0,
-            to: u16::MAX,
-            peer,
-            rule: index,
-            proof: PeerProof { unresolved: unresolved[peer as usize], doubt },
-            rank: rule.rank(),
-            asks_more: rule.ranked.as_ref().is_some_and(|ranked| ranked.asks_more()),
-            action: rule.action(),
-        }
+fn compile_rule(index: RuleIndex, rule: &Rule, peers: &Peers<'_>, keepers: &BTreeSet<&str>) -> CompiledRule {
+    let doubt = match &rule.peer {
+        // What nobody wrote needs no proof.
+        _ if rule.is_default() => Doubt::Nobody,
+        Peer::Cidr(_) | Peer::BadCidr(_) => Doubt::Nobody,
+        Peer::PrefixList(_) => Doubt::Anybody,
+        Peer::Group(group) if keepers.contains(group.as_str()) => Doubt::Anybody,
+        Peer::Group(_) => Doubt::Strangers,
+    };
+    let (from, to) = match rule.ranked {
+        None if rule.protocol.tests_ports() => rule.ports(),
+        _ => (0, u16::MAX),
+    };
+    let protocols = match rule.protocol {
+        RuleProtocol::All => Protocols::All,
+        RuleProtocol::Number(number) if rule.ranked.is_none() => Protocols::One(number),
+        _ => Protocols::None,
+    };
+    CompiledRule {
+        protocols,
+        from,
+        to,
+        peer: peers.index(&rule.peer),
+        rule: index,
+        proof: PeerProof { unresolved: false, doubt },
+        rank: rule.rank(),
+        asks_more: rule.ranked.as_ref().is_some_and(|ranked| ranked.asks_more()),
+        action: rule.action(),
     }
 }
 

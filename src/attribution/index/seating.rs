@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::super::address::{Members, PeerIndex};
-use super::super::port_classes::{PortClasses, PortSets};
+use super::super::port_classes::{Intervals, PortClasses, PortSets};
 use super::super::seat::{Kin, Seat};
 use super::{MOST_FOLDED, Profile, Run};
 use crate::flow::{Direction, TCP, UDP};
@@ -26,11 +26,13 @@ impl Seating {
         let folding = Folding::of(members);
         let room = MOST_FOLDED / members.count().max(1);
         let (fold, _) = profiles.split_at(room.min(profiles.len()));
+        let folded: Vec<Vec<u16>> = fold.par_iter().map(|profile| folding.fold(profile)).collect();
+        let told: Vec<Option<PortIntervals>> =
+            profiles.par_iter().map(|profile| tell_ports(profile)).collect();
         let mut port_sets = PortSets::default();
-        let (folded, ports): (Vec<Vec<u16>>, Vec<Option<PortNumbers>>) = rayon::join(
-            || fold.par_iter().map(|profile| folding.fold(profile)).collect(),
-            || profiles.iter().map(|profile| number_ports(profile, &mut port_sets)).collect(),
-        );
+        let mut number = |intervals| port_sets.number(intervals);
+        let ports: Vec<Option<PortNumbers>> =
+            told.into_iter().map(|of| of.map(|of| of.map(|of| of.map(&mut number)))).collect();
         let kins = (0..folded.len()).map(|number| Kin::folded(number * members.count()));
         let kins: Vec<Kin> = kins.collect();
         let (port_classes, places) = port_sets.build();
@@ -39,27 +41,28 @@ impl Seating {
             let ports = ports[number].map(|of| of.map(|of| of.map(|set| places[set])));
             Seat::of(placed, number, kins.get(number).copied().unwrap_or(Kin::CLASS), ports)
         };
-        Self { kin: folded.concat(), port_classes, seats: runs.iter().map(seat).collect() }
+        Self { kin: folded.concat(), port_classes, seats: runs.par_iter().map(seat).collect() }
     }
 }
 
 /// Sets of ports by transport and direction.
 type PortNumbers = [[usize; 2]; 2];
 
+/// What they tell apart.
+type PortIntervals = [[Intervals; 2]; 2];
+
 /// None: its records are judged one by one.
-fn number_ports(profile: &Profile, sets: &mut PortSets) -> Option<PortNumbers> {
+fn tell_ports(profile: &Profile) -> Option<PortIntervals> {
     if profile.asks_more() {
         return None;
     }
-    let mut numbers = [[0; 2]; 2];
-    for (protocol, of_transport) in [TCP, UDP].into_iter().zip(&mut numbers) {
-        for direction in [Direction::Ingress, Direction::Egress] {
-            let rules = profile.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
-            let ranges: Vec<(u16, u16)> = rules.map(|rule| (rule.from, rule.to)).collect();
-            of_transport[direction as usize] = sets.number(&ranges)?;
-        }
-    }
-    Some(numbers)
+    let of = |protocol, direction| {
+        let rules = profile.rules(direction).iter().filter(|rule| rule.protocols.holds(protocol));
+        let ranges: Vec<(u16, u16)> = rules.map(|rule| (rule.from, rule.to)).collect();
+        Intervals::of(&ranges)
+    };
+    let both = |protocol| Some([of(protocol, Direction::Ingress)?, of(protocol, Direction::Egress)?]);
+    Some([both(TCP)?, both(UDP)?])
 }
 
 /// Finds the classes of addresses that a profile cannot tell apart.

@@ -4,6 +4,11 @@ use std::cmp::Ordering;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use hashbrown::HashSet;
+
+/// So many items that another list has besides are walked over.
+const MOST_LEFT_OUT: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub struct List<T> {
@@ -90,6 +95,21 @@ impl<T> List<T> {
         }
     }
 
+    /// Takes the items of another list in place of those that are equal to them. Both are walked along once: what stands
+    /// elsewhere is left as it is.
+    pub fn share(&mut self, other: &Self)
+    where
+        T: PartialEq,
+    {
+        let mut others = other.items.as_slice();
+        for item in Arc::make_mut(&mut self.items) {
+            if let Some(at) = others.iter().take(MOST_LEFT_OUT).position(|other| other == item) {
+                *item = Arc::clone(&others[at]);
+                others = &others[at + 1..];
+            }
+        }
+    }
+
     /// Whether it is the same list, without a look inside.
     pub fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.items, &other.items)
@@ -133,13 +153,20 @@ impl<T: Ord> List<T> {
         if gone.is_empty() && new.is_empty() {
             return Some(self.clone());
         }
-        let mut items: Vec<Arc<T>> = self.items.to_vec();
-        for item in gone {
-            items.remove(items.binary_search(item).ok()?);
+        let mut items: Vec<Arc<T>> = Vec::with_capacity(self.items.len() + new.len());
+        items.extend(self.items.iter().map(Arc::clone));
+        // What both have stays.
+        let of = |items: &[Arc<T>]| items.iter().map(Arc::as_ptr).collect::<HashSet<_>>();
+        let (going, coming) = (of(gone), of(new));
+        // What goes or comes together mostly stands together.
+        let mut near = 0;
+        for item in gone.iter().filter(|item| !coming.contains(&Arc::as_ptr(item))) {
+            near = search(&items, item, near).ok()?;
+            items.remove(near);
         }
-        for item in new {
-            let place = items.binary_search(item).err()?;
-            items.insert(place, Arc::clone(item));
+        for item in new.iter().filter(|item| !going.contains(&Arc::as_ptr(item))) {
+            near = search(&items, item, near).err()?;
+            items.insert(near, Arc::clone(item));
         }
         Some(Self { items: Arc::new(items), order: Order::Tidy })
     }
@@ -168,4 +195,21 @@ impl<T: Ord> List<T> {
         new.extend(news);
         (gone, new)
     }
+}
+
+/// Where an item stands in a tidy list, or should; looked for around a place first.
+fn search<T: Ord>(items: &[Arc<T>], item: &Arc<T>, near: usize) -> Result<usize, usize> {
+    let compare = |other: &Arc<T>| if Arc::ptr_eq(other, item) { Ordering::Equal } else { other.cmp(item) };
+    let (mut start, mut end) = (near.min(items.len()), near.min(items.len()));
+    let mut step = 1;
+    while start > 0 && compare(&items[start - 1]) != Ordering::Less {
+        start = start.saturating_sub(step);
+        step *= 2;
+    }
+    step = 1;
+    while end < items.len() && compare(&items[end]) != Ordering::Greater {
+        end = items.len().min(end + step);
+        step *= 2;
+    }
+    items[start..end].binary_search_by(compare).map(|at| start + at).map_err(|at| start + at)
 }

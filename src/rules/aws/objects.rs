@@ -178,6 +178,17 @@ impl Objects {
         groups + self.rules.len() + self.interfaces.as_ref().map_or(0, |interfaces| interfaces.len())
     }
 
+    /// Groups, rules and interfaces that others say too are there once from now on, as far as they stand in one order.
+    pub(in crate::rules) fn share(&mut self, others: &Self) {
+        if let (Some(groups), Some(others)) = (&mut self.groups, &others.groups) {
+            groups.share(others);
+        }
+        if let (Some(interfaces), Some(others)) = (&mut self.interfaces, &others.interfaces) {
+            interfaces.share(others);
+        }
+        self.rules.share(&others.rules);
+    }
+
     /// Sorted groups, rules and interfaces, each said once, without what some objects say, and with what others say. None: some of it is said
     /// twice, so that all must be added up.
     pub(in crate::rules) fn exchanged(&self, gone: &[&Self], new: &[&Self]) -> Option<Self> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
+use std::sync::Mutex;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -78,6 +79,22 @@ pub(super) struct Buffer {
     filled: usize,
     /// So many bytes are those of the text beside it.
     alike: usize,
+}
+
+/// Buffers that are not in use: fresh memory costs more than what is read into it.
+#[derive(Debug, Default)]
+pub(super) struct Buffers(Mutex<Vec<Buffer>>);
+
+impl Buffers {
+    pub(super) fn take(&self) -> Buffer {
+        self.0.lock().map_or_else(|_| None, |mut free| free.pop()).unwrap_or_default()
+    }
+
+    pub(super) fn put(&self, buffer: Buffer) {
+        if let Ok(mut free) = self.0.lock() {
+            free.push(buffer);
+        }
+    }
 }
 
 /// Whether all has been read.

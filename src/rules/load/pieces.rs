@@ -149,7 +149,8 @@ impl Walk<'_> {
         Some((items, new))
     }
 
-    /// What stands here, and which of the known pieces it is: the one expected, one of its neighbours, or another one.
+    /// What stands here, and which of the known pieces it is: the one expected, one of its neighbours, or another one. What
+    /// is new mostly says nearly the same as the one expected, and shares that with it.
     fn piece_at(&mut self, at: usize, expected: usize) -> Option<(Piece, Option<usize>)> {
         // Left out, or put in between.
         let near = [Some(expected), expected.checked_add(1), expected.checked_sub(1)];
@@ -167,8 +168,11 @@ impl Walk<'_> {
         let piece = if let Some(index) = known {
             self.pieces.items[index].moved_to(at)
         } else {
-            let says = Arc::new(Objects::of_item(self.pieces.wrapper, text)?);
-            Piece { place: at..at + text.len(), says }
+            let mut says = Objects::of_item(self.pieces.wrapper, text)?;
+            if let Some(before) = self.pieces.items.get(expected) {
+                says.share(&before.says);
+            }
+            Piece { place: at..at + text.len(), says: Arc::new(says) }
         };
         Some((piece, known))
     }
@@ -304,6 +308,40 @@ mod tests {
                 let once_more = next.next(&after, before.as_bytes()).unwrap();
                 assert_eq!(Some(&once_more.objects), whole(&before).as_ref(), "{name}: {before} {after}");
             }
+        }
+    }
+
+    #[test]
+    fn what_a_changed_group_still_says_is_there_once() {
+        let with = |ports: &[u16]| {
+            let permission = |port: &u16| {
+                format!(
+                    r#"{{"IpProtocol":"tcp","FromPort":{port},"ToPort":{port},"IpRanges":[{{"CidrIp":"192.0.2.0/24"}}]}}"#
+                )
+            };
+            let permissions: Vec<String> = ports.iter().map(permission).collect();
+            let permissions = permissions.join(",");
+            answer(&[group("sg-2", 22), format!(r#"{{"GroupId":"sg-1","IpPermissions":[{permissions}]}}"#)])
+        };
+        let before = with(&[1, 2, 3, 4]);
+        let pieces = Pieces::of(&before).unwrap();
+        // (the ports of the changed group, how many of its rules were there before)
+        let cases: [(&[u16], usize); 6] = [
+            (&[1, 2, 3, 4, 5], 4),
+            (&[5, 1, 2, 3, 4], 4),
+            (&[1, 3, 4], 3),
+            (&[1, 2, 9, 4], 3),
+            (&[2, 9], 1),
+            (&[9], 0),
+        ];
+        for (ports, kept) in cases {
+            let after = with(ports);
+            let next = pieces.next(&before, after.as_bytes()).unwrap();
+            assert_eq!(Some(&next.objects), whole(&after).as_ref(), "{ports:?}");
+            let (gone, new) = pieces.objects.rules.difference(&next.objects.rules);
+            assert_eq!((gone.len(), new.len()), (4 - kept, ports.len() - kept), "{ports:?}");
+            let known = |rule: &&Arc<_>| pieces.objects.rules.iter().any(|known| Arc::ptr_eq(known, rule));
+            assert_eq!(next.objects.rules.iter().filter(known).count(), kept + 1, "{ports:?}");
         }
     }
 

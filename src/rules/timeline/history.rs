@@ -197,7 +197,7 @@ fn told_otherwise<'a>(
 fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
     // The same content comes again where a change is taken back.
     let mut numbered: HashMap<*const GroupContent, Arc<Group>> = HashMap::new();
-    let mut numbers = Numbers { catalogue, known: HashMap::new() };
+    let mut numbers = Numbers::of_catalogue(catalogue);
     let (mut groups, mut last) = (OrdMap::new(), &OrdMap::new());
     let mut states = Vec::with_capacity(contents.len());
     for Span { from, confirmed, content } in contents {
@@ -227,17 +227,23 @@ fn states(contents: &[Span], catalogue: &[Rule]) -> Vec<State> {
 
 /// Which rule of the catalogue a document is about.
 struct Numbers<'a> {
-    catalogue: &'a [Rule],
+    by_rule: HashMap<&'a Rule, RuleIndex>,
     /// By document: those of the contents, which outlive this.
     known: HashMap<*const RuleDocument, RuleIndex>,
 }
 
-impl Numbers<'_> {
+impl<'a> Numbers<'a> {
+    fn of_catalogue(catalogue: &'a [Rule]) -> Self {
+        // Rule indices are 32 bits: a catalogue beyond that would not fit in memory first.
+        let by_rule = catalogue.iter().zip((0..).map(RuleIndex)).collect();
+        Self { by_rule, known: HashMap::new() }
+    }
+
     fn of(&mut self, document: &Arc<RuleDocument>) -> Option<RuleIndex> {
         if let Some(number) = self.known.get(&Arc::as_ptr(document)) {
             return Some(*number);
         }
-        let number = self.catalogue.binary_search(&document.rule).ok().map(rule_index)?;
+        let number = *self.by_rule.get(&document.rule)?;
         self.known.insert(Arc::as_ptr(document), number);
         Some(number)
     }
@@ -267,9 +273,4 @@ fn group(content: &GroupContent, numbers: &mut Numbers<'_>) -> Arc<Group> {
         group.tags.clone_from(&document.tags);
     }
     Arc::new(group)
-}
-
-/// Rule indices are 32 bits: a catalogue beyond that would not fit in memory first.
-fn rule_index(index: usize) -> RuleIndex {
-    RuleIndex(u32::try_from(index).unwrap_or(u32::MAX))
 }
