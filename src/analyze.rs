@@ -10,7 +10,7 @@ use crate::ingest::Source;
 use crate::ledger::Identity;
 use crate::progress::Show;
 use crate::reading::{
-    self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
+    self, By, Kept, RowGroups, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
 use crate::remediation;
@@ -81,6 +81,7 @@ pub fn analyze(arguments: &Analyze) -> Result<Answer, Error> {
         timeline: &timeline,
         proposed: None,
         sought: None,
+        row_groups: RowGroups::All,
         export: export.as_ref(),
         show,
     };

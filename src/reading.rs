@@ -38,6 +38,15 @@ pub(crate) enum Kept {
     State,
 }
 
+/// Which row groups of Parquet are read where some records are looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowGroups {
+    /// All: what is told of a record may depend on any other.
+    All,
+    /// Those that may hold some of these records.
+    Matching,
+}
+
 /// What logs are judged by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct By<'a> {
@@ -49,6 +58,8 @@ pub(crate) struct By<'a> {
     pub(crate) proposed: Option<&'a Timeline>,
     /// Which records are looked into one by one.
     pub(crate) sought: Option<&'a Sought>,
+    /// Which row groups are read for that.
+    pub(crate) row_groups: RowGroups,
     /// Where every record is written to, with what was found of it.
     pub(crate) export: Option<&'a export::Place>,
     /// Whether the progress is shown.
@@ -183,7 +194,13 @@ pub(crate) fn read(
     let progress = Progress::default();
     let total = sources.iter().map(|source| source.bytes).sum();
     let window = Window { since: input.since, until: input.until };
-    let options = ReadOptions { fields: fields(input)?, window, ..ReadOptions::default() };
+    let wanted = asking.as_ref().map(Asking::wanted);
+    let options = ReadOptions {
+        fields: fields(input)?,
+        window,
+        wanted: wanted.clone().filter(|_| by.row_groups == RowGroups::Matching),
+        ..ReadOptions::default()
+    };
     let services = if kept == Kept::State { Services::Everywhere } else { Services::WhereNeeded };
     let pass = |selection: &Selection, pick: fn(&Source) -> bool| {
         let brief = Brief {
@@ -217,6 +234,8 @@ pub(crate) fn read(
             decisions: &decisions,
             watch: &watch,
         };
+        // All that the others tell is known by now.
+        let options = ReadOptions { wanted, ..options };
         place.write(&sources, &of_source, &options, known)?;
     }
     Ok(Ledger::of(&sources, identities, flow_logs, outcome, first_pass))

@@ -8,7 +8,7 @@ use crate::config;
 use crate::error::Error;
 use crate::progress::Show;
 use crate::reading::{
-    self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
+    self, By, Kept, RowGroups, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
 use crate::remediation::{Addition, FILES, Remediation, of_decided};
@@ -63,8 +63,15 @@ pub fn replay(arguments: &Replay) -> Result<Answer, Error> {
     let identities = found.sources.iter().map(|_| None).collect();
     let news = News { sources: found.sources, identities };
     let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-    let by =
-        By { terms: &terms, timeline: &now, proposed: Some(&proposed), sought: None, export: None, show };
+    let by = By {
+        terms: &terms,
+        timeline: &now,
+        proposed: Some(&proposed),
+        sought: None,
+        row_groups: RowGroups::All,
+        export: None,
+        show,
+    };
     let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
     ledger.failures.extend(found.failures.into_iter().map(failure));
     ledger.left_out = found.left_out;

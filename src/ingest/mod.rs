@@ -38,6 +38,7 @@ mod sniff;
 pub mod source;
 mod stream;
 pub mod text;
+mod wanted;
 
 use std::fs::File;
 use std::io::{Error, Read, Seek, SeekFrom};
@@ -51,6 +52,7 @@ pub use layout::Layout;
 pub(crate) use parquet::{Finite, guarded};
 use sniff::Kind;
 pub use source::{Found, LeftOut, Location, Source, find};
+pub use wanted::Wanted;
 
 /// Takes what a reader finds, in file order.
 pub trait Sink {
@@ -67,6 +69,8 @@ pub trait Sink {
     fn fault(&mut self, misread: Misread, place: Place);
     /// So many rows that start outside [`ReadOptions::window`] and were not looked at.
     fn outside(&mut self, rows: u64);
+    /// So many rows that are not [`ReadOptions::wanted`] and were not looked at.
+    fn unwanted(&mut self, _rows: u64) {}
     /// So many more bytes of the file (as stored) have been consumed.
     fn consumed(&mut self, bytes: u64);
 }
@@ -112,6 +116,8 @@ pub struct ReadOptions {
     pub inflate: Inflate,
     /// Rows that start outside need not be looked at.
     pub window: Window,
+    /// Nor others than these. None: all are wanted.
+    pub wanted: Option<Wanted>,
 }
 
 impl Default for ReadOptions {
@@ -122,6 +128,7 @@ impl Default for ReadOptions {
             split: Split::Parts,
             inflate: Inflate::Here,
             window: Window::ALL,
+            wanted: None,
         }
     }
 }
@@ -248,7 +255,7 @@ pub(crate) fn ahead(source: &Source, part: &Part, options: &ReadOptions) -> Vec<
         (Location::Object(object), Part::Whole | Part::Bytes { .. }) => {
             object.first(part).into_iter().collect()
         }
-        (location, part) => parquet::ahead(location, part, options.window),
+        (location, part) => parquet::ahead(location, part, options),
     }
 }
 
@@ -264,7 +271,7 @@ pub fn read<S: Sink>(
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
     let whole = match (&source.location, part) {
-        (location, Part::RowGroup { .. }) => return parquet::read(location, part, options.window, sink),
+        (location, Part::RowGroup { .. }) => return parquet::read(location, part, options, sink),
         (Location::Object(object), Part::Whole) => {
             object.hold().map_err(|error| unreadable(&error))?;
             Held(Some(object))
@@ -282,7 +289,7 @@ pub fn read<S: Sink>(
             (_, Some(packing)) => Err(FileFailure(format!("Parquet inside {packing}: unpack it first"))),
             (location, None) if !source.is_pipe() => {
                 drop(stream);
-                parquet::read(location, part, options.window, sink)
+                parquet::read(location, part, options, sink)
             }
             _ => Err(FileFailure("Parquet cannot be read from a pipe; give the file".to_owned())),
         },

@@ -30,7 +30,7 @@ use crate::flow::Action;
 use crate::ingest::Source;
 use crate::progress::Show;
 use crate::reading::{
-    self, By, Kept, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
+    self, By, Kept, RowGroups, failure, leave_out, refuse_empty_snapshots, refuse_nothing, require_logs,
     require_snapshots,
 };
 use crate::report::build::Run;
@@ -118,7 +118,16 @@ impl Asked<'_> {
         let identities = found.sources.iter().map(|_| None).collect();
         let news = News { sources: found.sources, identities };
         let show = if arguments.quiet { Show::Never } else { Show::OnTerminal };
-        let by = By { terms, timeline, proposed: None, sought: Some(sought), export: export.as_ref(), show };
+        let row_groups = if arguments.skip_row_groups { RowGroups::Matching } else { RowGroups::All };
+        let by = By {
+            terms,
+            timeline,
+            proposed: None,
+            sought: Some(sought),
+            row_groups,
+            export: export.as_ref(),
+            show,
+        };
         let mut ledger = reading::read(input, by, news, None, Kept::Report)?;
         ledger.failures.extend(found.failures.into_iter().map(failure));
         ledger.left_out = found.left_out;

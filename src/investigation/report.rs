@@ -49,6 +49,9 @@ pub struct Investigation {
     pub followed_until: Option<String>,
     /// Contacts that were not followed, for there are too many: the later ones.
     pub contacts_left_out: u64,
+    /// Records in row groups that cannot hold what is asked for, which were not read (`--skip-row-groups`): who opened a
+    /// connection, what counts twice, what is new and the coverage are told by the others.
+    pub records_not_read: u64,
     /// What was read, and what was not.
     pub coverage: Coverage,
 }
@@ -150,6 +153,7 @@ pub fn report(
         touched: None,
         followed_until: None,
         contacts_left_out: 0,
+        records_not_read: run.tally.inquiry.unread,
         coverage: coverage(run, &attachments),
     }
 }

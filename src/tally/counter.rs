@@ -372,6 +372,11 @@ impl Sink for Counter<'_> {
         self.tally.records.outside_window += rows;
     }
 
+    fn unwanted(&mut self, rows: u64) {
+        self.unshown += rows;
+        self.tally.inquiry.unread += rows;
+    }
+
     fn consumed(&mut self, bytes: u64) {
         self.brief.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.brief.progress.records.fetch_add(std::mem::take(&mut self.unshown), Ordering::Relaxed);

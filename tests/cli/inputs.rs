@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::containers::{every_container, parquet};
+use crate::containers::every_container;
 use crate::fixture::{
     Fixture, HEADER, HOUR, Object, Run, T0, group, gzip, interface, row, row_at, silence_at, text, text_with,
 };
+use crate::parquet_log::parquet;
 
 const SSH: &str = "sg-a:ingress:tcp:22-22:10.0.0.0/8";
 

@@ -20,6 +20,8 @@ mod fixture;
 mod inputs;
 mod layers;
 mod managed;
+#[path = "../common/parquet_log.rs"]
+mod parquet_log;
 mod reasons;
 mod regressions;
 mod regressions_traffic;

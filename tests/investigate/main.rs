@@ -9,7 +9,10 @@ mod fixture;
 mod conversations;
 mod filters;
 mod firsts;
+#[path = "../common/parquet_log.rs"]
+mod parquet_log;
 mod patterns;
+mod row_groups;
 mod sample;
 
 use fixture::Fixture;

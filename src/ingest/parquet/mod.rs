@@ -6,12 +6,14 @@
 //! panic becomes a [`FileFailure`].
 //!
 //! A row group whose statistics say that all of its rows start outside `--since` and `--until` is not read. Whatever is
-//! wrong with such rows is no fault in any other form of log either, so that reports do not depend on it.
+//! wrong with such rows is no fault in any other form of log either, so that reports do not depend on it. Nor is one of
+//! which the statistics say that nothing in it is wanted, where somebody says what is.
 
 mod batch;
 mod codes;
 mod column;
 mod dictionary;
+mod extents;
 mod finite;
 mod inflate;
 mod pages;
@@ -44,11 +46,10 @@ use self::rows::RowGroup;
 use super::cells;
 use super::layout::Layout;
 use super::source::Location;
-use super::{FileFailure, Part, Place, ReadSummary, Sink};
+use super::{FileFailure, Part, Place, ReadOptions, ReadSummary, Sink};
 use crate::export;
 use crate::flow::Field;
 use crate::flow::field::FIELDS;
-use crate::time::Window;
 
 const BATCH: usize = 8192;
 /// The largest row group that is decoded; AWS writes files of at most 75 MB.
@@ -91,11 +92,11 @@ pub(super) fn plan(location: &Location) -> Result<Vec<Part>, FileFailure> {
 }
 
 /// What is fetched of an object to read a part, as far as its footer tells. Nothing: that shows when it is read.
-pub(super) fn ahead(location: &Location, part: &Part, window: Window) -> Vec<Range<u64>> {
+pub(super) fn ahead(location: &Location, part: &Part, options: &ReadOptions) -> Vec<Range<u64>> {
     let Part::RowGroup { index } = part else { return Vec::new() };
     let Ok(table) = Table::last(location) else { return Vec::new() };
     let group = *index as usize;
-    match starts::outside(&table.metadata, &table.columns, group, window) {
+    match table.left_out(group, options) {
         Some(_) => Vec::new(),
         None => table.pieces(group),
     }
@@ -105,7 +106,7 @@ pub(super) fn ahead(location: &Location, part: &Part, window: Window) -> Vec<Ran
 pub(super) fn read<S: Sink>(
     location: &Location,
     part: &Part,
-    window: Window,
+    options: &ReadOptions,
     sink: &mut S,
 ) -> Result<ReadSummary, FileFailure> {
     let table = Table::last(location)?;
@@ -127,15 +128,22 @@ pub(super) fn read<S: Sink>(
     }
     let mut rows = 0;
     for group in wanted {
-        let outside = starts::outside(&table.metadata, &table.columns, group, window);
-        rows += if let Some(outside) = outside {
-            sink.outside(outside);
-            sink.consumed(table.stored(group));
-            outside
-        } else {
+        let Some(left_out) = table.left_out(group, options) else {
             table.prepare(group)?;
-            table.read(group, rows, sink)?
+            rows += table.read(group, rows, sink)?;
+            continue;
         };
+        rows += match left_out {
+            LeftOut::Outside(rows) => {
+                sink.outside(rows);
+                rows
+            }
+            LeftOut::Unwanted(rows) => {
+                sink.unwanted(rows);
+                rows
+            }
+        };
+        sink.consumed(table.stored(group));
     }
     Ok(ReadSummary { places: rows, layout_changed: false })
 }
@@ -199,6 +207,14 @@ impl Version {
         };
         Ok(Some(Self { location: location.clone(), size, modified }))
     }
+}
+
+/// Why a row group is not read, and how many rows it has.
+enum LeftOut {
+    /// They start outside the window.
+    Outside(u64),
+    /// Nobody wants any of them.
+    Unwanted(u64),
 }
 
 /// An open file and which of its columns are read.
@@ -279,6 +295,15 @@ impl Table {
             return Err(FileFailure(format!("Parquet: a row group of {size} bytes, more than 2 GiB")));
         }
         Ok(())
+    }
+
+    /// None: the row group is read.
+    fn left_out(&self, group: usize, options: &ReadOptions) -> Option<LeftOut> {
+        if let Some(rows) = starts::outside(&self.metadata, &self.columns, group, options.window) {
+            return Some(LeftOut::Outside(rows));
+        }
+        let wanted = options.wanted.as_ref()?;
+        extents::unwanted(&self.metadata, &self.columns, group, wanted).map(LeftOut::Unwanted)
     }
 
     /// What is fetched of an object for a row group.

@@ -9,7 +9,7 @@ use super::{foot, head, timeline};
 use crate::investigation::bytes::bytes;
 use crate::investigation::report::{ConversationRow, Investigation};
 use crate::render::text::figures::{count, thousands, window};
-use crate::render::text::investigation::{ends, not_shown, question};
+use crate::render::text::investigation::{ends, not_read, not_shown, question};
 
 const SECTIONS: [(&str, &str); 6] = [
     ("summary", "Summary"),
@@ -64,6 +64,9 @@ fn summary(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
             "<p class=\"high\">Of {} let through no rule explains it: the snapshots may not be those that were in force.</p>",
             count(summary.unexplained, "record")
         )?;
+    }
+    if report.records_not_read > 0 {
+        writeln!(out, "<p class=\"high\">{}</p>", Escaped(&not_read(report.records_not_read)))?;
     }
     if !summary.interfaces.is_empty() {
         let columns = ["Interface", "Addresses", "Groups", "Instance", "From", "To"].map(Column::Text);

@@ -20,6 +20,7 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
         touched,
         followed_until,
         contacts_left_out,
+        records_not_read,
         coverage,
     } = report;
     write!(out, "{{")?;
@@ -35,6 +36,7 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     field(out, ",\n", "touched", touched)?;
     field(out, ",\n", "followed_until", followed_until)?;
     field(out, ",\n", "contacts_left_out", contacts_left_out)?;
+    field(out, ",\n", "records_not_read", records_not_read)?;
     field(out, ",\n", "coverage", coverage)?;
     out.write_all(b"\n}\n")
 }

@@ -70,6 +70,9 @@ fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
             "of what was let through no rule explains: the snapshots may not be those that were in force.";
         page.paragraph(out, &format!("{} {text}", count(summary.unexplained, "record")))?;
     }
+    if report.records_not_read > 0 {
+        page.paragraph(out, &not_read(report.records_not_read))?;
+    }
     let failed = report.coverage.files.failed;
     if failed > 0 {
         page.paragraph(
@@ -78,6 +81,14 @@ fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
         )?;
     }
     Ok(())
+}
+
+pub(crate) fn not_read(records: u64) -> String {
+    format!(
+        "{} stand in row groups that cannot hold what is asked for, and were not read (--skip-row-groups): who opened a \
+         connection and what is new is told by the rest.",
+        count(records, "record")
+    )
 }
 
 pub(crate) fn question(report: &Investigation) -> String {

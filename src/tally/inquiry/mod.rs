@@ -49,6 +49,8 @@ pub const MOST_PIECES: usize = 65_536;
 pub struct Inquiry {
     /// Records.
     pub records: Sums,
+    /// Rows that stand where nothing can be that is asked for, and were not read.
+    pub unread: u64,
     /// How they ended.
     pub endings: HashMap<Ending, u64>,
     counted: Counted,
@@ -128,6 +130,7 @@ impl Inquiry {
     pub fn within(most: usize) -> Self {
         Self {
             records: Sums::default(),
+            unread: 0,
             endings: HashMap::new(),
             counted: Counted::default(),
             peers: Tables::new(PEERS),
@@ -219,7 +222,8 @@ impl Inquiry {
     /// Takes in what another worker was asked; `slots` and `sets` say what its numbers are here.
     pub(super) fn merge(&mut self, mut other: Self, slots: &[u32], sets: &[SetId]) {
         other.count_numbered();
-        let Self { records, endings, peers, pieces, cut, .. } = other;
+        let Self { records, unread, endings, peers, pieces, cut, .. } = other;
+        self.unread += unread;
         self.records.accepted += records.accepted;
         self.records.rejected += records.rejected;
         self.records.ingress.merge(&records.ingress);

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::{Connection, SeenFrom};
 use crate::attribution::index::{Index, InterfaceNumber};
 use crate::flow::{Action, Seconds, Traffic, V4Flow};
+use crate::ingest::Wanted;
 use crate::rules::timeline::Timeline;
 
 /// What is asked for: of each kind any, and all kinds that are named.
@@ -57,6 +58,28 @@ impl<'a> Asking<'a> {
             IpNet::V6(_) => None,
         });
         Self { sought, timeline, index, named, v4: v4.collect() }
+    }
+
+    /// What readers need to know of it.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let Sought { addresses, interfaces, groups, ports, action } = self.sought;
+        let mut wanted = Wanted {
+            addresses: addresses.clone(),
+            interfaces: Vec::new(),
+            ports: ports.clone(),
+            action: *action,
+        };
+        if !interfaces.is_empty() {
+            wanted.interfaces.push(interfaces.clone());
+        }
+        if !groups.is_empty() {
+            // When they carried it, records tell.
+            let carriers = self.timeline.lives();
+            let carriers =
+                carriers.spans().filter(|span| span.interface.group_ids.iter().any(|id| groups.contains(id)));
+            wanted.interfaces.push(carriers.map(|span| span.interface.id.clone()).collect());
+        }
+        wanted
     }
 
     /// Whether a record is asked for. Cheap where it is not.
