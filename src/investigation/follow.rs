@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::conversations::{Conversation, conversations};
 use super::patterns::seen_once;
-use super::report::{ConversationRow, Keys, row};
+use super::report::{ConversationRow, Names, row};
 use crate::flow::{Seconds, protocol_name};
 use crate::report::build::Run;
 use crate::report::rows::text;
@@ -174,7 +174,7 @@ impl Sum {
 }
 
 fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Followed> {
-    let keys = Keys::of(run.timeline);
+    let names = Names::of(run);
     let follow = |contact: &Contact| {
         let with = |it: &&Conversation| {
             let connection = &it.connection;
@@ -184,7 +184,7 @@ fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -
             is_of && same && it.first() >= contact.since
         };
         let conversations: Vec<ConversationRow> =
-            all.iter().filter(with).map(|it| row(run, &keys, it)).collect();
+            all.iter().filter(with).map(|it| row(run, &names, it)).collect();
         (!conversations.is_empty()).then(|| Followed {
             peer: contact.peer.to_string(),
             protocol: protocol_name(contact.protocol),

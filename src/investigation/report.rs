@@ -1,7 +1,8 @@
 //! An investigation as a value: what `investigate --format json` writes, key by key.
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,11 +15,10 @@ use super::summary::{Summary, summary};
 use crate::attribution::Basis;
 use crate::findings::attachment::Attachments;
 use crate::findings::{self, Finding};
-use crate::flow::{Action, protocol_name};
+use crate::flow::{Action, Seconds};
 use crate::report::build::{Run, coverage};
 use crate::report::rows::text;
 use crate::report::{Coverage, Generator, Window};
-use crate::rules::timeline::Timeline;
 use crate::rules::{Rule, RuleIndex};
 use crate::tally::inquiry::Sought;
 
@@ -71,25 +71,29 @@ pub struct Question {
     pub action: Option<&'static str>,
 }
 
-/// A conversation.
+/// A conversation. There are many, so that what they have in common is there once, and is put into words when it is written.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConversationRow {
-    /// RFC 3339.
-    pub first_seen: Option<String>,
-    /// RFC 3339.
-    pub last_seen: Option<String>,
+    /// As RFC 3339.
+    #[serde(serialize_with = "written::time")]
+    pub first_seen: Option<Seconds>,
+    /// As RFC 3339.
+    #[serde(serialize_with = "written::time")]
+    pub last_seen: Option<Seconds>,
     /// From first to last.
     pub duration_seconds: Option<i64>,
     /// Interface id.
-    pub interface_id: String,
-    /// Name or number.
-    pub protocol: String,
+    #[serde(serialize_with = "written::text")]
+    pub interface_id: Arc<str>,
+    /// As name or number.
+    #[serde(serialize_with = "written::protocol")]
+    pub protocol: u8,
     /// The interface's address.
-    pub address: String,
+    pub address: IpAddr,
     /// Its port.
     pub local_port: u16,
     /// The far side.
-    pub peer: String,
+    pub peer: IpAddr,
     /// Its port.
     pub peer_port: u16,
     /// `peer` or `interface`; null where nothing tells.
@@ -111,9 +115,41 @@ pub struct ConversationRow {
     /// What told who opened it.
     pub basis: BTreeSet<Basis>,
     /// Rules that let it through, or may have.
-    pub rules: Vec<String>,
+    #[serde(serialize_with = "written::texts")]
+    pub rules: Vec<Arc<str>>,
     /// Why it was refused.
     pub causes: Vec<&'static str>,
+}
+
+/// How values are written.
+mod written {
+    use std::sync::Arc;
+
+    use serde::Serializer;
+
+    use crate::flow::{Seconds, protocol_name};
+    use crate::time;
+
+    #[expect(clippy::ref_option, reason = "as serde hands it over")]
+    pub(super) fn time<S: Serializer>(time: &Option<Seconds>, to: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => to.serialize_some(&time::format(*time)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn text<S: Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde hands it over")]
+    pub(super) fn protocol<S: Serializer>(protocol: &u8, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&protocol_name(*protocol))
+    }
+
+    pub(super) fn texts<S: Serializer>(texts: &[Arc<str>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(texts.iter().map(AsRef::<str>::as_ref))
+    }
 }
 
 /// Makes the answer.
@@ -131,8 +167,8 @@ pub fn report(
         )
     };
     let told = || {
-        let keys = Keys::of(run.timeline);
-        let rows = || conversations.par_iter().map(|conversation| row(run, &keys, conversation)).collect();
+        let names = Names::of(run);
+        let rows = || conversations.par_iter().map(|conversation| row(run, &names, conversation)).collect();
         rayon::join(|| summary(run, sought, conversations), rows)
     };
     let ((mut findings, firsts), (summary, rows)) = rayon::join(found, told);
@@ -171,35 +207,45 @@ fn question(sought: &Sought) -> Question {
     }
 }
 
-/// The keys of rules, each written once: many conversations have the same ones.
-pub(super) struct Keys<'a> {
+/// The names of interfaces and rules, each once: many conversations have the same ones.
+pub(super) struct Names<'a> {
+    interfaces: Vec<Arc<str>>,
     rules: &'a [Rule],
-    keys: Vec<OnceLock<String>>,
+    keys: Vec<OnceLock<Arc<str>>>,
 }
 
-impl<'a> Keys<'a> {
-    pub(super) fn of(timeline: &'a Timeline) -> Self {
-        let rules = timeline.rules.as_slice();
-        Self { rules, keys: rules.iter().map(|_| OnceLock::new()).collect() }
+impl<'a> Names<'a> {
+    pub(super) fn of(run: &Run<'a>) -> Self {
+        let rules = run.timeline.rules.as_slice();
+        Self {
+            interfaces: run.tally.slots.names().into_iter().map(Arc::from).collect(),
+            rules,
+            keys: rules.iter().map(|_| OnceLock::new()).collect(),
+        }
     }
 
-    fn key(&self, rule: RuleIndex) -> String {
-        self.keys[rule.index()].get_or_init(|| self.rules[rule.index()].key()).clone()
+    fn interface(&self, slot: u32) -> Arc<str> {
+        self.interfaces.get(slot as usize).map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    fn rule(&self, rule: RuleIndex) -> Arc<str> {
+        let key = self.keys[rule.index()].get_or_init(|| self.rules[rule.index()].key().into());
+        Arc::clone(key)
     }
 }
 
-pub(super) fn row(run: &Run<'_>, keys: &Keys<'_>, it: &Conversation) -> ConversationRow {
+pub(super) fn row(run: &Run<'_>, names: &Names<'_>, it: &Conversation) -> ConversationRow {
     let connection = &it.connection;
     let (first, last) = (it.first(), it.last());
     ConversationRow {
-        first_seen: text(first),
-        last_seen: text(last),
+        first_seen: first,
+        last_seen: last,
         duration_seconds: first.zip(last).map(|(first, last)| last.saturating_sub(first)),
-        interface_id: run.tally.slots.name(connection.interface),
-        protocol: protocol_name(connection.protocol),
-        address: connection.address.to_string(),
+        interface_id: names.interface(connection.interface),
+        protocol: connection.protocol,
+        address: connection.address,
         local_port: connection.local_port,
-        peer: connection.peer.to_string(),
+        peer: connection.peer,
         peer_port: connection.peer_port,
         opened_by: it.opened_by,
         accepted: it.accepted(),
@@ -210,7 +256,7 @@ pub(super) fn row(run: &Run<'_>, keys: &Keys<'_>, it: &Conversation) -> Conversa
         bytes_out: it.piece.egress.bytes,
         tcp_flags: it.piece.tcp_flags,
         basis: it.bases(),
-        rules: it.rules(&run.tally.sets).into_iter().map(|rule| keys.key(rule)).collect(),
+        rules: it.rules(&run.tally.sets).into_iter().map(|rule| names.rule(rule)).collect(),
         causes: it.causes().iter().map(|cause| cause.as_str()).collect(),
     }
 }

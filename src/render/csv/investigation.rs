@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::{Row, table, word};
+use crate::flow::protocol_name;
 use crate::investigation::report::{ConversationRow, Investigation};
+use crate::time;
 
 /// Writes the conversations.
 pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
@@ -35,14 +37,14 @@ pub fn render(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
 fn row(it: &ConversationRow) -> Row {
     let basis: Vec<String> = it.basis.iter().map(word).collect();
     Row::default()
-        .text_if(it.first_seen.as_deref())
-        .text_if(it.last_seen.as_deref())
+        .text_if(it.first_seen.map(time::format).as_deref())
+        .text_if(it.last_seen.map(time::format).as_deref())
         .own_if(it.duration_seconds)
         .text(&it.interface_id)
-        .own(&it.protocol)
-        .own(&it.address)
+        .own(protocol_name(it.protocol))
+        .own(it.address)
         .own(it.local_port)
-        .own(&it.peer)
+        .own(it.peer)
         .own(it.peer_port)
         .own_if(it.opened_by.as_ref().map(word))
         .own(it.accepted)

@@ -10,6 +10,7 @@ use crate::investigation::bytes::bytes;
 use crate::investigation::report::{ConversationRow, Investigation};
 use crate::render::text::figures::{count, thousands, window};
 use crate::render::text::investigation::{ends, not_read, not_shown, question};
+use crate::time;
 
 const SECTIONS: [(&str, &str); 6] = [
     ("summary", "Summary"),
@@ -147,12 +148,12 @@ fn conversations(report: &Investigation, out: &mut dyn Write) -> io::Result<()> 
 
 fn conversation(it: &ConversationRow) -> Row {
     let (from, to) = ends(it);
-    let by = it.rules.iter().map(String::as_str).chain(it.causes.iter().copied());
+    let by = it.rules.iter().map(AsRef::as_ref).chain(it.causes.iter().copied());
     let by: Vec<&str> = by.collect();
     Row {
         by: vec![("end", if it.accepted > 0 { "accepted" } else { "refused" })],
         cells: vec![
-            Cell::Text(it.first_seen.clone().unwrap_or_default()),
+            Cell::Text(it.first_seen.map(time::format).unwrap_or_default()),
             it.duration_seconds.map_or(Cell::Empty, |seconds| Cell::Number(seconds.unsigned_abs())),
             Cell::Text(from),
             Cell::Text(to),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::markup::{Cell, Column, Escaped, Row, begin_table, end_table, left_out, row};
+use super::markup::{Cell, Column, Row, begin_table, end_table, left_out, row};
 use crate::flow::Seconds;
 use crate::investigation::report::{ConversationRow, Investigation};
 use crate::render::text::figures::{count, minute};
@@ -62,17 +62,14 @@ fn asked(report: &Investigation) -> Vec<IpNet> {
 }
 
 /// The end of a conversation that was not asked for, and whether the interface at that end saw it.
-fn other_end<'a>(asked: &[IpNet], it: &'a ConversationRow) -> (&'a str, bool) {
-    let is_asked = |address: &str| {
-        let address: Option<IpAddr> = address.parse().ok();
-        address.is_some_and(|address| asked.iter().any(|net| net.contains(&address)))
-    };
-    if is_asked(&it.peer) && !is_asked(&it.address) { (&it.address, true) } else { (&it.peer, false) }
+fn other_end(asked: &[IpNet], it: &ConversationRow) -> (IpAddr, bool) {
+    let is_asked = |address: IpAddr| asked.iter().any(|net| net.contains(&address));
+    if is_asked(it.peer) && !is_asked(it.address) { (it.address, true) } else { (it.peer, false) }
 }
 
 /// Both ends, whoever saw it.
-fn ends(it: &ConversationRow) -> [(&str, u16); 2] {
-    let mut ends = [(it.address.as_str(), it.local_port), (it.peer.as_str(), it.peer_port)];
+fn ends(it: &ConversationRow) -> [(IpAddr, u16); 2] {
+    let mut ends = [(it.address, it.local_port), (it.peer, it.peer_port)];
     ends.sort_unstable();
     ends
 }
@@ -98,13 +95,9 @@ fn axis_of(times: &[(Seconds, Seconds)]) -> Option<(Seconds, Seconds, u64)> {
     Some((first, last, outside))
 }
 
-fn moment(text: Option<&String>) -> Option<Seconds> {
-    text.and_then(|text| time::parse(text))
-}
-
 pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<section id=\"timeline\"><h2>In time</h2>")?;
-    let mut lanes: BTreeMap<&str, Lane<'_>> = BTreeMap::new();
+    let mut lanes: BTreeMap<IpAddr, Lane<'_>> = BTreeMap::new();
     let mut times = Vec::new();
     let asked = asked(report);
     let views: Vec<_> = report.conversations.iter().map(|it| (it, other_end(&asked, it))).collect();
@@ -116,7 +109,7 @@ pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<(
         }
         let lane = lanes.entry(other).or_default();
         lane.of.push(it);
-        if let (Some(began), Some(ended)) = (moment(it.first_seen.as_ref()), moment(it.last_seen.as_ref())) {
+        if let (Some(began), Some(ended)) = (it.first_seen, it.last_seen) {
             lane.first = lane.first.into_iter().chain([began]).min();
             times.push((began, ended));
         }
@@ -125,7 +118,7 @@ pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<(
         return writeln!(out, "<p>No record says when it was.</p></section>");
     };
     let axis = Axis { first, length: last - first };
-    let mut lanes: Vec<(&str, Lane<'_>)> = lanes.into_iter().collect();
+    let mut lanes: Vec<(IpAddr, Lane<'_>)> = lanes.into_iter().collect();
     let all = lanes.len();
     // Where there are too many, those with most of it are worth a look.
     lanes.sort_by_key(|(peer, lane)| (std::cmp::Reverse(lane.records()), *peer));
@@ -154,21 +147,21 @@ pub(super) fn write(report: &Investigation, out: &mut dyn Write) -> io::Result<(
     }
     begin_table(out, "Conversations over time, by peer", &columns)?;
     for (peer, lane) in &lanes {
-        row(out, &columns, &cells(peer, lane, axis))?;
+        row(out, &columns, &cells(*peer, lane, axis))?;
     }
     end_table(out)?;
     left_out(out, all - lanes.len())?;
     writeln!(out, "</section>")
 }
 
-fn cells(peer: &str, lane: &Lane<'_>, axis: Axis) -> Row {
+fn cells(peer: IpAddr, lane: &Lane<'_>, axis: Axis) -> Row {
     let (mut accepted, mut refused) = (String::new(), String::new());
     let (mut let_through, mut rejected) = (0_u64, 0_u64);
     for it in &lane.of {
         let_through = let_through.saturating_add(it.accepted);
         rejected = rejected.saturating_add(it.rejected);
         let path = if it.accepted > 0 { &mut accepted } else { &mut refused };
-        if let (Some(began), Some(ended)) = (moment(it.first_seen.as_ref()), moment(it.last_seen.as_ref())) {
+        if let (Some(began), Some(ended)) = (it.first_seen, it.last_seen) {
             axis.bar(began, ended, path);
         }
     }
@@ -188,7 +181,7 @@ fn cells(peer: &str, lane: &Lane<'_>, axis: Axis) -> Row {
     Row {
         by: Vec::new(),
         cells: vec![
-            Cell::Markup(format!("<span class=\"word\">{}</span>", Escaped(peer))),
+            Cell::Markup(format!("<span class=\"word\">{peer}</span>")),
             Cell::Markup(lane_of),
             Cell::Number(let_through),
             Cell::Number(rejected),

@@ -1,15 +1,18 @@
 //! An investigation, for people.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use super::Page;
 use super::figures::{self, count, minute, thousands, window};
+use crate::flow::protocol_name;
 use crate::investigation::bytes::bytes;
 use crate::investigation::conversations::Opener;
 use crate::investigation::report::{ConversationRow, Investigation};
 use crate::investigation::summary::Who;
 use crate::render::sanitize::terminal;
 use crate::render::table::{Column, Table};
+use crate::time;
 
 /// Writes the answer.
 pub fn render(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Result<()> {
@@ -340,7 +343,7 @@ fn conversations(rows: &[ConversationRow], page: Page, out: &mut dyn Write) -> i
             _ => format!("{}; {refused}", rules.join(", ")),
         };
         table.row(vec![
-            row.first_seen.as_deref().map(second).unwrap_or_default(),
+            row.first_seen.map(|first| second(&time::format(first))).unwrap_or_default(),
             row.duration_seconds.map(|seconds| thousands(seconds.unsigned_abs())).unwrap_or_default(),
             from,
             to,
@@ -354,14 +357,15 @@ fn conversations(rows: &[ConversationRow], page: Page, out: &mut dyn Write) -> i
 
 /// Who opened it, and whom, at which port; as the records lie where nothing tells.
 pub(crate) fn ends(row: &ConversationRow) -> (String, String) {
-    let at = |address: &str, port: u16| match port {
-        0 => format!("{address} {}", row.protocol),
-        port => format!("{address} {}/{port}", row.protocol),
+    let protocol = protocol_name(row.protocol);
+    let at = |address: IpAddr, port: u16| match port {
+        0 => format!("{address} {protocol}"),
+        port => format!("{address} {protocol}/{port}"),
     };
     match row.opened_by {
-        Some(Opener::Interface) => (row.address.clone(), at(&row.peer, row.peer_port)),
-        Some(Opener::Peer) => (row.peer.clone(), at(&row.address, row.local_port)),
-        None => (format!("? {}", at(&row.peer, row.peer_port)), at(&row.address, row.local_port)),
+        Some(Opener::Interface) => (row.address.to_string(), at(row.peer, row.peer_port)),
+        Some(Opener::Peer) => (row.peer.to_string(), at(row.address, row.local_port)),
+        None => (format!("? {}", at(row.peer, row.peer_port)), at(row.address, row.local_port)),
     }
 }
 

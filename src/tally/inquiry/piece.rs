@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::ending::{Ending, Endings, is_attempt};
 use crate::flow::{Action, Direction, Flow, SYN, SYN_ACK, Seconds, Traffic};
-use crate::tally::credit::{Credit, Span};
+use crate::tally::credit::Span;
 
 /// Seconds of a piece: no record lasts longer.
 pub(super) const PIECE: Seconds = 600;
@@ -45,15 +45,44 @@ impl std::hash::Hash for Connection {
     }
 }
 
-/// What is kept of one connection in ten minutes.
+/// What went one way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way {
+    /// Records.
+    pub records: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// When.
+    pub span: Span,
+}
+
+impl Way {
+    fn add(&mut self, flow: &Flow<'_>, traffic: &Traffic) {
+        self.records += 1;
+        self.packets = self.packets.saturating_add(traffic.packets);
+        self.bytes = self.bytes.saturating_add(traffic.bytes);
+        self.span.add(flow);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.records += other.records;
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.span.merge(other.span);
+    }
+}
+
+/// What is kept of one connection in ten minutes. There are many, so that it is kept small.
 #[derive(Debug, Clone, Default)]
 pub struct Piece {
     /// What came in.
-    pub ingress: Credit,
+    pub ingress: Way,
     /// What went out.
-    pub egress: Credit,
-    /// What crossed in a way that is not known.
-    pub unknown: Credit,
+    pub egress: Way,
+    /// What crossed in a way that is not known, which is rare.
+    unknown: Option<Box<Way>>,
     /// REJECTs among all these.
     pub rejected: u64,
     /// When the first REJECT of an attempt began (what is refused late, or may be a reply, is none).
@@ -67,12 +96,16 @@ pub struct Piece {
 }
 
 impl Piece {
-    fn way(&mut self, direction: Option<Direction>) -> &mut Credit {
+    fn way(&mut self, direction: Option<Direction>) -> &mut Way {
         match direction {
             Some(Direction::Ingress) => &mut self.ingress,
             Some(Direction::Egress) => &mut self.egress,
-            None => &mut self.unknown,
+            None => self.unknown.get_or_insert_default(),
         }
+    }
+
+    fn ways(&self) -> impl Iterator<Item = &Way> {
+        [&self.ingress, &self.egress].into_iter().chain(self.unknown.as_deref())
     }
 
     pub(super) fn add(
@@ -101,22 +134,23 @@ impl Piece {
 
     /// When.
     pub fn span(&self) -> Span {
-        let mut span = self.ingress.span;
-        span.merge(self.egress.span);
-        span.merge(self.unknown.span);
+        let mut span = Span::NONE;
+        self.ways().for_each(|way| span.merge(way.span));
         span
     }
 
     /// Records of all ways.
     pub fn records(&self) -> u64 {
-        self.ingress.records + self.egress.records + self.unknown.records
+        self.ways().map(|way| way.records).sum()
     }
 
     /// Takes in another piece.
     pub fn merge(&mut self, other: &Self) {
         self.ingress.merge(&other.ingress);
         self.egress.merge(&other.egress);
-        self.unknown.merge(&other.unknown);
+        if let Some(unknown) = other.unknown.as_deref() {
+            self.way(None).merge(unknown);
+        }
         self.rejected += other.rejected;
         self.tcp_flags |= other.tcp_flags;
         self.opening.0 += other.opening.0;
