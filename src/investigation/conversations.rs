@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -28,24 +29,45 @@ pub enum Opener {
 
 /// A conversation.
 #[derive(Debug, Clone)]
-pub struct Conversation {
+pub struct Conversation<'a> {
     /// The connection.
     pub connection: Connection,
     /// Who opened it; None: nothing tells.
     pub opened_by: Option<Opener>,
     /// Its records.
-    pub piece: Piece,
+    pub piece: Whole<'a>,
+    times: Times,
 }
 
-impl Conversation {
+/// The pieces of a conversation, put together. Nearly all have one, which is not copied.
+#[derive(Debug, Clone)]
+pub enum Whole<'a> {
+    /// As it is.
+    One(&'a Piece),
+    /// The sum of several.
+    Several(Box<Piece>),
+}
+
+impl Deref for Whole<'_> {
+    type Target = Piece;
+
+    fn deref(&self) -> &Piece {
+        match self {
+            Self::One(piece) => piece,
+            Self::Several(sum) => sum,
+        }
+    }
+}
+
+impl Conversation<'_> {
     /// When it began; None: no record has a time.
     pub fn first(&self) -> Option<Seconds> {
-        self.piece.span().first()
+        self.times.0
     }
 
     /// When it ended.
     pub fn last(&self) -> Option<Seconds> {
-        self.piece.span().last()
+        self.times.1
     }
 
     /// Records that were let through.
@@ -119,7 +141,7 @@ pub struct Attempt {
 
 /// The conversations of the records asked for, by time, and then by connection. `names` are what interface slots are called:
 /// their numbers differ from run to run.
-pub fn conversations(inquiry: &Inquiry, names: &[String]) -> Vec<Conversation> {
+pub fn conversations<'a>(inquiry: &'a Inquiry, names: &[String]) -> Vec<Conversation<'a>> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|slot| &names[*slot]);
     let mut places = vec![0; names.len()];
@@ -127,19 +149,20 @@ pub fn conversations(inquiry: &Inquiry, names: &[String]) -> Vec<Conversation> {
         places[slot] = place;
     }
     let place = |interface: u32| places.get(interface as usize).copied().unwrap_or(usize::MAX);
-    let pieces: Vec<(&Connection, &Piece)> = inquiry.pieces().collect();
+    let pieces: Vec<(&Connection, &'a Piece)> = inquiry.pieces().collect();
     let timed = |(connection, piece): (&Connection, _)| (*connection, times(piece), piece);
-    let mut pieces: Vec<Timed<'_>> = pieces.into_par_iter().map(timed).collect();
+    let mut pieces: Vec<Timed<'a>> = pieces.into_par_iter().map(timed).collect();
     pieces.par_sort_unstable_by(|(a, one, _), (b, other, _)| (a, one).cmp(&(b, other)));
     let of_one = pieces.par_chunk_by(|(a, ..), (b, ..)| a == b);
-    let key = |it: &Course<'_>| {
+    let key = |it: &Course<'_, '_>| {
         let Connection { protocol, address, local_port, peer, peer_port, interface } = it.connection;
         let (first, last) = it.times;
         (first, address, local_port, peer, peer_port, protocol, place(interface), last)
     };
-    // Conversations are large: they are put in order first, and put together then.
-    let mut courses: Vec<Course<'_>> = of_one.flat_map_iter(courses).collect();
-    courses.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    // They are put in order first, and put together then.
+    let mut courses: Vec<Course<'_, 'a>> = of_one.flat_map_iter(courses).collect();
+    // Nearly always the time alone tells.
+    courses.par_sort_unstable_by(|a, b| a.times.0.cmp(&b.times.0).then_with(|| key(a).cmp(&key(b))));
     courses.par_iter().map(Course::conversation).collect()
 }
 
@@ -154,30 +177,35 @@ fn times(piece: &Piece) -> Times {
 }
 
 /// The pieces of a conversation, and what is told of them together.
-struct Course<'a> {
+struct Course<'p, 'a> {
     connection: Connection,
     times: Times,
     opened_by: Option<Opener>,
-    pieces: &'a [Timed<'a>],
+    pieces: &'p [Timed<'a>],
 }
 
-impl Course<'_> {
-    fn conversation(&self) -> Conversation {
-        let Self { connection, opened_by, pieces, .. } = *self;
-        Conversation { connection, opened_by, piece: together(pieces) }
+impl<'a> Course<'_, 'a> {
+    fn conversation(&self) -> Conversation<'a> {
+        let Self { connection, times, opened_by, pieces } = *self;
+        let piece = match pieces {
+            [(.., piece)] => Whole::One(piece),
+            _ => Whole::Several(Box::new(together(pieces))),
+        };
+        Conversation { connection, opened_by, piece, times }
     }
 }
 
 fn together(pieces: &[Timed<'_>]) -> Piece {
-    let mut all = pieces.iter().map(|(.., piece)| *piece);
-    let mut sum = all.next().cloned().unwrap_or_default();
-    all.for_each(|piece| sum.merge(piece));
+    let mut sum = Piece::default();
+    for (.., piece) in pieces {
+        sum.merge(piece);
+    }
     sum
 }
 
 /// The conversations of one connection, whose pieces are in order of time. What came later, and was only refused, belongs to what
 /// was open before: it opened nothing itself.
-fn courses<'a>(pieces: &'a [Timed<'a>]) -> impl Iterator<Item = Course<'a>> {
+fn courses<'p, 'a>(pieces: &'p [Timed<'a>]) -> impl Iterator<Item = Course<'p, 'a>> + use<'p, 'a> {
     let (mut rest, mut before) = (pieces, None);
     std::iter::from_fn(move || {
         let (&(connection, (mut first, mut last), piece), later) = rest.split_first()?;

@@ -26,7 +26,7 @@ const PORT: Technique = Technique { id: "T1571", name: "Non-Standard Port" };
 #[derive(Clone, Copy)]
 struct First<'a> {
     at: Seconds,
-    conversation: &'a Conversation,
+    conversation: &'a Conversation<'a>,
 }
 
 /// Interface, who opened it, where the peers are, and at which port of ours, where it is one.
@@ -62,7 +62,7 @@ impl Watched<'_> {
     }
 }
 
-fn service(it: &Conversation) -> String {
+fn service(it: &Conversation<'_>) -> String {
     let port = it.attempt().map_or(0, |attempt| attempt.port);
     format!("{}/{port}", protocol_name(it.connection.protocol))
 }
@@ -71,7 +71,7 @@ fn service(it: &Conversation) -> String {
 pub(super) fn firsts(
     tally: &Tally,
     sought: &Sought,
-    conversations: &[Conversation],
+    conversations: &[Conversation<'_>],
     thresholds: Thresholds,
 ) -> Vec<Finding> {
     let names = tally.slots.names();
@@ -79,7 +79,7 @@ pub(super) fn firsts(
     if !sought.ports.is_empty() || sought.action == Some(Action::Reject) {
         return Vec::new();
     }
-    let has_all_peers = |it: &Conversation| {
+    let has_all_peers = |it: &Conversation<'_>| {
         let own = it.connection.address;
         sought.addresses.is_empty() || sought.addresses.iter().any(|net| net.contains(&own))
     };

@@ -45,7 +45,7 @@ pub struct Followed {
 }
 
 /// Whoever was let through, from either end, first those in contact first; and how many are left out.
-pub(super) fn contacts(conversations: &[Conversation]) -> (BTreeSet<Contact>, u64) {
+pub(super) fn contacts(conversations: &[Conversation<'_>]) -> (BTreeSet<Contact>, u64) {
     let mut first: BTreeMap<(IpAddr, u8, u16), Option<Seconds>> = BTreeMap::new();
     for it in conversations.iter().filter(|it| it.is_let_in()) {
         let Some(attempt) = it.attempt() else { continue };
@@ -123,7 +123,7 @@ pub(super) fn further(run: &Run<'_>, contacts: &BTreeSet<Contact>, known: &BTree
     }
 }
 
-fn touched(contacts: &BTreeSet<Contact>, all: &[&Conversation]) -> Vec<Touched> {
+fn touched(contacts: &BTreeSet<Contact>, all: &[&Conversation<'_>]) -> Vec<Touched> {
     let peers: BTreeSet<IpAddr> = contacts.iter().map(|contact| contact.peer).collect();
     let mut by: BTreeMap<IpAddr, BTreeMap<(IpAddr, u8, u16), Sum>> = BTreeMap::new();
     for it in all {
@@ -153,7 +153,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, it: &Conversation) {
+    fn add(&mut self, it: &Conversation<'_>) {
         self.accepted = self.accepted.saturating_add(it.accepted());
         self.rejected = self.rejected.saturating_add(it.piece.rejected);
         self.first = self.first.into_iter().chain(it.first()).min();
@@ -173,10 +173,10 @@ impl Sum {
     }
 }
 
-fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation]) -> Vec<Followed> {
+fn followed(run: &Run<'_>, contacts: &BTreeSet<Contact>, all: &[Conversation<'_>]) -> Vec<Followed> {
     let names = Names::of(run);
     let follow = |contact: &Contact| {
-        let with = |it: &&Conversation| {
+        let with = |it: &&Conversation<'_>| {
             let connection = &it.connection;
             let is_of = connection.peer == contact.peer || connection.address == contact.peer;
             let same = connection.protocol == contact.protocol
@@ -204,7 +204,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(it: &Conversation) -> Self {
+    pub(super) fn of(it: &Conversation<'_>) -> Self {
         let connection = &it.connection;
         let mut ends = [(connection.address, connection.local_port), (connection.peer, connection.peer_port)];
         ends.sort_unstable();

@@ -71,7 +71,7 @@ pub(super) const BEACON: Technique = Technique { id: "T1071", name: "Application
 pub(super) const LOGINS: [u16; 6] = [22, 23, 3389, 5900, 5985, 5986];
 
 /// Every pattern, worst first.
-pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<Finding> {
+pub fn patterns(conversations: &[Conversation<'_>], thresholds: Thresholds) -> Vec<Finding> {
     let of_once = || {
         let once = seen_once(conversations);
         let of_pairs = || {
@@ -91,11 +91,12 @@ pub fn patterns(conversations: &[Conversation], thresholds: Thresholds) -> Vec<F
 }
 
 /// Of conversations that interfaces at both ends saw, what the target's saw: there it shows whether the source was let in.
-pub(super) fn seen_once(conversations: &[Conversation]) -> Vec<&Conversation> {
+pub(super) fn seen_once<'a>(conversations: &'a [Conversation<'a>]) -> Vec<&'a Conversation<'a>> {
     let at_target: HashSet<Known> =
         conversations.iter().filter(|it| it.opened_by == Some(Opener::Peer)).map(Known::of).collect();
-    let twice =
-        |it: &&Conversation| it.opened_by == Some(Opener::Interface) && at_target.contains(&Known::of(it));
+    let twice = |it: &&Conversation<'_>| {
+        it.opened_by == Some(Opener::Interface) && at_target.contains(&Known::of(it))
+    };
     conversations.iter().filter(|it| !twice(it)).collect()
 }
 
@@ -157,21 +158,21 @@ fn named<T: ToString>(all: &BTreeSet<T>) -> Vec<String> {
 }
 
 /// When the first of some conversations began, and the last one ended.
-fn span<'a>(of: impl Iterator<Item = &'a Conversation> + Clone) -> (Option<String>, Option<String>) {
+fn span<'a>(of: impl Iterator<Item = &'a Conversation<'a>> + Clone) -> (Option<String>, Option<String>) {
     let first = of.clone().filter_map(Conversation::first).min();
     (first.map(time::format), of.filter_map(Conversation::last).max().map(time::format))
 }
 
 /// Conversations that one source opened and that have more in common, in order of time.
-type Opened<'a, K> = Vec<(K, Vec<&'a Conversation>)>;
+type Opened<'a, K> = Vec<(K, Vec<&'a Conversation<'a>>)>;
 
 /// By source, and what else sets them apart, in order: the conversations that the source opened.
 fn opened<'a, K: Ord + Copy + Send>(
-    conversations: impl IntoIterator<Item = &'a Conversation>,
-    key: impl Fn(&Conversation, super::conversations::Attempt) -> Option<K>,
+    conversations: impl IntoIterator<Item = &'a Conversation<'a>>,
+    key: impl Fn(&Conversation<'_>, super::conversations::Attempt) -> Option<K>,
 ) -> Opened<'a, K> {
     let keyed = conversations.into_iter().filter_map(|it| Some((key(it, it.attempt()?)?, it)));
-    let mut all: Vec<(K, &Conversation)> = keyed.collect();
+    let mut all: Vec<(K, &Conversation<'_>)> = keyed.collect();
     // They stay in order of time.
     all.par_sort_by(|(a, _), (b, _)| a.cmp(b));
     let of_one = all.chunk_by(|(a, _), (b, _)| a == b);
@@ -179,7 +180,7 @@ fn opened<'a, K: Ord + Copy + Send>(
 }
 
 /// By source and target, where there are ports.
-fn by_pair<'a>(conversations: &[&'a Conversation]) -> Opened<'a, (IpAddr, IpAddr)> {
+fn by_pair<'a>(conversations: &[&'a Conversation<'a>]) -> Opened<'a, (IpAddr, IpAddr)> {
     opened(conversations.iter().copied(), |it, attempt| {
         has_ports(it.connection.protocol).then_some((attempt.source, attempt.target))
     })
@@ -217,7 +218,7 @@ fn scans(pairs: &Opened<'_, (IpAddr, IpAddr)>, enough: u64) -> Vec<Finding> {
     found.collect()
 }
 
-fn sweeps(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
+fn sweeps(conversations: &[&Conversation<'_>], enough: u64) -> Vec<Finding> {
     let tried = opened(conversations.iter().copied(), |it, attempt| {
         let protocol = it.connection.protocol;
         has_ports(protocol).then_some((attempt.source, protocol, attempt.port))
@@ -230,7 +231,7 @@ fn sweeps(conversations: &[&Conversation], enough: u64) -> Vec<Finding> {
         let refused = total(&tried, Conversation::refused);
         (targets.len() as u64 >= enough && closed.len() * 3 >= targets.len()).then(|| {
             let (first_seen, last_seen) = span(tried.iter().copied());
-            let let_in: Vec<&Conversation> = tried.iter().copied().filter(|it| it.is_let_in()).collect();
+            let let_in: Vec<&Conversation<'_>> = tried.iter().copied().filter(|it| it.is_let_in()).collect();
             let accepted = total(&let_in, Conversation::accepted);
             let service = format!("{}/{port}", protocol_name(protocol));
             Pattern {
@@ -257,7 +258,7 @@ const MANY_REFUSALS: u64 = 5;
 /// Sources that were refused, and later let in: on the same port, or after they were refused again and again.
 fn let_in_at_last(pairs: &Opened<'_, (IpAddr, IpAddr)>) -> Vec<Finding> {
     let found = pairs.iter().filter_map(|((source, target), tried)| {
-        let service = |it: &Conversation| Some((it.connection.protocol, it.attempt()?.port));
+        let service = |it: &Conversation<'_>| Some((it.connection.protocol, it.attempt()?.port));
         let mut refused: BTreeMap<_, Seconds> = BTreeMap::new();
         for it in tried {
             if let Some(at) = it.piece.first_attempt_refused {
@@ -267,11 +268,11 @@ fn let_in_at_last(pairs: &Opened<'_, (IpAddr, IpAddr)>) -> Vec<Finding> {
         }
         let first_refused = *refused.values().min()?;
         let all = total(tried, Conversation::refused);
-        let earned = |it: &&Conversation| {
+        let earned = |it: &&Conversation<'_>| {
             let here = refused.get(&service(it)).is_some_and(|at| it.first() > Some(*at));
             it.is_let_in() && it.first() > Some(first_refused) && (here || all >= MANY_REFUSALS)
         };
-        let let_in: Vec<&Conversation> = tried.iter().copied().filter(earned).collect();
+        let let_in: Vec<&Conversation<'_>> = tried.iter().copied().filter(earned).collect();
         let first = let_in.iter().min_by_key(|it| (it.first(), service(it)))?;
         let (number, port) = service(first)?;
         let protocol = protocol_name(number);
@@ -299,13 +300,13 @@ fn let_in_at_last(pairs: &Opened<'_, (IpAddr, IpAddr)>) -> Vec<Finding> {
 }
 
 /// Forged counts may be as large as counts can be.
-fn total(of: &[&Conversation], figure: impl Fn(&Conversation) -> u64) -> u64 {
+fn total<'a>(of: &[&Conversation<'a>], figure: impl Fn(&Conversation<'a>) -> u64) -> u64 {
     of.iter().map(|it| figure(it)).fold(0, u64::saturating_add)
 }
 
 /// Conversations that carry out far more than is usual for the interface.
-fn transfers(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
-    let mut by_interface: BTreeMap<u32, Vec<&Conversation>> = BTreeMap::new();
+fn transfers(conversations: &[Conversation<'_>], enough: u64) -> Vec<Finding> {
+    let mut by_interface: BTreeMap<u32, Vec<&Conversation<'_>>> = BTreeMap::new();
     for conversation in conversations.iter().filter(|it| it.accepted() > 0) {
         by_interface.entry(conversation.connection.interface).or_default().push(conversation);
     }
@@ -351,7 +352,7 @@ fn transfers(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
 }
 
 /// An interface that calls the same place again and again, at the same interval.
-fn beacons(conversations: &[Conversation], enough: u64) -> Vec<Finding> {
+fn beacons(conversations: &[Conversation<'_>], enough: u64) -> Vec<Finding> {
     let calls = opened(conversations, |it, attempt| {
         let own = it.opened_by == Some(Opener::Interface) && it.accepted() > 0;
         own.then_some((attempt.source, attempt.target, it.connection.protocol, attempt.port))

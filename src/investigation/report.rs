@@ -156,7 +156,7 @@ mod written {
 pub fn report(
     run: &Run<'_>,
     sought: &Sought,
-    conversations: &[Conversation],
+    conversations: &[Conversation<'_>],
     thresholds: Thresholds,
 ) -> Investigation {
     let attachments = Attachments::of(run.timeline, run.tally);
@@ -234,7 +234,7 @@ impl<'a> Names<'a> {
     }
 }
 
-pub(super) fn row(run: &Run<'_>, names: &Names<'_>, it: &Conversation) -> ConversationRow {
+pub(super) fn row(run: &Run<'_>, names: &Names<'_>, it: &Conversation<'_>) -> ConversationRow {
     let connection = &it.connection;
     let (first, last) = (it.first(), it.last());
     ConversationRow {

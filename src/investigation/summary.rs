@@ -141,7 +141,7 @@ pub struct RuleCount {
 }
 
 /// Makes the summary.
-pub fn summary(run: &Run<'_>, sought: &Sought, conversations: &[Conversation]) -> Summary {
+pub fn summary(run: &Run<'_>, sought: &Sought, conversations: &[Conversation<'_>]) -> Summary {
     let inquiry = &run.tally.inquiry;
     let records = &inquiry.records;
     let mut span = records.ingress.span;
@@ -223,7 +223,7 @@ fn who(run: &Run<'_>, sought: &Sought) -> Vec<Who> {
     all
 }
 
-fn services(conversations: &[Conversation]) -> Vec<Service> {
+fn services(conversations: &[Conversation<'_>]) -> Vec<Service> {
     let mut sums: BTreeMap<(End, u8, u16), (u64, u64, u64)> = BTreeMap::new();
     for it in conversations {
         let Some(attempt) = it.attempt() else { continue };
