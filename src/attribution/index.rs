@@ -71,6 +71,8 @@ pub struct Index {
     pub(super) port_classes: PortClasses,
     /// By interface number.
     may_wait: Vec<MayWait>,
+    /// Whether any snapshot tells a network ACL of any interface.
+    knows_acls: bool,
     /// Rules that match possibly, never surely.
     pub(super) possible: Vec<bool>,
     /// Rules that name a specific service.
@@ -235,6 +237,7 @@ impl Index {
         let mut index = Self {
             ids: InterfaceIds::of(lives.ids().map(str::as_bytes)),
             states: drafts.into_iter().map(state).collect(),
+            knows_acls: runs.iter().any(|run| run.placed.acl.is_some()),
             runs,
             spans,
             seats,
@@ -339,6 +342,7 @@ impl Index {
     }
 
     /// What the network ACL of the interface's subnet says of a packet (protocol, `dstport`).
+    #[inline]
     pub fn ask_acl(
         &self,
         state: usize,
@@ -347,6 +351,10 @@ impl Index {
         peer: IpAddr,
         packet: (u8, u16),
     ) -> AclVerdict {
+        // Where interfaces are many, what is known of one is far away.
+        if !self.knows_acls {
+            return AclVerdict::NotKnown;
+        }
         let placed = self.placed(state, number);
         acl::ask(placed.acl.as_deref(), placed.subnet.as_deref(), direction, peer, packet)
     }

@@ -113,7 +113,11 @@ struct Seen {
     may_wait: MayWait,
     /// Hours covered of late.
     hours: RecentHours,
-    /// Records that no cell holds.
+}
+
+/// Records of an interface of the snapshots that no cell holds. They are few, so that they stand apart.
+#[derive(Debug, Clone, Copy, Default)]
+struct Uncelled {
     accepted: u64,
     rejected: u64,
     span: Span,
@@ -122,14 +126,7 @@ struct Seen {
 const NO_SLOT: u32 = u32::MAX;
 
 impl Seen {
-    const NOTHING: Self = Self {
-        slot: NO_SLOT,
-        may_wait: MayWait::NEVER,
-        hours: RecentHours::NONE,
-        accepted: 0,
-        rejected: 0,
-        span: Span::NONE,
-    };
+    const NOTHING: Self = Self { slot: NO_SLOT, may_wait: MayWait::NEVER, hours: RecentHours::NONE };
 }
 
 /// The state that judges records of some time, as far as `--since` and `--until` let them.
@@ -171,6 +168,8 @@ pub struct Counter<'a> {
     recent: Recent,
     /// By number.
     seen: Vec<Seen>,
+    /// By number.
+    uncelled: Vec<Uncelled>,
     /// By number: whether it has a slot. Asked of every record, so it is kept small.
     listed: Vec<bool>,
     /// By slot. None: no snapshot has the interface.
@@ -207,6 +206,7 @@ impl<'a> Counter<'a> {
             today: Today::NEVER,
             recent: Recent::default(),
             seen: vec![Seen::NOTHING; brief.index.interfaces()],
+            uncelled: vec![Uncelled::default(); brief.index.interfaces()],
             listed: vec![false; brief.index.interfaces()],
             numbers: Vec::new(),
             gathered: Vec::with_capacity(SIDE_BY_SIDE),
@@ -242,15 +242,16 @@ impl<'a> Counter<'a> {
         self.note_deliveries();
         self.end_day();
         self.empty_cells();
-        for seen in self.seen.iter_mut().filter(|seen| seen.slot != NO_SLOT) {
+        let met = self.seen.iter_mut().zip(&self.uncelled).filter(|(seen, _)| seen.slot != NO_SLOT);
+        for (seen, Uncelled { accepted, rejected, span }) in met {
             let interface = &mut self.tally.interfaces[seen.slot as usize];
             seen.hours.turn(0, &mut interface.hours);
-            interface.accepted += seen.accepted;
-            interface.rejected += seen.rejected;
-            interface.span.merge(seen.span);
-            self.tally.records.accepted += seen.accepted;
-            self.tally.records.rejected += seen.rejected;
-            self.tally.window.merge(seen.span);
+            interface.accepted += accepted;
+            interface.rejected += rejected;
+            interface.span.merge(*span);
+            self.tally.records.accepted += accepted;
+            self.tally.records.rejected += rejected;
+            self.tally.window.merge(*span);
         }
         self.tally.blocked.fit();
         self.tally.inquiry.finish();

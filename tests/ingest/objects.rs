@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow_array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use bytes::Bytes;
 use flowaudit::ingest::object::{Fetch, Object};
-use flowaudit::ingest::{ReadOptions, Source};
+use flowaudit::ingest::{ReadOptions, Source, Wanted};
 use flowaudit::time::Window;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -146,16 +146,20 @@ fn of_parquet_only_the_columns_and_row_groups_that_are_needed_are_fetched() {
     let all = ReadOptions::default();
     let day = Window { since: Some(1_500_000_000 + 45_000), until: None };
     let last_group = ReadOptions { window: day, ..ReadOptions::default() };
+    let wanted = Wanted { ports: vec![50_000..=50_001], ..Wanted::default() };
+    let of_ports = ReadOptions { wanted: Some(wanted), ..ReadOptions::default() };
     let mut fetched = Vec::new();
-    for options in [&all, &last_group] {
+    for (options, flows) in [(&all, 60_000), (&last_group, 20_000), (&of_ports, 20_000)] {
         let memory = Memory::of(&bytes);
         let far = collect_source(&memory.source("table.parquet"), options);
         assert_eq!(far, collect(&path, options));
         assert!(far.failure.is_none());
+        assert_eq!(far.flows.len(), flows);
         fetched.push(memory.fetched());
     }
     assert!(fetched[0] < 4 << 20, "{fetched:?} of {}", bytes.len());
     assert!(fetched[1] < fetched[0] * 2 / 3, "{fetched:?}");
+    assert_eq!(fetched[2], fetched[1], "{fetched:?}");
 }
 
 #[test]

@@ -12,6 +12,9 @@ use super::super::seat::{Kin, Seat};
 use super::{MOST_FOLDED, Profile, Run};
 use crate::flow::{Direction, TCP, UDP};
 
+/// The ports of so many profiles are told side by side.
+const SIDE_BY_SIDE: usize = 1024;
+
 /// The seats, and the lists that they point into.
 pub(super) struct Seating {
     pub(super) kin: Vec<u16>,
@@ -27,12 +30,15 @@ impl Seating {
         let room = MOST_FOLDED / members.count().max(1);
         let (fold, _) = profiles.split_at(room.min(profiles.len()));
         let folded: Vec<Vec<u16>> = fold.par_iter().map(|profile| folding.fold(profile)).collect();
-        let told: Vec<Option<PortIntervals>> =
-            profiles.par_iter().map(|profile| tell_ports(profile)).collect();
         let mut port_sets = PortSets::default();
         let mut number = |intervals| port_sets.number(intervals);
-        let ports: Vec<Option<PortNumbers>> =
-            told.into_iter().map(|of| of.map(|of| of.map(|of| of.map(&mut number)))).collect();
+        let mut ports: Vec<Option<PortNumbers>> = Vec::with_capacity(profiles.len());
+        // Most of them say the same in the end, so that not all are there at once.
+        for some in profiles.chunks(SIDE_BY_SIDE) {
+            let told: Vec<Option<PortIntervals>> =
+                some.par_iter().map(|profile| tell_ports(profile)).collect();
+            ports.extend(told.into_iter().map(|of| of.map(|of| of.map(|of| of.map(&mut number)))));
+        }
         let kins = (0..folded.len()).map(|number| Kin::folded(number * members.count()));
         let kins: Vec<Kin> = kins.collect();
         let (port_classes, places) = port_sets.build();

@@ -358,9 +358,9 @@ impl Counter<'_> {
         self.tally.waiting.add(&key, |credit| credit.add_v4(flow));
         let neighbour = self.brief.index.origin(self.now.state, number) == Origin::Neighbour;
         self.tally.outcomes.interface_from_neighbour += u64::from(neighbour);
-        let seen = &mut self.seen[number.index()];
-        seen.accepted += 1;
-        seen.span.add_times(flow.start, flow.end);
+        let uncelled = &mut self.uncelled[number.index()];
+        uncelled.accepted += 1;
+        uncelled.span.add_times(flow.start, flow.end);
     }
 
     fn refuse(
@@ -387,8 +387,8 @@ impl Counter<'_> {
         if self.refused.len() == blocked::GATHERED {
             self.note_refused();
         }
-        let seen = &mut self.seen[number.index()];
-        seen.rejected += 1;
-        seen.span.add_times(flow.start, flow.end);
+        let uncelled = &mut self.uncelled[number.index()];
+        uncelled.rejected += 1;
+        uncelled.span.add_times(flow.start, flow.end);
     }
 }
