@@ -234,8 +234,9 @@ pub(crate) fn read(
             decisions: &decisions,
             watch: &watch,
         };
-        // All that the others tell is known by now.
-        let options = ReadOptions { wanted, ..options };
+        // All that the others tell is known by now. What broke in the middle is read as far as it was, and no further.
+        let skips = options.wanted.is_some() || outcome.failures.is_empty();
+        let options = ReadOptions { wanted: wanted.filter(|_| skips), ..options };
         place.write(&sources, &of_source, &options, known)?;
     }
     Ok(Ledger::of(&sources, identities, flow_logs, outcome, first_pass))

@@ -36,8 +36,8 @@ pub struct Investigate {
     /// One hop further: who else spoke with those in contact, afterwards, on the same port (reads the logs twice)
     #[arg(long)]
     pub follow: bool,
-    /// Leave out row groups of Parquet that cannot hold what is asked for: faster, but who opened a connection, what is new and
-    /// the coverage are told by the others (how many records that leaves out is said)
+    /// Leave out row groups of Parquet that cannot hold what is asked for: faster, but who opened a connection, what counts
+    /// twice, what is new and the coverage are told by the others (how many records that leaves out is said)
     #[arg(long)]
     pub skip_row_groups: bool,
     /// Also write every matching record with its rules, role and cause, as Parquet for databases (reads the logs twice)

@@ -43,7 +43,10 @@ impl Wanted {
         let no_port = !self.ports.is_empty() && PORTS.into_iter().all(|field| self.no_port(extent(field)));
         let interface = extent(Field::InterfaceId);
         let no_interface = self.interfaces.iter().any(|ids| match interface {
-            Extent::Texts(least, most) => !ids.iter().any(|id| (least..=most).contains(&id.as_bytes())),
+            // Where no interface is said it counts as "-".
+            Extent::Texts(least, most) => {
+                !ids.iter().any(|id| id == "-" || (least..=most).contains(&id.as_bytes()))
+            }
             _ => false,
         });
         let other_action = match extent(Field::Action) {
@@ -141,6 +144,7 @@ mod tests {
             ("interface", "eni-2", texts("eni-3", "eni-9"), true),
             ("interface", "eni-2 eni-4", texts("eni-3", "eni-9"), false),
             ("interface", "eni-2", Extent::Unknown, false),
+            ("interface", "-", texts("eni-3", "eni-9"), false),
             // A group that no interface had.
             ("interface", "", texts("eni-3", "eni-9"), true),
             ("action", "ACCEPT", texts("REJECT", "REJECT"), true),

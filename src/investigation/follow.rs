@@ -77,6 +77,8 @@ pub(super) struct Further {
     pub(super) touched: Vec<Touched>,
     /// From when on not all was looked at.
     pub(super) until: Option<String>,
+    /// Records that were not read, for nothing of it can be among them.
+    pub(super) not_read: u64,
 }
 
 /// What else a peer went for.
@@ -120,6 +122,7 @@ pub(super) fn further(run: &Run<'_>, contacts: &BTreeSet<Contact>, known: &BTree
         followed: followed(run, contacts, &all),
         touched: touched(contacts, &seen_once(&all)),
         until: text(run.tally.inquiry.cut()),
+        not_read: run.tally.inquiry.unread,
     }
 }
 

@@ -89,6 +89,7 @@ pub fn investigate(arguments: &Investigate) -> Result<Investigation, Error> {
         let further = asked.look(&peers, None, |run| follow::further(run, &contacts, &known))?;
         (report.followed, report.touched) = (Some(further.followed), Some(further.touched));
         (report.followed_until, report.contacts_left_out) = (further.until, left_out);
+        report.records_not_read = report.records_not_read.max(further.not_read);
     } else if arguments.follow {
         (report.followed, report.touched) = (Some(Vec::new()), Some(Vec::new()));
     }

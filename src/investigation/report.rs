@@ -50,7 +50,8 @@ pub struct Investigation {
     /// Contacts that were not followed, for there are too many: the later ones.
     pub contacts_left_out: u64,
     /// Records in row groups that cannot hold what is asked for, which were not read (`--skip-row-groups`): who opened a
-    /// connection, what counts twice, what is new and the coverage are told by the others.
+    /// connection, what counts twice, what is new and the coverage are told by the others. Of two readings (`--follow`), the
+    /// larger number.
     pub records_not_read: u64,
     /// What was read, and what was not.
     pub coverage: Coverage,

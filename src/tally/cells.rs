@@ -124,6 +124,8 @@ const MOST_CELLS: usize = 1 << 20;
 const WORTH_IT: u64 = 8;
 /// The fewest cells of an interface.
 const FIRST_CELLS: u32 = 4;
+/// So many at first, at most, before it has had a record that needs more.
+const USUAL_CELLS: usize = 64;
 
 /// Credits by interface and kind.
 #[derive(Debug, Default)]
@@ -195,11 +197,12 @@ impl Cells {
     /// theirs any more.
     #[cold]
     pub(super) fn grow(&mut self, index: &Index, run: RunNumber, kind: KindNumber) -> CellPlace {
-        // Interfaces of one profile mostly come to the same kinds.
-        let kinds = self.kinds[index.profile_of(run)].all.len();
+        // Interfaces of one profile mostly come to the same kinds, as long as these are few.
+        let usual = self.kinds[index.profile_of(run)].all.len().min(USUAL_CELLS);
         let block = &mut self.blocks[run.index()];
         let (old, before) = (block.from as usize, block.len as usize);
-        let len = u32::try_from(kinds).unwrap_or(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
+        let usual = u32::try_from(usual).unwrap_or(FIRST_CELLS);
+        let len = usual.max(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
         self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
         let (used, fresh) = self.dense.split_at_mut(block.from as usize);

@@ -131,6 +131,27 @@ fn an_export_of_what_is_asked_for_is_the_same_from_any_form() {
     }
 }
 
+/// A small file is read in one go, as far as it can be.
+#[test]
+fn what_lies_behind_a_damaged_row_group_is_not_exported_either() {
+    let fixture = fixture();
+    let path = fixture.path("log.parquet");
+    let table = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    for column in table.metadata().row_group(1).columns() {
+        let (start, length) = column.byte_range();
+        bytes[usize::try_from(start).unwrap()..][..usize::try_from(length).unwrap()].fill(0);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let question = ["--port", "22", "--export", "export.parquet"];
+    let arguments = ["investigate", "log.parquet", "--snapshot", "snap", "--format", "json"];
+    let run = fixture.run(&[&arguments[..], &question].concat());
+    let answer: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(answer["coverage"]["files"]["failed"], 1, "{}", run.stderr);
+    assert_eq!((&answer["summary"]["accepted"], &answer["summary"]["rejected"]), (&0.into(), &0.into()));
+    assert_eq!(columns(&fixture.path("export.parquet")), Vec::<String>::new());
+}
+
 /// What the table holds but for the name of the log.
 fn columns(path: &Path) -> Vec<String> {
     let table = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();

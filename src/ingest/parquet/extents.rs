@@ -36,10 +36,9 @@ fn extent<'a>(
     // What other types say is decided row by row.
     Some(match (kind, statistics) {
         (DataType::Int64, Statistics::Int64(of)) => Extent::Numbers(*of.min_opt()?, *of.max_opt()?),
-        (
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16,
-            Statistics::Int32(of),
-        ) => Extent::Numbers((*of.min_opt()?).into(), (*of.max_opt()?).into()),
+        (DataType::Int32, Statistics::Int32(of)) => {
+            Extent::Numbers((*of.min_opt()?).into(), (*of.max_opt()?).into())
+        }
         // Old writers ordered texts in other ways.
         (DataType::Utf8, Statistics::ByteArray(of)) if !statistics.is_min_max_deprecated() => {
             Extent::Texts(of.min_opt()?.data(), of.max_opt()?.data())

@@ -89,7 +89,7 @@ fn summary(report: &Investigation, page: Page, out: &mut dyn Write) -> io::Resul
 pub(crate) fn not_read(records: u64) -> String {
     format!(
         "{} stand in row groups that cannot hold what is asked for, and were not read (--skip-row-groups): who opened a \
-         connection and what is new is told by the rest.",
+         connection, what counts twice and what is new is told by the rest.",
         count(records, "record")
     )
 }

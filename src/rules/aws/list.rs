@@ -145,7 +145,7 @@ impl<T: Ord> List<T> {
     }
 
     /// The tidy list without some of its items, and with others. None: it is not known to be tidy, lacks one of those that
-    /// go, or has one of those that come.
+    /// go, has one of those that come, or one of these is there twice.
     pub fn exchanged(&self, gone: &[Arc<T>], new: &[Arc<T>]) -> Option<Self> {
         if self.order != Order::Tidy {
             return None;
@@ -155,9 +155,12 @@ impl<T: Ord> List<T> {
         }
         let mut items: Vec<Arc<T>> = Vec::with_capacity(self.items.len() + new.len());
         items.extend(self.items.iter().map(Arc::clone));
-        // What both have stays.
+        // What both have stays. What one of them has twice would not be seen to be there twice.
         let of = |items: &[Arc<T>]| items.iter().map(Arc::as_ptr).collect::<HashSet<_>>();
         let (going, coming) = (of(gone), of(new));
+        if going.len() != gone.len() || coming.len() != new.len() {
+            return None;
+        }
         // What goes or comes together mostly stands together.
         let mut near = 0;
         for item in gone.iter().filter(|item| !coming.contains(&Arc::as_ptr(item))) {

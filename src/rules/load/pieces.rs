@@ -346,6 +346,21 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_twice_goes_once_and_is_still_there() {
+        let both = r#"{"GroupId":"sg-1","IpPermissions":[{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"IpRanges":[{"CidrIp":"192.0.2.0/24"}]},{"IpProtocol":"tcp","FromPort":443,"ToPort":443,"IpRanges":[{"CidrIp":"192.0.2.0/24"}]}]}"#;
+        let one = r#"{"GroupId":"sg-1","IpPermissions":[{"IpProtocol":"tcp","FromPort":22,"ToPort":22,"IpRanges":[{"CidrIp":"192.0.2.0/24"}]}]}"#;
+        let (first, new) = (group("sg-5", 80), group("sg-9", 80));
+        let text = |groups: &[&str]| answer(&groups.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+        // Both of the second answer take the place of the one that was there.
+        let texts = [text(&[&first, both]), text(&[&new, one, &first, one]), text(&[&new, one, &first])];
+        let mut known = Pieces::of(&texts[0]).unwrap();
+        for pair in texts.windows(2) {
+            known = known.next(&pair[0], pair[1].as_bytes()).unwrap();
+            assert_eq!(Some(&known.objects), whole(&pair[1]).as_ref(), "{}", pair[1]);
+        }
+    }
+
+    #[test]
     fn what_is_no_answer_is_left_to_the_slow_way() {
         let (a, b) = (group("sg-2", 22), group("sg-1", 443));
         let before = format!(r#"{{"SecurityGroups":[{a},{b}],"Next":1}}"#);
