@@ -260,39 +260,40 @@ fn a_scan_of_every_port_ends_in_the_same_rows_whoever_counted_it() {
     }
 }
 
-/// So many interfaces that their credits are summed up again and again in between.
+/// So many states, each with rules of its own, that credits are summed up in between.
 #[test]
-fn credits_of_thousands_of_interfaces_are_those_of_the_definition() {
-    const INTERFACES: u32 = 5_000;
-    let own = |number: u32| Ipv4Addr::from(0x0a00_0000 + number);
-    let interfaces: Vec<_> = (0..INTERFACES)
-        .map(|number| {
-            serde_json::json!({
-                "NetworkInterfaceId": format!("eni-{number}"), "PrivateIpAddress": own(number),
-                "Groups": [{ "GroupId": "sg-1" }],
-            })
-        })
-        .collect();
-    let open = |from: u16| {
+fn credits_of_thousands_of_states_are_those_of_the_definition() {
+    const STATES: u16 = 5_000;
+    const START: i64 = 1_767_225_600;
+    let open = |port: u16| {
         serde_json::json!({
-            "IpProtocol": "tcp", "FromPort": from, "ToPort": from, "IpRanges": [{ "CidrIp": "0.0.0.0/0" }],
+            "IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{ "CidrIp": "0.0.0.0/0" }],
         })
     };
-    let groups = serde_json::json!([{ "GroupId": "sg-1", "IpPermissions": [open(443), open(8443)], "IpPermissionsEgress": [] }]);
-    let mut objects = Objects::default();
-    objects.add(&serde_json::json!({ "NetworkInterfaces": interfaces }), None).unwrap();
-    objects.add(&serde_json::json!({ "SecurityGroups": groups }), None).unwrap();
-    let timeline = Timeline::build(vec![Snapshot { at: None, objects: Arc::new(objects) }]);
-    let accepted = |at: u32| {
-        let number = at % INTERFACES;
-        let mut flow = refused(if at.is_multiple_of(3) { 443 } else { 8443 }, 0x0100_0000 + at % 7);
-        flow.interface_id = format!("eni-{number}").into_bytes();
+    let since = |state: u16| START + 60 * i64::from(state);
+    let snapshot = |state: u16| {
+        let permissions = [open(443), open(10_000 + state)];
+        let groups = serde_json::json!([{ "GroupId": "sg-1", "IpPermissions": permissions, "IpPermissionsEgress": [] }]);
+        let interfaces = serde_json::json!([{
+            "NetworkInterfaceId": "eni-1", "PrivateIpAddress": "10.0.0.1", "Groups": [{ "GroupId": "sg-1" }],
+        }]);
+        let mut objects = Objects::default();
+        objects.add(&serde_json::json!({ "NetworkInterfaces": interfaces }), None).unwrap();
+        objects.add(&serde_json::json!({ "SecurityGroups": groups }), None).unwrap();
+        Snapshot { at: Some(since(state)), objects: Arc::new(objects) }
+    };
+    let timeline = Timeline::build((0..STATES).map(snapshot).collect());
+    let accepted = |state: u16, port: u16| {
+        let mut flow = refused(port, 0x0100_0000 + u32::from(state % 7));
+        (flow.start, flow.end) = (Some(since(state)), Some(since(state) + 59));
         if let Entry::Traffic(traffic) = &mut flow.entry {
-            (traffic.action, traffic.dstaddr) = (Action::Accept, own(number).into());
+            traffic.action = Action::Accept;
         }
         flow
     };
-    let flows: Vec<OwnedFlow> = (0..INTERFACES * 8).map(accepted).collect();
+    let of_state = |state: u16| [443, 10_000 + state].map(|port| accepted(state, port));
+    // Once in order of time, and once more from the end.
+    let flows: Vec<OwnedFlow> = (0..STATES).chain((0..STATES).rev()).flat_map(of_state).collect();
     let fast = figures(&timeline, &tally(&timeline, &flows, 1, |_| 0));
     assert_same(&fast, &expected(&timeline, &attribute(&timeline, &flows)));
 }

@@ -116,16 +116,17 @@ struct Kinds {
     all: Vec<Kind>,
 }
 
-/// So many cells are kept, at first: those of runs that are over would only push the others out of the caches.
+/// So many cells are kept for each interface, at first: those of runs that are over would only push the others out of the
+/// caches.
+const USUAL_CELLS: usize = 64;
+/// So many of all together, at first, where interfaces are few.
 const FEW_CELLS: usize = 1 << 14;
-/// So many, at most, and as many again for a short time.
+/// So many of all together, at most, and as many again for a short time.
 const MOST_CELLS: usize = 1 << 20;
 /// So many records for each cell, and it costs little to empty it; where there were fewer, more are kept from then on.
 const WORTH_IT: u64 = 8;
 /// The fewest cells of an interface.
 const FIRST_CELLS: u32 = 4;
-/// So many at first, at most, before it has had a record that needs more.
-const USUAL_CELLS: usize = 64;
 
 /// Credits by interface and kind.
 #[derive(Debug, Default)]
@@ -174,7 +175,8 @@ impl Cells {
 
     /// No cells yet.
     pub(super) fn of(index: &Index) -> Self {
-        Self { blocks: vec![Block::default(); index.runs()], most: FEW_CELLS, ..Self::default() }
+        let most = (index.interfaces() * USUAL_CELLS).clamp(FEW_CELLS, MOST_CELLS);
+        Self { blocks: vec![Block::default(); index.runs()], most, ..Self::default() }
     }
 
     /// The cell of a kind. None: there is no room for it yet.
@@ -196,13 +198,10 @@ impl Cells {
     /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
-    pub(super) fn grow(&mut self, index: &Index, run: RunNumber, kind: KindNumber) -> CellPlace {
-        // Interfaces of one profile mostly come to the same kinds, as long as these are few.
-        let usual = self.kinds[index.profile_of(run)].all.len().min(USUAL_CELLS);
+    pub(super) fn grow(&mut self, run: RunNumber, kind: KindNumber) -> CellPlace {
         let block = &mut self.blocks[run.index()];
         let (old, before) = (block.from as usize, block.len as usize);
-        let usual = u32::try_from(usual).unwrap_or(FIRST_CELLS);
-        let len = usual.max(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
+        let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
         self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
         let (used, fresh) = self.dense.split_at_mut(block.from as usize);
