@@ -138,6 +138,8 @@ pub(super) struct Cells {
     dense: Vec<Cell>,
     /// How many are too many.
     most: usize,
+    /// So many on every interface are half of the most there may ever be, or enough.
+    each: usize,
     /// What cells could not hold. Forged counts may come with every record, so it is summed as cells are.
     spilled: HashMap<(RunNumber, KindNumber), Credit>,
 }
@@ -176,7 +178,8 @@ impl Cells {
     /// No cells yet.
     pub(super) fn of(index: &Index) -> Self {
         let most = (index.interfaces() * USUAL_CELLS).clamp(FEW_CELLS, MOST_CELLS);
-        Self { blocks: vec![Block::default(); index.runs()], most, ..Self::default() }
+        let each = (MOST_CELLS / 2 / index.interfaces().max(1)).min(USUAL_CELLS / 2);
+        Self { blocks: vec![Block::default(); index.runs()], most, each, ..Self::default() }
     }
 
     /// The cell of a kind. None: there is no room for it yet.
@@ -198,10 +201,13 @@ impl Cells {
     /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
-    pub(super) fn grow(&mut self, run: RunNumber, kind: KindNumber) -> CellPlace {
+    pub(super) fn grow(&mut self, index: &Index, run: RunNumber, kind: KindNumber) -> CellPlace {
+        // Interfaces of one profile mostly come to the same kinds; with room for as many on each, they get them at once.
+        let usual = self.kinds[index.profile_of(run)].all.len().min(self.each);
+        let usual = u32::try_from(usual).unwrap_or(FIRST_CELLS);
         let block = &mut self.blocks[run.index()];
         let (old, before) = (block.from as usize, block.len as usize);
-        let len = (kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
+        let len = usual.max(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
         self.dense.resize(self.dense.len() + len as usize, Cell::EMPTY);
         let (used, fresh) = self.dense.split_at_mut(block.from as usize);

@@ -124,7 +124,7 @@ impl Counter<'_> {
                 let place = self.cells.place(run, kind).unwrap_or_else(|| {
                     // Cells are about to move.
                     self.add(records, &situated, &std::mem::take(&mut credits));
-                    self.cells.grow(run, kind)
+                    self.cells.grow(self.brief.index, run, kind)
                 });
                 credits.push(at, kind, place);
             }
