@@ -194,11 +194,11 @@ pub(crate) fn read(
     let progress = Progress::default();
     let total = sources.iter().map(|source| source.bytes).sum();
     let window = Window { since: input.since, until: input.until };
-    let wanted = asking.as_ref().map(Asking::wanted);
+    let wanted = || asking.as_ref().map(Asking::wanted);
     let options = ReadOptions {
         fields: fields(input)?,
         window,
-        wanted: wanted.clone().filter(|_| by.row_groups == RowGroups::Matching),
+        wanted: if by.row_groups == RowGroups::Matching { wanted() } else { None },
         ..ReadOptions::default()
     };
     let services = if kept == Kept::State { Services::Everywhere } else { Services::WhereNeeded };
@@ -236,7 +236,7 @@ pub(crate) fn read(
         };
         // All that the others tell is known by now. What broke in the middle is read as far as it was, and no further.
         let skips = options.wanted.is_some() || outcome.failures.is_empty();
-        let options = ReadOptions { wanted: wanted.filter(|_| skips), ..options };
+        let options = ReadOptions { wanted: if skips { wanted() } else { None }, ..options };
         place.write(&sources, &of_source, &options, known)?;
     }
     Ok(Ledger::of(&sources, identities, flow_logs, outcome, first_pass))

@@ -19,30 +19,34 @@ pub(super) fn unwanted(
         let Some((leaf, _)) = columns.iter().find(|(_, known)| *known == field) else {
             return Extent::Nothing;
         };
-        extent(metadata, *leaf, stored.columns().get(*leaf).and_then(|column| column.statistics()))
-            .unwrap_or(Extent::Unknown)
+        let statistics = stored.columns().get(*leaf).and_then(|column| column.statistics());
+        statistics.map_or(Extent::Unknown, |statistics| extent(metadata, *leaf, statistics))
     });
     none.then(|| stored.num_rows().try_into().ok()).flatten()
 }
 
-fn extent<'a>(
+/// What the statistics of a column say of its values.
+pub(super) fn extent<'a>(
     metadata: &ArrowReaderMetadata,
     leaf: usize,
-    statistics: Option<&'a Statistics>,
-) -> Option<Extent<'a>> {
-    let statistics = statistics?;
+    statistics: &'a Statistics,
+) -> Extent<'a> {
     let root = metadata.parquet_schema().get_column_root_idx(leaf);
-    let kind = metadata.schema().fields().get(root)?.data_type();
-    // What other types say is decided row by row.
-    Some(match (kind, statistics) {
-        (DataType::Int64, Statistics::Int64(of)) => Extent::Numbers(*of.min_opt()?, *of.max_opt()?),
-        (DataType::Int32, Statistics::Int32(of)) => {
-            Extent::Numbers((*of.min_opt()?).into(), (*of.max_opt()?).into())
+    let kind = metadata.schema().fields().get(root).map(|field| field.data_type());
+    let extent = match (kind, statistics) {
+        (Some(DataType::Int64), Statistics::Int64(of)) => {
+            of.min_opt().zip(of.max_opt()).map(|(least, most)| Extent::Numbers(*least, *most))
         }
+        (Some(DataType::Int32), Statistics::Int32(of)) => of
+            .min_opt()
+            .zip(of.max_opt())
+            .map(|(least, most)| Extent::Numbers((*least).into(), (*most).into())),
         // Old writers ordered texts in other ways.
-        (DataType::Utf8, Statistics::ByteArray(of)) if !statistics.is_min_max_deprecated() => {
-            Extent::Texts(of.min_opt()?.data(), of.max_opt()?.data())
+        (Some(DataType::Utf8), Statistics::ByteArray(of)) if !statistics.is_min_max_deprecated() => {
+            of.min_opt().zip(of.max_opt()).map(|(least, most)| Extent::Texts(least.data(), most.data()))
         }
-        _ => return None,
-    })
+        // What other types say is decided row by row.
+        _ => None,
+    };
+    extent.unwrap_or(Extent::Unknown)
 }

@@ -1,11 +1,11 @@
 //! When the rows of a row group start, as its statistics say.
 
 use ::parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use ::parquet::file::statistics::Statistics;
-use arrow_schema::DataType;
 
+use super::extents::extent;
 use crate::flow::{Field, Seconds};
 use crate::ingest::cells;
+use crate::ingest::wanted::Extent;
 use crate::time::Window;
 
 /// How many rows a row group has, if each of them starts outside the window.
@@ -19,15 +19,9 @@ pub(super) fn outside(
         return None;
     }
     let (leaf, _) = columns.iter().find(|(_, field)| *field == Field::Start)?;
-    let root = metadata.parquet_schema().get_column_root_idx(*leaf);
     let stored = metadata.metadata().row_groups().get(group)?;
     let statistics = stored.columns().get(*leaf)?.statistics()?;
-    let (first, last) = match (metadata.schema().fields().get(root)?.data_type(), statistics) {
-        (DataType::Int64, Statistics::Int64(of)) => (*of.min_opt()?, *of.max_opt()?),
-        (DataType::Int32, Statistics::Int32(of)) => ((*of.min_opt()?).into(), (*of.max_opt()?).into()),
-        // What other types say is decided row by row.
-        _ => return None,
-    };
+    let Extent::Numbers(first, last) = extent(metadata, *leaf, statistics) else { return None };
     // Rows without a start may have an end that counts.
     if statistics.null_count_opt() != Some(0) {
         return None;

@@ -153,14 +153,14 @@ impl<T: Ord> List<T> {
         if gone.is_empty() && new.is_empty() {
             return Some(self.clone());
         }
-        let mut items: Vec<Arc<T>> = Vec::with_capacity(self.items.len() + new.len());
-        items.extend(self.items.iter().map(Arc::clone));
         // What both have stays. What one of them has twice would not be seen to be there twice.
         let of = |items: &[Arc<T>]| items.iter().map(Arc::as_ptr).collect::<HashSet<_>>();
         let (going, coming) = (of(gone), of(new));
         if going.len() != gone.len() || coming.len() != new.len() {
             return None;
         }
+        let mut items: Vec<Arc<T>> = Vec::with_capacity(self.items.len() + new.len());
+        items.extend(self.items.iter().map(Arc::clone));
         // What goes or comes together mostly stands together.
         let mut near = 0;
         for item in gone.iter().filter(|item| !coming.contains(&Arc::as_ptr(item))) {
@@ -182,7 +182,7 @@ impl<T: Ord> List<T> {
         }
         let (mut olds, mut news) = (self.items.as_slice(), next.items.as_slice());
         while let ([old, later_olds @ ..], [now, later_news @ ..]) = (olds, news) {
-            match if Arc::ptr_eq(old, now) { Ordering::Equal } else { old.cmp(now) } {
+            match compare(old, now) {
                 Ordering::Equal => (olds, news) = (later_olds, later_news),
                 Ordering::Less => {
                     gone.push(old);
@@ -200,9 +200,14 @@ impl<T: Ord> List<T> {
     }
 }
 
+/// What is shared is equal, without a look inside.
+fn compare<T: Ord>(one: &Arc<T>, other: &Arc<T>) -> Ordering {
+    if Arc::ptr_eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+}
+
 /// Where an item stands in a tidy list, or should; looked for around a place first.
 fn search<T: Ord>(items: &[Arc<T>], item: &Arc<T>, near: usize) -> Result<usize, usize> {
-    let compare = |other: &Arc<T>| if Arc::ptr_eq(other, item) { Ordering::Equal } else { other.cmp(item) };
+    let compare = |other: &Arc<T>| compare(other, item);
     let (mut start, mut end) = (near.min(items.len()), near.min(items.len()));
     let mut step = 1;
     while start > 0 && compare(&items[start - 1]) != Ordering::Less {
