@@ -4,6 +4,7 @@
 //! state lacks is entered with the addresses, groups and subnet of its neighbour, so that a record needs one look-up.
 
 mod compile;
+mod families;
 mod interface_ids;
 mod peers;
 mod profile;
@@ -58,6 +59,8 @@ pub struct Index {
     pub(super) states: Vec<StateIndex>,
     /// What interfaces are for a time, or several times.
     pub(super) runs: Vec<Run>,
+    /// Runs that are counted together.
+    lineages: Vec<Lineage>,
     /// By interface number: its runs, by the state that each begins with.
     spans: Vec<Vec<Span>>,
     /// By run.
@@ -141,6 +144,17 @@ pub(super) struct Run {
     pub(super) number: u32,
     /// What it is.
     pub(super) placed: Placed,
+    /// What it is counted with.
+    pub(super) lineage: LineageNumber,
+}
+
+/// Runs of an interface whose profiles are of one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lineage {
+    /// The interface.
+    number: u32,
+    origin: Origin,
+    family: usize,
 }
 
 /// A time in which an interface is in one run.
@@ -151,11 +165,11 @@ struct Span {
     run: u32,
 }
 
-/// Number of a run: what is counted of an interface while nothing about it changes is counted together.
+/// Number of a lineage: what is counted of an interface while its rules change little is counted together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct RunNumber(pub(super) u32);
+pub struct LineageNumber(pub(super) u32);
 
-impl RunNumber {
+impl LineageNumber {
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
@@ -226,7 +240,7 @@ impl Index {
         let own = OwnAddresses::of(&lives);
         let mut compiler = Compiler::new(timeline, &lives, &keepers, own.ranges());
         let drafts: Vec<Draft> = (0..timeline.states.len()).map(|at| compiler.compile(at)).collect();
-        let Compiled { profiles, runs, spans, addresses } = compiler.finish();
+        let Compiled { profiles, runs, lineages, spans, addresses } = compiler.finish();
         let (atoms, classes, members) = addresses.finish();
         let state = |Draft { changes, classes_since, runs }| StateIndex {
             classes: AddressClasses::clone(&classes[changes]),
@@ -239,6 +253,7 @@ impl Index {
             states: drafts.into_iter().map(state).collect(),
             knows_acls: runs.iter().any(|run| run.placed.acl.is_some()),
             runs,
+            lineages,
             spans,
             seats,
             profiles: profiles.len(),
@@ -291,9 +306,9 @@ impl Index {
         self.placed(state, number).origin
     }
 
-    /// The number of an interface's profile among those of all states.
-    pub fn profile_number(&self, state: usize, number: InterfaceNumber) -> usize {
-        self.placed(state, number).profile.number
+    /// The number of the family that an interface's profile is of.
+    pub fn family_number(&self, state: usize, number: InterfaceNumber) -> usize {
+        self.placed(state, number).profile.family
     }
 
     /// How many profiles there are: their numbers are below.
@@ -301,25 +316,25 @@ impl Index {
         self.profiles
     }
 
-    /// How many runs there are: their numbers are below.
-    pub fn runs(&self) -> usize {
-        self.runs.len()
+    /// How many lineages there are: their numbers are below.
+    pub fn lineages(&self) -> usize {
+        self.lineages.len()
     }
 
-    /// The runs in order.
-    pub fn all_runs(&self) -> impl Iterator<Item = RunNumber> {
-        (0..).map(RunNumber).take(self.runs.len())
+    /// The lineages in order.
+    pub fn all_lineages(&self) -> impl Iterator<Item = LineageNumber> {
+        (0..).map(LineageNumber).take(self.lineages.len())
     }
 
-    /// The interface of a run, and whether it is of the states themselves.
-    pub fn run(&self, RunNumber(run): RunNumber) -> (InterfaceNumber, Origin) {
-        let Run { number, placed, .. } = &self.runs[run as usize];
-        (InterfaceNumber(*number), placed.origin)
+    /// The interface of a lineage, and whether it is of the states themselves.
+    pub fn lineage(&self, lineage: LineageNumber) -> (InterfaceNumber, Origin) {
+        let Lineage { number, origin, .. } = self.lineages[lineage.index()];
+        (InterfaceNumber(number), origin)
     }
 
-    /// The number of a run's profile.
-    pub fn profile_of(&self, RunNumber(run): RunNumber) -> usize {
-        self.runs[run as usize].placed.profile.number
+    /// The number of the family that a lineage's profiles are of.
+    pub fn family_of(&self, lineage: LineageNumber) -> usize {
+        self.lineages[lineage.index()].family
     }
 
     /// Which of the two addresses an interface owns.

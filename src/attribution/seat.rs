@@ -3,7 +3,7 @@
 use wide::u32x4;
 
 use super::address::Class;
-use super::index::Placed;
+use super::index::{LineageNumber, Run};
 use super::port_classes::PortSet;
 
 /// See the module.
@@ -17,6 +17,7 @@ pub(super) struct Seat {
     pub(super) kin: Kin,
     /// The number of its profile among those of all states.
     pub(super) profile: u32,
+    pub(super) lineage: LineageNumber,
     pub(super) stand: Stand,
 }
 
@@ -52,18 +53,20 @@ impl Kin {
 
 impl Seat {
     /// The seat of an interface; `ports` is None where they are too many to tell apart.
-    pub(super) fn of(placed: &Placed, profile: usize, kin: Kin, ports: Option<[[PortSet; 2]; 2]>) -> Self {
+    pub(super) fn of(run: &Run, kin: Kin, ports: Option<[[PortSet; 2]; 2]>) -> Self {
+        let Run { placed, lineage, .. } = run;
         let first = placed.v4.first().copied().unwrap_or_default();
         let own = std::array::from_fn(|at| placed.v4.get(at).copied().unwrap_or(first));
         let all = (1..=own.len()).contains(&placed.v4.len()) && placed.interface.prefixes.is_empty();
-        let profile = u32::try_from(profile).ok();
+        let profile = u32::try_from(placed.profile.number).ok();
         let stand = match profile.and(ports) {
             None => Stand::Alone,
             Some(_) if placed.interface.group_ids.is_empty() => Stand::Alone,
             Some(_) if all => Stand::Told,
             Some(_) => Stand::AddressesElsewhere,
         };
-        Self { own, ports: ports.unwrap_or_default(), kin, profile: profile.unwrap_or_default(), stand }
+        let profile = profile.unwrap_or_default();
+        Self { own, ports: ports.unwrap_or_default(), kin, profile, lineage: *lineage, stand }
     }
 
     /// Which of the two addresses it owns, where the seat tells.

@@ -1,7 +1,7 @@
 //! What of a record decides how it is judged: records in the same situation are judged once.
 
 use super::address::Class;
-use super::index::{Index, InterfaceNumber, RunNumber};
+use super::index::{Index, InterfaceNumber, LineageNumber};
 use super::seat::{Seat, Stand};
 use crate::flow::{Action, Direction, TCP, UDP, V4Flow, V4Record};
 
@@ -30,15 +30,22 @@ pub struct Situated {
     /// The far side.
     pub peer: u32,
     /// The run of states in which the interface has the profile that it has.
-    pub run: RunNumber,
+    run: u32,
+    /// Those runs that are counted together.
+    pub lineage: LineageNumber,
     /// The direction.
     pub direction: Direction,
 }
 
 impl Situated {
     /// A record that must be judged by itself.
-    pub const ALONE: Self =
-        Self { situation: Situation::NONE, peer: 0, run: RunNumber(0), direction: Direction::Ingress };
+    pub const ALONE: Self = Self {
+        situation: Situation::NONE,
+        peer: 0,
+        run: 0,
+        lineage: LineageNumber(0),
+        direction: Direction::Ingress,
+    };
 }
 
 /// From the highest bit: profile, kin, the classes of both ports, transport, direction, action, flags. No transport is 3,
@@ -69,7 +76,8 @@ impl Index {
                 Some(direction) if seat.profile < MOST_PROFILES => Situated {
                     situation: Situation::OPEN,
                     peer: flow.peer(direction),
-                    run: RunNumber(run),
+                    run,
+                    lineage: seat.lineage,
                     direction,
                 },
                 _ => Situated::ALONE,
@@ -81,7 +89,7 @@ impl Index {
         self.atoms.classes_v4(peers, &self.states[state].classes, &mut classes);
         for ((V4Record { flow, .. }, situated), class) in records.iter().zip(situated).zip(classes) {
             if situated.situation != Situation::NONE {
-                let seat = &self.seats[situated.run.index()];
+                let seat = &self.seats[situated.run as usize];
                 situated.situation = self.situation(seat, situated.direction, class, flow);
             }
         }

@@ -9,6 +9,7 @@ pub mod lines;
 pub mod manifest;
 mod pieces;
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -127,8 +128,19 @@ fn holds_dated_folders(path: &Path, depth: usize) -> Result<bool, Error> {
     if depth > DEEPEST || !path.is_dir() {
         return Ok(false);
     }
-    for entry in entries(path)? {
-        if entry.is_dir() && (folder_time(&entry).is_some() || holds_dated_folders(&entry, depth + 1)?) {
+    let mut others = Vec::new();
+    // Where it does, the first one mostly tells.
+    for entry in unordered_entries(path)? {
+        let entry = entry?;
+        if folder_time(&entry).is_none() {
+            others.push(entry);
+        } else if entry.is_dir() {
+            return Ok(true);
+        }
+    }
+    others.sort_by(|a: &PathBuf, b| a.as_os_str().cmp(b.as_os_str()));
+    for other in others {
+        if holds_dated_folders(&other, depth + 1)? {
             return Ok(true);
         }
     }
@@ -141,17 +153,18 @@ fn folder_time(path: &Path) -> Option<Seconds> {
 
 /// What lies in a folder, in name order, without what is hidden.
 fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable = |source| Error::Read { path: path.to_owned(), source };
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            entries.push(entry.path());
-        }
-    }
+    let mut entries: Vec<PathBuf> = unordered_entries(path)?.collect::<Result<_, Error>>()?;
     // As their names are ordered: they have all else in common.
     entries.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(entries)
+}
+
+fn unordered_entries(path: &Path) -> Result<impl Iterator<Item = Result<PathBuf, Error>>, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let entries = std::fs::read_dir(path).map_err(unreadable)?;
+    let is_hidden = |entry: &DirEntry| entry.file_name().as_encoded_bytes().starts_with(b".");
+    let entries = entries.filter(move |entry| !entry.as_ref().is_ok_and(is_hidden));
+    Ok(entries.map(move |entry| entry.map(|entry| entry.path()).map_err(unreadable)))
 }
 
 /// A snapshot to be read: a file, or a folder with all its files.

@@ -9,7 +9,7 @@ use super::credit::Credit;
 use super::watch::Exposure;
 use super::{UsageKey, unordered};
 use crate::attribution::Basis;
-use crate::attribution::index::{Index, RunNumber};
+use crate::attribution::index::{Index, LineageNumber};
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::refusal::Denial;
 use crate::attribution::sets::SetId;
@@ -47,7 +47,7 @@ impl Flags {
     }
 }
 
-/// Number of a [`Kind`] among those of its profile.
+/// Number of a [`Kind`] among those of its family.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct KindNumber(u32);
 
@@ -90,7 +90,7 @@ impl Cell {
     }
 }
 
-/// The cells of an interface in a state: one for each kind of its profile, as far as they go.
+/// The cells of a lineage: one for each kind of its family, as far as they go.
 #[derive(Debug, Clone, Copy, Default)]
 struct Block {
     from: u32,
@@ -109,7 +109,7 @@ pub(super) enum Added {
     DoesNotFit,
 }
 
-/// The kinds of a profile.
+/// The kinds of a family of profiles.
 #[derive(Debug, Default)]
 struct Kinds {
     numbers: HashMap<Kind, KindNumber>,
@@ -131,9 +131,9 @@ const FIRST_CELLS: u32 = 4;
 /// Credits by interface and kind.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    /// By profile.
+    /// By family.
     kinds: Vec<Kinds>,
-    /// By run of an interface.
+    /// By lineage.
     blocks: Vec<Block>,
     dense: Vec<Cell>,
     /// How many are too many.
@@ -141,16 +141,16 @@ pub(super) struct Cells {
     /// So many on every interface are half of the most there may ever be, or enough.
     each: usize,
     /// What cells could not hold. Forged counts may come with every record, so it is summed as cells are.
-    spilled: HashMap<(RunNumber, KindNumber), Credit>,
+    spilled: HashMap<(LineageNumber, KindNumber), Credit>,
 }
 
 impl Cells {
-    /// The number of a kind in a profile, new or known.
-    pub(super) fn kind(&mut self, profile: usize, kind: Kind) -> KindNumber {
-        if self.kinds.len() <= profile {
-            self.kinds.resize_with(profile + 1, Kinds::default);
+    /// The number of a kind in a family, new or known.
+    pub(super) fn kind(&mut self, family: usize, kind: Kind) -> KindNumber {
+        if self.kinds.len() <= family {
+            self.kinds.resize_with(family + 1, Kinds::default);
         }
-        let kinds = &mut self.kinds[profile];
+        let kinds = &mut self.kinds[family];
         let next = KindNumber(u32::try_from(kinds.all.len()).unwrap_or(u32::MAX));
         let number = *kinds.numbers.entry(kind).or_insert(next);
         if number == next {
@@ -160,14 +160,14 @@ impl Cells {
     }
 
     /// The kind that differs in exposure.
-    pub(super) fn exposed(&mut self, profile: usize, number: KindNumber, exposure: Exposure) -> KindNumber {
-        let kind = self.kinds[profile].all[number.0 as usize];
-        self.kind(profile, Kind { exposure, ..kind })
+    pub(super) fn exposed(&mut self, family: usize, number: KindNumber, exposure: Exposure) -> KindNumber {
+        let kind = self.kinds[family].all[number.0 as usize];
+        self.kind(family, Kind { exposure, ..kind })
     }
 
     /// What was judged of the records of a kind.
-    pub(super) fn verdict(&self, profile: usize, number: KindNumber) -> Verdict {
-        self.kinds[profile].all[number.0 as usize].verdict
+    pub(super) fn verdict(&self, family: usize, number: KindNumber) -> Verdict {
+        self.kinds[family].all[number.0 as usize].verdict
     }
 
     /// Whether they should be emptied before more are opened.
@@ -179,13 +179,13 @@ impl Cells {
     pub(super) fn of(index: &Index) -> Self {
         let most = (index.interfaces() * USUAL_CELLS).clamp(FEW_CELLS, MOST_CELLS);
         let each = (MOST_CELLS / 2 / index.interfaces().max(1)).min(USUAL_CELLS / 2);
-        Self { blocks: vec![Block::default(); index.runs()], most, each, ..Self::default() }
+        Self { blocks: vec![Block::default(); index.lineages()], most, each, ..Self::default() }
     }
 
     /// The cell of a kind. None: there is no room for it yet.
     #[inline(always)]
-    pub(super) fn place(&self, run: RunNumber, kind: KindNumber) -> Option<CellPlace> {
-        let block = self.blocks[run.index()];
+    pub(super) fn place(&self, lineage: LineageNumber, kind: KindNumber) -> Option<CellPlace> {
+        let block = self.blocks[lineage.index()];
         (kind.0 < block.len).then_some(CellPlace(block.from + kind.0))
     }
 
@@ -201,11 +201,11 @@ impl Cells {
     /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
-    pub(super) fn grow(&mut self, index: &Index, run: RunNumber, kind: KindNumber) -> CellPlace {
-        // Interfaces of one profile mostly come to the same kinds; with room for as many on each, they get them at once.
-        let usual = self.kinds[index.profile_of(run)].all.len().min(self.each);
+    pub(super) fn grow(&mut self, index: &Index, lineage: LineageNumber, kind: KindNumber) -> CellPlace {
+        // Interfaces of one family mostly come to the same kinds; with room for as many on each, they get them at once.
+        let usual = self.kinds[index.family_of(lineage)].all.len().min(self.each);
         let usual = u32::try_from(usual).unwrap_or(FIRST_CELLS);
-        let block = &mut self.blocks[run.index()];
+        let block = &mut self.blocks[lineage.index()];
         let (old, before) = (block.from as usize, block.len as usize);
         let len = usual.max(kind.0 + 1).next_power_of_two().max(FIRST_CELLS);
         *block = Block { from: u32::try_from(self.dense.len()).unwrap_or(u32::MAX), len };
@@ -220,36 +220,36 @@ impl Cells {
     pub(super) fn spill(
         &mut self,
         index: &Index,
-        run: RunNumber,
+        lineage: LineageNumber,
         number: KindNumber,
         place: CellPlace,
         flow: &V4Flow,
     ) {
-        let profile = index.profile_of(run);
-        let kind = self.kinds[profile].all[number.0 as usize];
+        let family = index.family_of(lineage);
+        let kind = self.kinds[family].all[number.0 as usize];
         let cell = &mut self.dense[place.0 as usize];
         let mut credit = cell.credit(kind);
         credit.add_v4(flow);
         *cell = Cell::EMPTY;
-        self.spilled.entry((run, number)).or_default().merge(&credit);
+        self.spilled.entry((lineage, number)).or_default().merge(&credit);
     }
 
     /// Hands over all credits, some in several parts, and forgets them.
-    pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(RunNumber, Kind, Credit)) {
-        for ((run, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
-            credited(run, self.kinds[index.profile_of(run)].all[number.0 as usize], credit);
+    pub(super) fn empty(&mut self, index: &Index, mut credited: impl FnMut(LineageNumber, Kind, Credit)) {
+        for ((lineage, number), credit) in unordered(std::mem::take(&mut self.spilled)) {
+            credited(lineage, self.kinds[index.family_of(lineage)].all[number.0 as usize], credit);
         }
         let mut records = 0;
-        for (block, run) in self.blocks.iter_mut().zip(index.all_runs()) {
+        for (block, lineage) in self.blocks.iter_mut().zip(index.all_lineages()) {
             let Block { from, len } = std::mem::take(block);
             if len == 0 {
                 continue;
             }
             let cells = &self.dense[from as usize..(from + len) as usize];
-            let kinds = &self.kinds[index.profile_of(run)].all;
+            let kinds = &self.kinds[index.family_of(lineage)].all;
             for (cell, kind) in cells.iter().zip(kinds).filter(|(cell, _)| cell.records > 0) {
                 records += u64::from(cell.records);
-                credited(run, *kind, cell.credit(*kind));
+                credited(lineage, *kind, cell.credit(*kind));
             }
         }
         if records / WORTH_IT < self.dense.len() as u64 {

@@ -262,8 +262,8 @@ impl<'a> Counter<'a> {
     /// What cells hold goes to the tally.
     fn empty_cells(&mut self) {
         let (brief, tally, sets, seen) = (self.brief, &mut self.tally, &self.judge.sets, &self.seen);
-        self.cells.empty(brief.index, |run, kind, credit| {
-            let (number, origin) = brief.index.run(run);
+        self.cells.empty(brief.index, |lineage, kind, credit| {
+            let (number, origin) = brief.index.lineage(lineage);
             for rule in sets.rules(kind.near) {
                 *tally.near.entry(*rule).or_default() += credit.records;
             }

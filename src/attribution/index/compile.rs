@@ -12,8 +12,11 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use ipnet::IpNet;
 
 use super::super::address::AddressHistory;
+use super::families::Families;
 use super::peers::Peers;
-use super::{CompiledRule, Doubt, Origin, PeerProof, Placed, Profile, Protocols, Run, Span, v4};
+use super::{
+    CompiledRule, Doubt, Lineage, LineageNumber, Origin, PeerProof, Placed, Profile, Protocols, Run, Span, v4,
+};
 use crate::flow::Direction;
 use crate::rules::state::{Cloud, State};
 use crate::rules::timeline::{Lives, Timeline, changed};
@@ -38,8 +41,11 @@ pub(super) struct Compiler<'a> {
     hasher: DefaultHashBuilder,
     /// By number.
     profiles: Vec<Arc<Profile>>,
+    families: Families,
     /// By number.
     runs: Vec<Run>,
+    /// By number.
+    lineages: Vec<Lineage>,
     /// By interface number: its runs by the state that they begin with.
     spans: Vec<Vec<Span>>,
     /// By interface number: the number of its profile now. All are looked through for every state, so they stand together.
@@ -53,6 +59,8 @@ pub(super) struct Compiled {
     pub(super) profiles: Vec<Arc<Profile>>,
     /// By number.
     pub(super) runs: Vec<Run>,
+    /// By number.
+    pub(super) lineages: Vec<Lineage>,
     /// By interface number.
     pub(super) spans: Vec<Vec<Span>>,
     pub(super) addresses: AddressHistory,
@@ -65,6 +73,21 @@ pub(super) struct Draft {
     pub(super) changes: usize,
     pub(super) classes_since: usize,
     pub(super) runs: Arc<Vec<u32>>,
+}
+
+/// The profile that is wanted.
+struct Wanted<'a> {
+    groups: &'a [String],
+    cloud: Cloud,
+    /// The family of the profile whose place it takes.
+    before: Option<usize>,
+}
+
+impl<'a> Wanted<'a> {
+    /// The one that the same groups have now.
+    fn after(before: &'a Profile) -> Self {
+        Self { groups: &before.groups, cloud: before.cloud, before: Some(before.family) }
+    }
 }
 
 /// The state before the next one.
@@ -93,7 +116,9 @@ impl<'a> Compiler<'a> {
             by_content: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
+            families: Families::default(),
             runs: Vec::new(),
+            lineages: Vec::new(),
             spans: vec![Vec::new(); lives.len()],
             profile_of: vec![usize::MAX; lives.len()],
             last: None,
@@ -102,7 +127,8 @@ impl<'a> Compiler<'a> {
 
     pub(super) fn finish(self) -> Compiled {
         let addresses = self.peers.finish();
-        Compiled { profiles: self.profiles, runs: self.runs, spans: self.spans, addresses }
+        let Self { profiles, runs, lineages, spans, .. } = self;
+        Compiled { profiles, runs, lineages, spans, addresses }
     }
 
     /// Compiles the state at this place of the timeline, the one after the last.
@@ -151,18 +177,40 @@ impl<'a> Compiler<'a> {
     /// The number of the run that an interface is in from a state on: an earlier one where a change is taken back.
     fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
         self.profile_of[number] = placed.profile.number;
-        let spans = &mut self.spans[number];
-        let is_same = |span: &&Span| self.runs[span.run as usize].placed.is_same(&placed);
-        let known = spans.iter().rev().take(MOST_LOOKED_BACK).find(is_same).map(|span| span.run);
+        let is_same = |run: &u32| self.runs[*run as usize].placed.is_same(&placed);
+        let known = self.last_runs(number).find(is_same);
         let run = known.unwrap_or_else(|| {
+            let lineage = self.lineage(number, &placed);
             let number = u32::try_from(number).unwrap_or(u32::MAX);
-            self.runs.push(Run { number, placed });
+            self.runs.push(Run { number, placed, lineage });
             u32::try_from(self.runs.len() - 1).unwrap_or(u32::MAX)
         });
+        let spans = &mut self.spans[number];
         if spans.last().is_none_or(|last| last.run != run) {
             spans.push(Span { since, run });
         }
         run
+    }
+
+    /// The last runs of an interface, newest first.
+    fn last_runs(&self, number: usize) -> impl Iterator<Item = u32> {
+        self.spans[number].iter().rev().take(MOST_LOOKED_BACK).map(|span| span.run)
+    }
+
+    /// The lineage of a new run of an interface.
+    fn lineage(&mut self, number: usize, placed: &Placed) -> LineageNumber {
+        let lineages = self.last_runs(number).map(|run| self.runs[run as usize].lineage);
+        let lineage = Lineage {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            origin: placed.origin,
+            family: placed.profile.family,
+        };
+        let is_same = |known: &LineageNumber| self.lineages[known.index()] == lineage;
+        if let Some(known) = lineages.into_iter().find(is_same) {
+            return known;
+        }
+        self.lineages.push(lineage);
+        LineageNumber(u32::try_from(self.lineages.len() - 1).unwrap_or(u32::MAX))
     }
 
     /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
@@ -213,7 +261,7 @@ impl<'a> Compiler<'a> {
                 let (before, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
                 let known = self.after.get(&before.number).map(Arc::clone);
                 let profile =
-                    known.unwrap_or_else(|| self.profile(state, &before.groups, before.cloud, unresolved));
+                    known.unwrap_or_else(|| self.profile(state, Wanted::after(&before), unresolved));
                 self.after.insert(before.number, Arc::clone(&profile));
                 (profile, v4)
             }
@@ -222,7 +270,8 @@ impl<'a> Compiler<'a> {
                 groups.sort_unstable();
                 groups.dedup();
                 let v4 = interface.addresses.iter().filter_map(v4).collect();
-                (self.profile(state, &groups, interface.cloud, unresolved), v4)
+                let wanted = Wanted { groups: &groups, cloud: interface.cloud, before: None };
+                (self.profile(state, wanted, unresolved), v4)
             }
         };
         Some(Placed {
@@ -239,8 +288,7 @@ impl<'a> Compiler<'a> {
     fn profile(
         &mut self,
         state: &State,
-        groups: &[String],
-        cloud: Cloud,
+        Wanted { groups, cloud, before }: Wanted<'_>,
         unresolved: &[bool],
     ) -> Arc<Profile> {
         if let Some(known) = self.by_groups[cloud as usize].get(groups) {
@@ -248,19 +296,21 @@ impl<'a> Compiler<'a> {
         }
         let mut profile = self.compile_profile(state, groups, unresolved);
         profile.cloud = cloud;
-        let profile = self.numbered(profile);
+        let profile = self.numbered(profile, before);
         self.by_groups[cloud as usize].insert(groups.to_vec(), Arc::clone(&profile));
         profile
     }
 
-    /// The same profile as before where it has been there: a change may be taken back.
-    fn numbered(&mut self, mut profile: Profile) -> Arc<Profile> {
+    /// The same profile as before where it has been there: a change may be taken back. `before`: the family of the one
+    /// whose place it takes.
+    fn numbered(&mut self, mut profile: Profile, before: Option<usize>) -> Arc<Profile> {
         let hash = |profile: &Profile| self.hasher.hash_one(profile.content());
         let is_same = |known: &Arc<Profile>| known.content() == profile.content();
         if let Some(known) = self.by_content.find(hash(&profile), is_same) {
             return Arc::clone(known);
         }
         profile.number = self.profiles.len();
+        profile.family = self.families.join(before);
         let profile = Arc::new(profile);
         self.profiles.push(Arc::clone(&profile));
         self.by_content.insert_unique(hash(&profile), Arc::clone(&profile), |known| hash(known));

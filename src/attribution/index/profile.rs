@@ -14,6 +14,8 @@ use crate::rules::timeline::Timeline;
 pub(in crate::attribution) struct Profile {
     /// Its number among the profiles of all states.
     pub(in crate::attribution) number: usize,
+    /// Those that took each other's place.
+    pub(super) family: usize,
     /// Sorted.
     pub(super) groups: Vec<String>,
     pub(in crate::attribution) ingress: Vec<CompiledRule>,
@@ -25,7 +27,7 @@ pub(in crate::attribution) struct Profile {
 }
 
 impl Profile {
-    /// Everything but its number.
+    /// Everything but its numbers.
     pub(super) fn content(&self) -> impl Hash + Eq {
         (&self.groups, &self.ingress, &self.egress, self.lacks_group, self.cloud)
     }

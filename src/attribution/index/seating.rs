@@ -42,10 +42,10 @@ impl Seating {
         let kins = (0..folded.len()).map(|number| Kin::folded(number * members.count()));
         let kins: Vec<Kin> = kins.collect();
         let (port_classes, places) = port_sets.build();
-        let seat = |Run { placed, .. }: &Run| {
-            let number = placed.profile.number;
+        let seat = |run: &Run| {
+            let number = run.placed.profile.number;
             let ports = ports[number].map(|of| of.map(|of| of.map(|set| places[set])));
-            Seat::of(placed, number, kins.get(number).copied().unwrap_or(Kin::CLASS), ports)
+            Seat::of(run, kins.get(number).copied().unwrap_or(Kin::CLASS), ports)
         };
         Self { kin: folded.concat(), port_classes, seats: runs.par_iter().map(seat).collect() }
     }

@@ -120,11 +120,11 @@ impl Counter<'_> {
                 None => self.find_out(number, &situated[at], flow),
             };
             if let Some(kind) = self.settle(number, flow, &situated[at], known) {
-                let run = situated[at].run;
-                let place = self.cells.place(run, kind).unwrap_or_else(|| {
+                let lineage = situated[at].lineage;
+                let place = self.cells.place(lineage, kind).unwrap_or_else(|| {
                     // Cells are about to move.
                     self.add(records, &situated, &std::mem::take(&mut credits));
-                    self.cells.grow(self.brief.index, run, kind)
+                    self.cells.grow(self.brief.index, lineage, kind)
                 });
                 credits.push(at, kind, place);
             }
@@ -178,8 +178,8 @@ impl Counter<'_> {
         let place = self.place(situation)?;
         Some(match self.known[place as usize].1 {
             Known::Credit { kind, .. } => {
-                let profile = self.brief.index.profile_number(self.now.state, number);
-                replay::Now::Verdict(self.cells.verdict(profile, kind))
+                let family = self.brief.index.family_number(self.now.state, number);
+                replay::Now::Verdict(self.cells.verdict(family, kind))
             }
             Known::Waiting(sets) => {
                 let Waiting { forward, reply, .. } = self.waiting[sets as usize];
@@ -196,7 +196,7 @@ impl Counter<'_> {
         for (at, kind, place) in &credits.all[..credits.len] {
             let flow = &records[*at].flow;
             if self.cells.add(*place, flow) == Added::DoesNotFit {
-                self.cells.spill(self.brief.index, situated[*at].run, *kind, *place, flow);
+                self.cells.spill(self.brief.index, situated[*at].lineage, *kind, *place, flow);
             }
         }
     }
@@ -224,8 +224,8 @@ impl Counter<'_> {
                     let ports = (flow.srcport, flow.dstport);
                     let own = self.brief.watch.exposure_of(PeerScope::Internet, role, flow.protocol, ports);
                     if own != exposure {
-                        let profile = self.brief.index.profile_number(self.now.state, number);
-                        kind = self.cells.exposed(profile, kind, own);
+                        let family = self.brief.index.family_number(self.now.state, number);
+                        kind = self.cells.exposed(family, kind, own);
                     }
                 }
                 if let Some(role) = shows
@@ -331,10 +331,10 @@ impl Counter<'_> {
                 let ports = (flow.srcport, flow.dstport);
                 let exposure = self.brief.watch.exposure_of(scope, role, flow.protocol, ports);
                 let exposed = scope == PeerScope::Internet && role != Role::Undecided;
-                let profile = self.brief.index.profile_number(self.now.state, number);
+                let family = self.brief.index.family_number(self.now.state, number);
                 let kind = Kind { verdict, near, flags: Flags::of(flow.tcp_flags), exposure };
                 Known::Credit {
-                    kind: self.cells.kind(profile, kind),
+                    kind: self.cells.kind(family, kind),
                     exposure,
                     exposed_by: exposed.then_some(role),
                     shows: shows(verdict),
