@@ -5,6 +5,7 @@
 
 mod compile;
 mod families;
+mod group_sets;
 mod interface_ids;
 mod peers;
 mod profile;

@@ -8,17 +8,18 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use ipnet::IpNet;
 
-use super::super::address::AddressHistory;
+use super::super::address::{AddressHistory, PeerIndex};
 use super::families::Families;
+use super::group_sets::{GroupSet, GroupSetNumber, GroupSets};
 use super::peers::Peers;
 use super::{
     CompiledRule, Doubt, Lineage, LineageNumber, Origin, PeerProof, Placed, Profile, Protocols, Run, Span, v4,
 };
 use crate::flow::Direction;
-use crate::rules::state::{Cloud, State};
+use crate::rules::state::State;
 use crate::rules::timeline::{Lives, Timeline, changed};
 use crate::rules::{Peer, Rule, RuleIndex, RuleProtocol};
 
@@ -32,10 +33,7 @@ pub(super) struct Compiler<'a> {
     peers: Peers<'a>,
     /// By number of the rule: as it is where its peer is resolved.
     rules: Vec<CompiledRule>,
-    /// The profiles of the last state by cloud and by their groups.
-    by_groups: [HashMap<Vec<String>, Arc<Profile>>; 2],
-    /// By number, where a profile was met in this state: the one of the same groups now.
-    after: HashMap<usize, Arc<Profile>>,
+    group_sets: GroupSets,
     /// All profiles there ever were.
     by_content: HashTable<Arc<Profile>>,
     hasher: DefaultHashBuilder,
@@ -48,8 +46,6 @@ pub(super) struct Compiler<'a> {
     lineages: Vec<Lineage>,
     /// By interface number: its runs by the state that they begin with.
     spans: Vec<Vec<Span>>,
-    /// By interface number: the number of its profile now. All are looked through for every state, so they stand together.
-    profile_of: Vec<usize>,
     last: Option<Last>,
 }
 
@@ -75,21 +71,6 @@ pub(super) struct Draft {
     pub(super) runs: Arc<Vec<u32>>,
 }
 
-/// The profile that is wanted.
-struct Wanted<'a> {
-    groups: &'a [String],
-    cloud: Cloud,
-    /// The family of the profile whose place it takes.
-    before: Option<usize>,
-}
-
-impl<'a> Wanted<'a> {
-    /// The one that the same groups have now.
-    fn after(before: &'a Profile) -> Self {
-        Self { groups: &before.groups, cloud: before.cloud, before: Some(before.family) }
-    }
-}
-
 /// The state before the next one.
 struct Last {
     draft: Draft,
@@ -111,16 +92,15 @@ impl<'a> Compiler<'a> {
             lives,
             rules: rules.map(|(rule, at)| compile_rule(RuleIndex(at), rule, &peers, keepers)).collect(),
             peers,
-            by_groups: [HashMap::new(), HashMap::new()],
-            after: HashMap::new(),
+            group_sets: GroupSets::of(lives.len()),
             by_content: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
             families: Families::default(),
-            runs: Vec::new(),
+            // Where rules change, a few interfaces have other ones each time.
+            runs: Vec::with_capacity(lives.len() + 16 * timeline.states.len()),
             lineages: Vec::new(),
             spans: vec![Vec::new(); lives.len()],
-            profile_of: vec![usize::MAX; lives.len()],
             last: None,
         }
     }
@@ -146,7 +126,6 @@ impl<'a> Compiler<'a> {
             (Some(before), Some(last)) => {
                 let again = self.affected(before, state, last, &unresolved);
                 let mut runs = Arc::clone(&last.draft.runs);
-                self.after.clear();
                 for number in again {
                     let Some(placed) = self.place(at, number, &unresolved) else { continue };
                     let run = self.begin(at, number, placed);
@@ -176,7 +155,6 @@ impl<'a> Compiler<'a> {
 
     /// The number of the run that an interface is in from a state on: an earlier one where a change is taken back.
     fn begin(&mut self, since: usize, number: usize, placed: Placed) -> u32 {
-        self.profile_of[number] = placed.profile.number;
         let is_same = |run: &u32| self.runs[*run as usize].placed.is_same(&placed);
         let known = self.last_runs(number).find(is_same);
         let run = known.unwrap_or_else(|| {
@@ -216,35 +194,19 @@ impl<'a> Compiler<'a> {
     /// Interfaces of which a state may know something else than the one before. Forgets the profiles that are not those
     /// of the state any more.
     fn affected(&mut self, before: &State, state: &State, last: &Last, unresolved: &[bool]) -> Vec<usize> {
-        let groups: BTreeSet<&str> =
-            changed(&before.groups, &state.groups).map(|(id, _)| id.as_str()).collect();
-        let told_otherwise = last.unresolved != unresolved;
-        let is_old = |profile: &Profile| {
-            profile.groups.iter().any(|id| groups.contains(id.as_str()))
-                || (told_otherwise
-                    && profile
-                        .peers()
-                        .any(|peer| unresolved[peer as usize] != last.unresolved[peer as usize]))
-        };
-        let mut old = vec![false; self.profiles.len()];
-        for by_groups in &mut self.by_groups {
-            by_groups.retain(|_, profile| {
-                let is_old = is_old(profile);
-                old[profile.number] |= is_old;
-                !is_old
-            });
+        let mut again = Vec::new();
+        for (id, _) in changed(&before.groups, &state.groups) {
+            self.group_sets.forget(id, &mut again);
         }
-        let everything = !before.acls.ptr_eq(&state.acls) || !before.subnets.ptr_eq(&state.subnets);
-        if everything {
+        if last.unresolved != unresolved {
+            let is_other = |peer: PeerIndex| unresolved[peer as usize] != last.unresolved[peer as usize];
+            self.group_sets.forget_if(|profile| profile.peers().any(is_other), &mut again);
+        }
+        if !before.acls.ptr_eq(&state.acls) || !before.subnets.ptr_eq(&state.subnets) {
             return (0..self.lives.len()).collect();
         }
         let moved = changed(&before.interfaces, &state.interfaces);
-        let mut again: Vec<usize> = moved.filter_map(|(id, _)| self.lives.number(id)).collect();
-        if !groups.is_empty() || told_otherwise {
-            let numbers = self.profile_of.iter().enumerate();
-            let is_old = |profile: usize| old.get(profile).copied().unwrap_or_default();
-            again.extend(numbers.filter(|(_, profile)| is_old(**profile)).map(|(number, _)| number));
-        }
+        again.extend(moved.filter_map(|(id, _)| self.lives.number(id)));
         again.sort_unstable();
         again.dedup();
         again
@@ -255,25 +217,15 @@ impl<'a> Compiler<'a> {
         let state = &self.timeline.states[at];
         let (found, interface) = self.lives.at(number, at)?;
         // What it was last is mostly what it still is, but for its rules.
-        let last = self.spans[number].last().map(|span| &self.runs[span.run as usize].placed);
-        let (profile, v4) = match last {
-            Some(last) if Arc::ptr_eq(&last.interface, interface) => {
-                let (before, v4) = (Arc::clone(&last.profile), Arc::clone(&last.v4));
-                let known = self.after.get(&before.number).map(Arc::clone);
-                let profile =
-                    known.unwrap_or_else(|| self.profile(state, Wanted::after(&before), unresolved));
-                self.after.insert(before.number, Arc::clone(&profile));
-                (profile, v4)
-            }
-            _ => {
-                let mut groups = interface.group_ids.clone();
-                groups.sort_unstable();
-                groups.dedup();
-                let v4 = interface.addresses.iter().filter_map(v4).collect();
-                let wanted = Wanted { groups: &groups, cloud: interface.cloud, before: None };
-                (self.profile(state, wanted, unresolved), v4)
-            }
+        let last = self.last_runs(number).next().map(|run| &self.runs[run as usize].placed);
+        let last = last.filter(|last| Arc::ptr_eq(&last.interface, interface));
+        let (set, v4) = if let (Some(set), Some(last)) = (self.group_sets.last_of(number), last) {
+            (set, Arc::clone(&last.v4))
+        } else {
+            let v4 = interface.addresses.iter().filter_map(v4).collect();
+            (self.group_sets.turn(number, interface), v4)
         };
+        let profile = self.profile(state, set, unresolved);
         Some(Placed {
             interface: Arc::clone(interface),
             v4,
@@ -284,20 +236,16 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The profile of these groups in a state.
-    fn profile(
-        &mut self,
-        state: &State,
-        Wanted { groups, cloud, before }: Wanted<'_>,
-        unresolved: &[bool],
-    ) -> Arc<Profile> {
-        if let Some(known) = self.by_groups[cloud as usize].get(groups) {
+    /// The profile of a set of groups in a state.
+    fn profile(&mut self, state: &State, set: GroupSetNumber, unresolved: &[bool]) -> Arc<Profile> {
+        let GroupSet { groups, cloud, profile, family, .. } = self.group_sets.get(set);
+        if let Some(known) = profile {
             return Arc::clone(known);
         }
-        let mut profile = self.compile_profile(state, groups, unresolved);
-        profile.cloud = cloud;
-        let profile = self.numbered(profile, before);
-        self.by_groups[cloud as usize].insert(groups.to_vec(), Arc::clone(&profile));
+        let (cloud, family) = (*cloud, *family);
+        let profile = self.compile_profile(state, Arc::clone(groups), unresolved);
+        let profile = self.numbered(Profile { cloud, ..profile }, family);
+        self.group_sets.put(set, &profile);
         profile
     }
 
@@ -317,9 +265,9 @@ impl<'a> Compiler<'a> {
         profile
     }
 
-    fn compile_profile(&self, state: &State, groups: &[String], unresolved: &[bool]) -> Profile {
-        let mut profile = Profile { groups: groups.to_vec(), ..Profile::default() };
-        for id in groups {
+    fn compile_profile(&self, state: &State, groups: Arc<[String]>, unresolved: &[bool]) -> Profile {
+        let mut profile = Profile::default();
+        for id in groups.iter() {
             let Some(group) = state.groups.get(id) else {
                 profile.lacks_group = true;
                 continue;
@@ -345,7 +293,7 @@ impl<'a> Compiler<'a> {
         // Matched rules come out ascending, which is how sets of rules are compared.
         profile.ingress.sort_unstable_by_key(|rule| rule.rule);
         profile.egress.sort_unstable_by_key(|rule| rule.rule);
-        profile
+        Profile { groups, ..profile }
     }
 }
 

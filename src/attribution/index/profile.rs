@@ -1,6 +1,7 @@
 //! The rules of a list of groups, ready to be tested.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::super::address::PeerIndex;
 use crate::flow::Direction;
@@ -17,7 +18,7 @@ pub(in crate::attribution) struct Profile {
     /// Those that took each other's place.
     pub(super) family: usize,
     /// Sorted.
-    pub(super) groups: Vec<String>,
+    pub(super) groups: Arc<[String]>,
     pub(in crate::attribution) ingress: Vec<CompiledRule>,
     pub(in crate::attribution) egress: Vec<CompiledRule>,
     /// Some group is absent from the state, so some rules are not known.
