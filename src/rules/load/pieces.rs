@@ -42,12 +42,22 @@ struct Piece {
     /// Where it stands in the text.
     place: Range<usize>,
     says: Arc<Objects>,
+    /// What stood in its place before: a change may be taken back.
+    former: Option<Arc<Former>>,
 }
 
 impl Piece {
     fn moved_to(&self, start: usize) -> Self {
-        Self { place: start..start + self.place.len(), says: Arc::clone(&self.says) }
+        let place = start..start + self.place.len();
+        Self { place, says: Arc::clone(&self.says), former: self.former.clone() }
     }
+}
+
+/// An object that stood in an earlier text.
+#[derive(Debug)]
+struct Former {
+    text: Box<[u8]>,
+    says: Arc<Objects>,
 }
 
 impl Pieces {
@@ -66,7 +76,7 @@ impl Pieces {
         let values: Vec<&RawValue> = serde_json::from_str(list).ok()?;
         let piece = |value: &&RawValue| {
             let says = Arc::new(Objects::of_item(wrapper, value.get())?);
-            Some(Piece { place: place(value.get()), says })
+            Some(Piece { place: place(value.get()), says, former: None })
         };
         let items: Vec<Piece> = values.par_iter().map(piece).collect::<Option<_>>()?;
         let Range { start, end } = place(list);
@@ -155,16 +165,19 @@ impl Walk<'_> {
         // Left out, or put in between.
         let near = [Some(expected), expected.checked_add(1), expected.checked_sub(1)];
         let near = near.into_iter().flatten().find(|index| self.stands(*index, at));
-        let text = match near {
-            Some(_) => "",
-            None => value_at(&self.text[at..self.end])?,
-        };
-        let known = near.or_else(|| {
+        if let Some(index) = near {
+            return Some((self.pieces.items[index].moved_to(at), near));
+        }
+        if let Some(piece) = self.former_at(at, expected) {
+            return Some((piece, None));
+        }
+        let text = value_at(&self.text[at..self.end])?;
+        let known = {
             // One that is otherwise, and all goes on behind it as it did.
             let goes_on =
                 self.behind_comma(at + text.len()).is_some_and(|next| self.stands(expected + 1, next));
             if goes_on { None } else { self.by_text().get(text.as_bytes()).copied() }
-        });
+        };
         let piece = if let Some(index) = known {
             self.pieces.items[index].moved_to(at)
         } else {
@@ -172,9 +185,26 @@ impl Walk<'_> {
             if let Some(before) = self.pieces.items.get(expected) {
                 says.share(&before.says);
             }
-            Piece { place: at..at + text.len(), says: Arc::new(says) }
+            Piece { place: at..at + text.len(), says: Arc::new(says), former: self.former(expected) }
         };
         Some((piece, known))
+    }
+
+    /// What stands here, if that is what stood in the place of the piece expected.
+    fn former_at(&self, at: usize, expected: usize) -> Option<Piece> {
+        let former = self.pieces.items.get(expected)?.former.as_ref()?;
+        self.text[at..self.end].starts_with(&former.text).then(|| Piece {
+            place: at..at + former.text.len(),
+            says: Arc::clone(&former.says),
+            former: self.former(expected),
+        })
+    }
+
+    /// A known piece, to be found again when it comes back. Its last brace tells where it ends.
+    fn former(&self, index: usize) -> Option<Arc<Former>> {
+        let Piece { place, says, .. } = self.pieces.items.get(index)?;
+        let text = &self.known[place.clone()];
+        text.starts_with(b"{").then(|| Arc::new(Former { text: text.into(), says: Arc::clone(says) }))
     }
 
     /// Whether a known piece stands here. An object that is another one's beginning cannot: its last brace closes it.
@@ -342,6 +372,25 @@ mod tests {
             assert_eq!((gone.len(), new.len()), (4 - kept, ports.len() - kept), "{ports:?}");
             let known = |rule: &&Arc<_>| pieces.objects.rules.iter().any(|known| Arc::ptr_eq(known, rule));
             assert_eq!(next.objects.rules.iter().filter(known).count(), kept + 1, "{ports:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_is_there_once() {
+        let text = |port: u16| answer(&[group("sg-2", 22), group("sg-1", port), group("sg-3", 80)]);
+        let texts = [443, 8443, 443, 8443, 25, 8443].map(text);
+        let mut known = vec![Pieces::of(&texts[0]).unwrap()];
+        for pair in texts.windows(2) {
+            let next = known.last().unwrap().next(&pair[0], pair[1].as_bytes()).unwrap();
+            assert_eq!(Some(&next.objects), whole(&pair[1]).as_ref(), "{}", pair[1]);
+            known.push(next);
+        }
+        for (one, other) in [(0, 2), (1, 3), (3, 5)] {
+            let rules = |at: usize| known[at].objects.rules.iter();
+            assert!(
+                rules(one).zip(rules(other)).all(|(one, other)| Arc::ptr_eq(one, other)),
+                "{one} {other}"
+            );
         }
     }
 
