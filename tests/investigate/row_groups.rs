@@ -97,6 +97,29 @@ fn they_are_left_out_where_that_is_asked_for_and_it_is_said() {
     }
 }
 
+/// Why they are read otherwise: port 33000 is known for a service by records of other peers alone.
+#[test]
+fn who_opened_a_connection_may_be_told_by_those_that_cannot_match() {
+    let fixture = Fixture::new();
+    let snapshot = [
+        group("sg-a").ingress("tcp", 2000, 60000, "0.0.0.0/0").egress("tcp", 0, 65535, "203.0.113.0/24"),
+        interface("eni-a", "10.0.0.5", &["sg-a"]),
+    ];
+    fixture.snapshot("snap", &snapshot);
+    let from = |peer: &str, port: i64| {
+        let row = move |n: i64| format!("eni-a {peer} 10.0.0.5 {} 33000 6 ACCEPT", port + n);
+        (0..3).map(|n| row_at(T0 + n * 60, &row(n))).collect::<Vec<_>>()
+    };
+    fixture
+        .write("log.parquet", parquet(&[from("198.51.100.7", 50000), from("203.0.113.5", 40000)].concat()));
+    for (options, opened_by) in [(&[][..], "peer".into()), (&["--skip-row-groups"], Value::Null)] {
+        let answer = ask(&fixture, "log.parquet", &[&["--address", "203.0.113.5"], options].concat());
+        let conversations = answer["conversations"].as_array().unwrap();
+        assert_eq!(conversations.len(), 3, "{options:?}");
+        assert!(conversations.iter().all(|it| it["opened_by"] == opened_by), "{options:?}");
+    }
+}
+
 #[test]
 fn people_are_told_what_was_not_read() {
     let fixture = fixture();

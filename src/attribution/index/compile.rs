@@ -177,14 +177,14 @@ impl<'a> Compiler<'a> {
 
     /// The lineage of a new run of an interface.
     fn lineage(&mut self, number: usize, placed: &Placed) -> LineageNumber {
-        let lineages = self.last_runs(number).map(|run| self.runs[run as usize].lineage);
         let lineage = Lineage {
             number: u32::try_from(number).unwrap_or(u32::MAX),
             origin: placed.origin,
             family: placed.profile.family,
         };
         let is_same = |known: &LineageNumber| self.lineages[known.index()] == lineage;
-        if let Some(known) = lineages.into_iter().find(is_same) {
+        let known = self.last_runs(number).map(|run| self.runs[run as usize].lineage).find(is_same);
+        if let Some(known) = known {
             return known;
         }
         self.lineages.push(lineage);
