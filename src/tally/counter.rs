@@ -5,6 +5,7 @@
 
 mod alone;
 mod by_situation;
+mod by_state;
 mod inquire;
 mod replay;
 mod today;
@@ -32,6 +33,7 @@ use crate::ingest::{Misread, Place, Sink};
 use crate::rules::timeline::{Placement, Timeline};
 use crate::time::Window;
 use crate::word_table::WordTable;
+use by_state::Queues;
 use replay::Replay;
 use today::{Today, TrackPair, TrackWord};
 
@@ -174,8 +176,8 @@ pub struct Counter<'a> {
     listed: Vec<bool>,
     /// By slot. None: no snapshot has the interface.
     numbers: Vec<Option<InterfaceNumber>>,
-    /// Records that came one by one, yet to be judged.
-    gathered: Vec<V4Record>,
+    /// Records yet to be judged.
+    queues: Queues,
     /// Refused ones, judged and yet to be counted.
     refused: Vec<Refused>,
     /// Whether records may come by [`Sink::v4`].
@@ -209,7 +211,7 @@ impl<'a> Counter<'a> {
             uncelled: vec![Uncelled::default(); brief.index.interfaces()],
             listed: vec![false; brief.index.interfaces()],
             numbers: Vec::new(),
-            gathered: Vec::with_capacity(SIDE_BY_SIDE),
+            queues: Queues::default(),
             refused: Vec::with_capacity(blocked::GATHERED),
             quick: brief.selection.is_empty(),
             delivered: Vec::new(),
@@ -224,7 +226,7 @@ impl<'a> Counter<'a> {
     /// What follows is part `part` of file `file`, delivered by flow log `flow_log` (0: not known).
     pub fn begin(&mut self, file: u32, part: u32, flow_log: u32) {
         if flow_log != self.flow_log {
-            self.credit_gathered();
+            self.credit_queues();
             self.note_deliveries();
         }
         (self.file, self.part, self.flow_log) = (file, part, flow_log);
@@ -237,7 +239,7 @@ impl<'a> Counter<'a> {
 
     /// The tally.
     pub fn finish(mut self) -> Tally {
-        self.credit_gathered();
+        self.credit_queues();
         self.note_refused();
         self.note_deliveries();
         self.end_day();

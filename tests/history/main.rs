@@ -29,5 +29,6 @@ mod shared;
 mod show;
 mod sides;
 mod states;
+mod turns;
 mod undecided;
 mod world;

@@ -118,3 +118,39 @@ impl GroupSet {
         interfaces.extend(&self.holders);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_group_now_is_found_once_wherever_it_has_been() {
+        let interface = |ids: &[&str]| Interface {
+            group_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            ..Interface::default()
+        };
+        let mut sets = GroupSets::of(3);
+        let [a, b, both] = [&["sg-a"][..], &["sg-b"], &["sg-b", "sg-a", "sg-b"]].map(interface);
+        assert_eq!(sets.last_of(0), None);
+        // To b and back, twice.
+        let turns = [(0, &a), (0, &b), (0, &a), (1, &a), (0, &b), (0, &a), (2, &both), (1, &b), (0, &a)];
+        for (number, interface) in turns {
+            sets.turn(number, interface);
+        }
+        let found = |sets: &mut GroupSets, group: &str| {
+            let mut interfaces = Vec::new();
+            sets.forget(group, &mut interfaces);
+            interfaces
+        };
+        for (group, interfaces) in [("sg-a", vec![0, 2]), ("sg-b", vec![1, 2]), ("sg-c", vec![])] {
+            assert_eq!(found(&mut sets, group), interfaces, "{group}");
+        }
+        let set = sets.turn(2, &interface(&["sg-a", "sg-b"]));
+        let profile = Arc::new(Profile { family: 7, ..Profile::default() });
+        sets.put(set, &profile);
+        assert!(sets.get(set).profile.is_some());
+        assert_eq!(found(&mut sets, "sg-b"), [1, 2]);
+        assert!(sets.get(set).profile.is_none());
+        assert_eq!(sets.get(set).family, Some(7));
+    }
+}

@@ -3,19 +3,17 @@
 use std::net::IpAddr;
 
 use super::replay::{self, Asked, Case, Pair};
-use super::{Counter, Known, Now, Seen, Waiting};
+use super::{Counter, Known, Seen, Waiting};
 use crate::attribution::index::{InterfaceNumber, Origin};
 use crate::attribution::judge::{Role, Verdict};
 use crate::attribution::refusal::{Packet, Refusal};
 use crate::attribution::situation::{SIDE_BY_SIDE, Situated, Situation};
-use crate::flow::{Action, Seconds, V4Flow, V4Record};
-use crate::ingest::Sink;
+use crate::flow::{Action, V4Flow, V4Record};
 use crate::rules::timeline::Placement;
 use crate::tally::blocked::{self, BlockedKey, Refused};
 use crate::tally::cells::{Added, CellPlace, Flags, Kind, KindNumber, denied_key, shows};
 use crate::tally::coverage::Delivery;
 use crate::tally::scope::{self, PeerScope};
-use crate::time::Window;
 
 /// Situations remembered, at most; then all are forgotten, which costs time and nothing else.
 const MOST_SITUATIONS: usize = 1 << 20;
@@ -43,50 +41,6 @@ impl Credits {
 }
 
 impl Counter<'_> {
-    /// Turns to the state that judges a record of this start. False: it is outside, and counted as that.
-    #[cold]
-    pub(super) fn turn_to(&mut self, start: Seconds) -> bool {
-        if self.is_outside(start) {
-            self.outside(1);
-            return false;
-        }
-        let Window { since, until } = self.brief.window;
-        // What is gathered is judged by one state.
-        self.credit_gathered();
-        let Some((state, placement)) = self.brief.timeline.at(Some(start)) else { return true };
-        let from = |state: usize| self.brief.timeline.states.get(state).and_then(|state| state.from);
-        let (state_from, state_until) = match placement {
-            Placement::BeforeFirst => (None, from(0)),
-            _ => (from(state), from(state + 1)),
-        };
-        self.now = Now {
-            from: state_from.max(since).unwrap_or(Seconds::MIN),
-            until: state_until.into_iter().chain(until).min().unwrap_or(Seconds::MAX),
-            state,
-            placement,
-        };
-        true
-    }
-
-    /// Takes in a record that came alone.
-    pub(super) fn gather(&mut self, record: &V4Record) {
-        if !self.now.holds(record.flow.start) && !self.turn_to(record.flow.start) {
-            return;
-        }
-        self.gathered.push(*record);
-        if self.gathered.len() == SIDE_BY_SIDE {
-            self.credit_gathered();
-        }
-    }
-
-    /// Judges and credits the records that have been gathered.
-    pub(super) fn credit_gathered(&mut self) {
-        let gathered = std::mem::take(&mut self.gathered);
-        self.credit_together(&gathered);
-        self.gathered = gathered;
-        self.gathered.clear();
-    }
-
     /// Judges and credits records of the present state, up to [`SIDE_BY_SIDE`] of them.
     ///
     /// One thing after the other for all of them: each look-up is a walk to another part of memory, and side by side
