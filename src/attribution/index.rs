@@ -149,7 +149,7 @@ pub(super) struct Run {
     pub(super) lineage: LineageNumber,
 }
 
-/// Runs of an interface whose profiles are of one family.
+/// Runs of an interface of one origin, whose profiles are of one family. Runs that lie far apart may be of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lineage {
     /// The interface.

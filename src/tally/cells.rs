@@ -1,7 +1,7 @@
 //! Credits of ACCEPTs in one dense list, by interface and by what was judged of them.
 //!
-//! What records of a situation end as is found once, and that kind has a number among those of its profile: the cell of a
-//! record is at that place among the cells of its interface, without a search.
+//! What records of a situation end as is found once, and that kind has a number among those of its family of profiles: the
+//! cell of a record is at that place among the cells of its interface's lineage, without a search.
 
 use hashbrown::HashMap;
 
@@ -198,7 +198,7 @@ impl Cells {
         }
     }
 
-    /// Moves the cells of an interface to where there is room for this kind and others. Places known before are not
+    /// Moves the cells of a lineage to where there is room for this kind and others. Places known before are not
     /// theirs any more.
     #[cold]
     pub(super) fn grow(&mut self, index: &Index, lineage: LineageNumber, kind: KindNumber) -> CellPlace {

@@ -96,7 +96,7 @@ impl<'a> Compiler<'a> {
             by_content: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             profiles: Vec::new(),
-            families: Families::default(),
+            families: Families::of(lives.len()),
             // Where rules change, a few interfaces have other ones each time.
             runs: Vec::with_capacity(lives.len() + 16 * timeline.states.len()),
             lineages: Vec::new(),

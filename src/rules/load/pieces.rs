@@ -42,7 +42,7 @@ struct Piece {
     /// Where it stands in the text.
     place: Range<usize>,
     says: Arc<Objects>,
-    /// What stood in its place before: a change may be taken back.
+    /// What stood in its place before, or behind it: a change may be taken back.
     former: Option<Arc<Former>>,
 }
 
@@ -52,6 +52,9 @@ impl Piece {
         Self { place, says: Arc::clone(&self.says), former: self.former.clone() }
     }
 }
+
+/// So many changed objects of an answer may be found again when they are taken back.
+const MOST_FORMER: usize = 64;
 
 /// An object that stood in an earlier text.
 #[derive(Debug)]
@@ -97,6 +100,7 @@ impl Pieces {
             text,
             end: list.end,
             used: vec![false; self.items.len()],
+            formers: 0,
             by_text: None,
         };
         let (items, new) = walk.items(list.start)?;
@@ -136,6 +140,8 @@ struct Walk<'a> {
     end: usize,
     /// Which of the known pieces stand in the new text.
     used: Vec<bool>,
+    /// How many changed objects are kept to be found again.
+    formers: usize,
     /// Known pieces by their text, for those that are not where they are looked for.
     by_text: Option<HashMap<&'a [u8], usize>>,
 }
@@ -191,8 +197,9 @@ impl Walk<'_> {
     }
 
     /// What stands here, if that is what stood in the place of the piece expected.
-    fn former_at(&self, at: usize, expected: usize) -> Option<Piece> {
-        let former = self.pieces.items.get(expected)?.former.as_ref()?;
+    fn former_at(&mut self, at: usize, expected: usize) -> Option<Piece> {
+        let pieces = self.pieces;
+        let former = pieces.items.get(expected)?.former.as_ref()?;
         self.text[at..self.end].starts_with(&former.text).then(|| Piece {
             place: at..at + former.text.len(),
             says: Arc::clone(&former.says),
@@ -201,8 +208,12 @@ impl Walk<'_> {
     }
 
     /// A known piece, to be found again when it comes back. Its last brace tells where it ends.
-    fn former(&self, index: usize) -> Option<Arc<Former>> {
+    fn former(&mut self, index: usize) -> Option<Arc<Former>> {
         let Piece { place, says, .. } = self.pieces.items.get(index)?;
+        if self.formers == MOST_FORMER {
+            return None;
+        }
+        self.formers += 1;
         let text = &self.known[place.clone()];
         text.starts_with(b"{").then(|| Arc::new(Former { text: text.into(), says: Arc::clone(says) }))
     }
