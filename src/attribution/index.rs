@@ -307,11 +307,6 @@ impl Index {
         self.placed(state, number).origin
     }
 
-    /// The number of the family that an interface's profile is of.
-    pub fn family_number(&self, state: usize, number: InterfaceNumber) -> usize {
-        self.placed(state, number).profile.family
-    }
-
     /// How many profiles there are: their numbers are below.
     pub(super) fn profiles(&self) -> usize {
         self.profiles

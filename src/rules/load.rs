@@ -138,8 +138,7 @@ fn holds_dated_folders(path: &Path, depth: usize) -> Result<bool, Error> {
             return Ok(true);
         }
     }
-    others.sort_by(|a: &PathBuf, b| a.as_os_str().cmp(b.as_os_str()));
-    for other in others {
+    for other in in_name_order(others) {
         if holds_dated_folders(&other, depth + 1)? {
             return Ok(true);
         }
@@ -153,10 +152,13 @@ fn folder_time(path: &Path) -> Option<Seconds> {
 
 /// What lies in a folder, in name order, without what is hidden.
 fn entries(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut entries: Vec<PathBuf> = unordered_entries(path)?.collect::<Result<_, Error>>()?;
-    // As their names are ordered: they have all else in common.
+    unordered_entries(path)?.collect::<Result<_, Error>>().map(in_name_order)
+}
+
+/// Entries of one folder, by their names: they have all else in common.
+fn in_name_order(mut entries: Vec<PathBuf>) -> Vec<PathBuf> {
     entries.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-    Ok(entries)
+    entries
 }
 
 fn unordered_entries(path: &Path) -> Result<impl Iterator<Item = Result<PathBuf, Error>>, Error> {

@@ -34,20 +34,18 @@ fn rows() -> Vec<String> {
 fn records_of_many_states_by_turns_are_judged_as_in_order() {
     let fixture = fixture();
     let ordered = rows();
-    // A step that shares no divisor with their number: every one comes once.
-    let step = 2_477;
-    let mixed: Vec<String> =
-        (0..ordered.len()).map(|at| ordered[at * step % ordered.len()].clone()).collect();
+    // A step shares no divisor with their number: every one comes once.
+    let by_steps = |rows: &[String], step: usize| -> Vec<String> {
+        (0..rows.len()).map(|at| rows[at * step % rows.len()].clone()).collect()
+    };
+    let mixed = by_steps(&ordered, 2_477);
     // Ten minutes, as they come.
-    let near: Vec<String> = ordered
-        .chunks(1500)
-        .flat_map(|some| (0..some.len()).map(move |at| some[at * 7 % some.len()].clone()))
-        .collect();
+    let near: Vec<String> = ordered.chunks(1500).flat_map(|rows| by_steps(rows, 7)).collect();
+    let mut all = ordered.clone();
+    all.sort();
     for (name, rows) in [("ordered", &ordered), ("mixed", &mixed), ("near", &near)] {
         let mut sorted = rows.clone();
         sorted.sort();
-        let mut all = ordered.clone();
-        all.sort();
         assert_eq!(sorted, all, "{name}");
         fixture.log(name, rows);
     }

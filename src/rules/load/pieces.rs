@@ -178,12 +178,9 @@ impl Walk<'_> {
             return Some((piece, None));
         }
         let text = value_at(&self.text[at..self.end])?;
-        let known = {
-            // One that is otherwise, and all goes on behind it as it did.
-            let goes_on =
-                self.behind_comma(at + text.len()).is_some_and(|next| self.stands(expected + 1, next));
-            if goes_on { None } else { self.by_text().get(text.as_bytes()).copied() }
-        };
+        // One that is otherwise, and all goes on behind it as it did.
+        let goes_on = self.behind_comma(at + text.len()).is_some_and(|next| self.stands(expected + 1, next));
+        let known = if goes_on { None } else { self.by_text().get(text.as_bytes()).copied() };
         let piece = if let Some(index) = known {
             self.pieces.items[index].moved_to(at)
         } else {

@@ -106,7 +106,7 @@ impl Counter<'_> {
                 continue;
             }
             let number = InterfaceNumber::of(record.interface);
-            let Some(judged) = self.judged(now.situation, number) else { continue };
+            let Some(judged) = self.judged(now) else { continue };
             let (flow, traffic) = (record.flow.flow(), record.flow.traffic());
             let case = Case {
                 slot: self.seen[number.index()].slot,
@@ -128,11 +128,11 @@ impl Counter<'_> {
     }
 
     /// What was found of a situation; None: its records are judged one by one.
-    pub(super) fn judged(&self, situation: Situation, number: InterfaceNumber) -> Option<replay::Now> {
-        let place = self.place(situation)?;
+    pub(super) fn judged(&self, situated: &Situated) -> Option<replay::Now> {
+        let place = self.place(situated.situation)?;
         Some(match self.known[place as usize].1 {
             Known::Credit { kind, .. } => {
-                let family = self.brief.index.family_number(self.now.state, number);
+                let family = self.brief.index.family_of(situated.lineage);
                 replay::Now::Verdict(self.cells.verdict(family, kind))
             }
             Known::Waiting(sets) => {
@@ -178,7 +178,7 @@ impl Counter<'_> {
                     let ports = (flow.srcport, flow.dstport);
                     let own = self.brief.watch.exposure_of(PeerScope::Internet, role, flow.protocol, ports);
                     if own != exposure {
-                        let family = self.brief.index.family_number(self.now.state, number);
+                        let family = self.brief.index.family_of(situated.lineage);
                         kind = self.cells.exposed(family, kind, own);
                     }
                 }
@@ -256,7 +256,7 @@ impl Counter<'_> {
             Action::Accept => {
                 let (state, direction) = (self.now.state, situated.direction);
                 let verdict = self.judge.accept(number, state, direction, flow.start, &traffic);
-                self.remember(number, verdict, situated.peer, flow)
+                self.remember(verdict, situated, flow)
             }
         };
         self.situations.insert(situation.word(), u32::try_from(self.known.len()).unwrap_or(u32::MAX));
@@ -264,7 +264,7 @@ impl Counter<'_> {
         known
     }
 
-    fn remember(&mut self, number: InterfaceNumber, verdict: Verdict, peer: u32, flow: &V4Flow) -> Known {
+    fn remember(&mut self, verdict: Verdict, situated: &Situated, flow: &V4Flow) -> Known {
         let other_states = self.brief.timeline.states.len() > 1;
         match verdict {
             Verdict::Waiting { forward, reply } => {
@@ -281,11 +281,11 @@ impl Counter<'_> {
                     Verdict::Decided { role, .. } => role,
                     _ => Role::Undecided,
                 };
-                let scope = scope::of(IpAddr::V4(peer.into()));
+                let scope = scope::of(IpAddr::V4(situated.peer.into()));
                 let ports = (flow.srcport, flow.dstport);
                 let exposure = self.brief.watch.exposure_of(scope, role, flow.protocol, ports);
                 let exposed = scope == PeerScope::Internet && role != Role::Undecided;
-                let family = self.brief.index.family_number(self.now.state, number);
+                let family = self.brief.index.family_of(situated.lineage);
                 let kind = Kind { verdict, near, flags: Flags::of(flow.tcp_flags), exposure };
                 Known::Credit {
                     kind: self.cells.kind(family, kind),

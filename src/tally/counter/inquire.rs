@@ -54,7 +54,7 @@ impl Counter<'_> {
         if let Some(Some(ending)) = self.endings.get(place) {
             return Some(*ending);
         }
-        let replay::Now::Verdict(verdict) = self.judged(situated.situation, number)? else { return None };
+        let replay::Now::Verdict(verdict) = self.judged(situated)? else { return None };
         let ending = self.tally.inquiry.number(Ending::of(Some(direction), verdict));
         if self.endings.len() <= place {
             self.endings.resize(self.known.len(), None);
